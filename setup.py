@@ -1,0 +1,5 @@
+"""The shim that tools without PEP 517 look for; everything is in setup.cfg."""
+
+from setuptools import setup
+
+setup()

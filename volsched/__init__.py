@@ -1,0 +1,1 @@
+"""A volume scheduler that operators can trust."""

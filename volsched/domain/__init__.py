@@ -1,0 +1,1 @@
+"""Values and ports: what a pool, a request, a decision and a claim are. Standard library and NumPy only."""

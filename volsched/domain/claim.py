@@ -1,0 +1,53 @@
+"""Room taken in a pool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from volsched.domain.events import Event
+from volsched.domain.work import Lease, WorkRequest
+
+
+class ClaimState(StrEnum):
+    CLAIMED = "claimed"  # the room is taken; the backend has not confirmed the work
+    CONFIRMED = "confirmed"  # the work is done; reports made after `confirmed_at` know of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Room taken in one pool for one volume. `key` makes taking it again harmless.
+
+    `key` is the volume's id for its creation, `<volume id>/extend-<new size>` for a growth,
+    `<volume id>/migrate-<pool id>` for a move.
+    """
+
+    key: str
+    volume_id: str
+    pool_id: str
+    size_gb: float
+    made_at: datetime
+    state: ClaimState = ClaimState.CLAIMED
+    confirmed_at: datetime | None = None
+
+    def known_to(self, reported_at: datetime) -> bool:
+        """Whether a report with this time stamp already counts the claimed room as used."""
+        return self.confirmed_at is not None and self.confirmed_at < reported_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Everything that becomes true in the one transaction that claims a pool."""
+
+    claim: Claim
+    thin: bool  # whether the request accepts thin provisioning: which room of the pool counts
+    volume_changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # host, zone, status…
+    decision: Mapping[str, Any] | None = None  # Decision.plain()
+    decision_id: str | None = None
+    events: tuple[Event, ...] = ()
+    work: tuple[WorkRequest, ...] = ()  # casts to the agent, as work rows
+    fence: Lease | None = None  # refused with LeaseLost where this lease is no longer held

@@ -1,0 +1,142 @@
+"""The outcome of one scheduling question, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from volsched.domain.candidates import Candidates, Mask
+from volsched.domain.pool import PoolState
+from volsched.domain.request import RequestSpec
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Screening:
+    """A filter's answer: which candidates pass and, only if asked, why one does not.
+
+    `passed` has one entry a candidate; `why` takes a position among the candidates (not a snapshot row).
+    """
+
+    passed: Mask
+    why: Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FilterStep:
+    """What one filter did with the candidates it got."""
+
+    name: str
+    before: Candidates
+    screening: Screening
+
+    def rejected(self) -> Iterator[tuple[PoolState, str]]:
+        """The pools it turned away, each with the reason."""
+        for position in np.flatnonzero(~self.screening.passed):
+            yield self.before[int(position)], self.screening.why(int(position))
+
+    @property
+    def rejections(self) -> int:
+        return len(self.before) - int(np.count_nonzero(self.screening.passed))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeighStep:
+    """What one weigher said: raw weights, one a surviving candidate in filter order, and their multiplier."""
+
+    name: str
+    raw: NDArray[np.float64]
+    multiplier: float
+    share: NDArray[np.float64]  # what it added to the total
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """Which pools would do, best first, and what every filter and weigher said on the way.
+
+    `ranked` holds the survivors, best first; `weights` has one total a ranked pool.
+    """
+
+    request: RequestSpec
+    ranked: Candidates
+    weights: NDArray[np.float64]
+    filters: tuple[FilterStep, ...] = ()
+    survivors: Candidates | None = None  # in filter order, before ranking
+    weighers: tuple[WeighStep, ...] = ()
+    set_aside: tuple[tuple[str, str], ...] = ()  # pool or backend id -> why its report could not be used
+
+    def __bool__(self) -> bool:
+        return len(self.ranked) > 0
+
+    def reason(self) -> str:
+        """One sentence for an operator: which filter left nothing, and the nearest miss in its numbers."""
+        if self:
+            return f"{len(self.ranked)} pools fit"
+        considered = len(self.filters[0].before) if self.filters else len(self.survivors or self.ranked)
+        if not considered:
+            return "no pool has reported" + (f" ({len(self.set_aside)} set aside)" if self.set_aside else "")
+        parts = []
+        for step in self.filters:
+            if step.rejections:
+                _, why = next(step.rejected())
+                parts.append(f"{step.name} rejected {step.rejections} (e.g. {why})")
+        return f"none of {considered} pools fits: " + "; ".join(parts)
+
+    def plain(self, *, most: int = 1000) -> dict[str, Any]:
+        """The decision as JSON values for storing and showing: each pool, each verdict, each score, the order.
+
+        At most `most` pools are listed by name in each part; the counts are always whole.
+        """
+        steps = []
+        for step in self.filters:
+            rejected = []
+            for number, (pool, why) in enumerate(step.rejected()):
+                if number >= most:
+                    break
+                rejected.append({"pool": pool.pool_id, "why": why})
+            steps.append(
+                {
+                    "filter": step.name,
+                    "considered": len(step.before),
+                    "rejected_count": step.rejections,
+                    "rejected": rejected,
+                }
+            )
+        survivors = self.survivors if self.survivors is not None else self.ranked
+        listed = min(len(survivors), most)
+        weighing = [
+            {
+                "weigher": weigher.name,
+                "multiplier": weigher.multiplier,
+                "weights": {
+                    survivors[at].pool_id: {"raw": _number(weigher.raw[at]), "share": _number(weigher.share[at])}
+                    for at in range(listed)
+                },
+            }
+            for weigher in self.weighers
+        ]
+        return {
+            "operation": self.request.operation.value,
+            "size_gb": self.request.size_gb,
+            "wanted_gb": self.request.wanted_gb,
+            "volume_type": self.request.volume_type.name if self.request.volume_type else None,
+            "reason": self.reason(),
+            "filters": steps,
+            "weighers": weighing,
+            "ranked_count": len(self.ranked),
+            "ranked": [
+                {"pool": self.ranked[at].pool_id, "weight": _number(self.weights[at])}
+                for at in range(min(len(self.ranked), most))
+            ],
+            "set_aside": [{"name": name, "why": why} for name, why in self.set_aside],
+            "config_generation": self.request.config_generation,
+        }
+
+
+def _number(value: Any) -> float | None:
+    """A finite float, or None: JSON has neither NaN nor infinity."""
+    number = float(value)
+    return number if number - number == 0.0 else None

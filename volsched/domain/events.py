@@ -1,0 +1,46 @@
+"""What happened, for whoever listens: notifications leave as plain data with a schema version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+SCHEMA_VERSION = "1.0"
+
+
+class Priority(StrEnum):
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened. `id` is for de-duplication: delivery is at least once, in order per volume."""
+
+    id: str
+    event_type: str  # e.g. scheduler.create_volume, scheduler.create_volume.start, volume.create.end
+    priority: Priority
+    occurred_at: str  # ISO 8601, UTC
+    publisher: str  # the process's host name and role
+    volume_id: str | None = None
+    project_id: str | None = None
+    payload: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    schema_version: str = SCHEMA_VERSION
+
+    def plain(self) -> dict[str, Any]:
+        """JSON values, as every notifier sends them."""
+        return {
+            "id": self.id,
+            "event_type": self.event_type,
+            "priority": self.priority.value,
+            "occurred_at": self.occurred_at,
+            "publisher": self.publisher,
+            "volume_id": self.volume_id,
+            "project_id": self.project_id,
+            "payload": dict(self.payload),
+            "schema_version": self.schema_version,
+        }

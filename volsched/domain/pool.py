@@ -1,0 +1,50 @@
+"""The slice that volumes are placed on: one pool of one storage backend, as it stood at one instant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+NO_CAPABILITIES: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolState:
+    """One pool: what it reported, less the claims that the report cannot know.
+
+    All capacities are GiB. `inf` means unbounded (reported as ``infinite``), `nan` means not known (``unknown``).
+    """
+
+    pool_id: str  # host@backend#pool, or cluster@backend#pool
+    backend_id: str  # host@backend, or the cluster's name where the service has one
+    name: str  # the part after '#'
+    host: str  # host@backend of the service that reported
+    cluster_name: str | None = None
+    zone: str | None = None
+    total_gb: float = 0.0
+    free_gb: float = 0.0
+    allocated_gb: float = 0.0
+    provisioned_gb: float = 0.0
+    reserved_percentage: float = 0.0
+    max_over_subscription_ratio: float = 1.0  # resolved: 1.0 for a pool that is not thin
+    thin: bool = False  # thin_provisioning_support
+    thick: bool = False  # thick_provisioning_support
+    multiattach: bool = False
+    qos_support: bool = False
+    volume_backend_name: str | None = None
+    vendor_name: str | None = None
+    driver_version: str | None = None
+    storage_protocol: str | tuple[str, ...] | None = None  # a family (iSCSI, iscsi) is a tuple of its spellings
+    filter_function: str | None = None
+    goodness_function: str | None = None
+    updated: datetime | None = None  # when the figures were true: the report's time stamp, or that of the last claim
+    capabilities: Mapping[str, Any] = field(default=NO_CAPABILITIES)  # as reported, with what it inherits; read-only
+    cordoned: frozenset[str] = frozenset()  # operations that an operator closed this pool for
+
+    @property
+    def bounded(self) -> bool:
+        """False where total or free is unbounded or unknown, so that no arithmetic on them means anything."""
+        return self.total_gb - self.total_gb == 0.0 and self.free_gb - self.free_gb == 0.0

@@ -1,0 +1,159 @@
+"""What the engine and the flows need from the world, each named for the need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from volsched.domain.candidates import PoolSnapshot
+from volsched.domain.claim import Claim, Placement
+from volsched.domain.events import Event
+from volsched.domain.report import CapabilityReport
+from volsched.domain.request import VolumeType
+from volsched.domain.volume import Volume, VolumeStatus
+from volsched.domain.work import Lease, Message, Outcome, Work, WorkRequest
+
+
+class Clock(Protocol):
+    def __call__(self) -> datetime:
+        """Now, in UTC, naive."""
+        ...
+
+
+class PoolSource(Protocol):
+    """Where snapshots come from."""
+
+    def snapshot(self) -> PoolSnapshot: ...
+
+    def set_aside(self) -> tuple[tuple[str, str], ...]:
+        """Pools and backends whose report could not be used, each with the reason."""
+        ...
+
+    def claimed(self, claim: Claim) -> None:
+        """A claim succeeded: the next snapshot shows it."""
+        ...
+
+    def released(self, key: str) -> None:
+        """A claim was given back: the next snapshot shows it."""
+        ...
+
+    def refresh(self, pool_id: str) -> None:
+        """Look at this pool anew: somebody else changed it."""
+        ...
+
+    def report(self, report: CapabilityReport) -> None:
+        """Take in a capability report; what cannot be used is set aside with its reason, nothing is raised."""
+        ...
+
+
+class ClaimStore(Protocol):
+    """Room in pools, taken and given back atomically."""
+
+    def claim(self, placement: Placement) -> Claim:
+        """Take the room and write all that goes with it, or nothing.
+
+        Doing it again with the same key and pool is harmless and returns the claim made before. Raises ClaimConflict
+        where the pool has not the room (any more), LeaseLost where the fence is gone.
+        """
+        ...
+
+    def release(self, key: str) -> None:
+        """Give the room back; harmless where there is no such claim."""
+        ...
+
+
+class VolumeStore(Protocol):
+    """Volumes as rows: what the flows and the scheduler drivers need of them. `db` in the flows' constructors."""
+
+    def get(self, volume_id: str) -> Volume:
+        """Raises VolumeNotFound."""
+        ...
+
+    def create(self, volume: Volume, work: Sequence[WorkRequest] = ()) -> Volume:
+        """A new row, and the work that goes with it, in one transaction."""
+        ...
+
+    def update(self, volume_id: str, changes: Mapping[str, Any]) -> Volume:
+        """Raises VolumeNotFound."""
+        ...
+
+    def set_status(
+        self, volume_id: str, status: VolumeStatus, *, only_from: Iterable[VolumeStatus] | None = None
+    ) -> bool:
+        """True where the status was changed; False where the row is gone or was in another status."""
+        ...
+
+    def remove(self, volume_id: str) -> None:
+        """Remove the row; harmless where it is gone."""
+        ...
+
+
+class FactSource(Protocol):
+    """What plugins need to know beyond the request; each is one query."""
+
+    def backends_of(self, volume_ids: Sequence[str], project_id: str | None) -> Mapping[str, str]:
+        """Volume id -> host or cluster pool id, of the undeleted volumes that the project may see (None: all)."""
+        ...
+
+    def volume_counts(self) -> Mapping[str, int]:
+        """Backend host (host@backend) -> number of undeleted volumes, of all projects."""
+        ...
+
+    def instance_host(self, instance_id: str) -> str:
+        """The hypervisor host of a compute instance. Raises InvalidRequest naming the hint where it cannot be told."""
+        ...
+
+
+class TypeStore(Protocol):
+    def find(self, name_or_id: str) -> VolumeType:
+        """Raises VolumeTypeNotFound."""
+        ...
+
+
+class WorkStore(Protocol):
+    """Work rows, taken under leases."""
+
+    def add(self, work: WorkRequest) -> None:
+        """Queue work; the same id again is harmless."""
+        ...
+
+    def take(self, queues: Sequence[str], owner: str, lease_seconds: float) -> Work | None:
+        """The oldest piece of work that is queued, or whose lease expired, now under a lease of this owner."""
+        ...
+
+    def renew(self, lease: Lease, lease_seconds: float) -> Lease:
+        """Raises LeaseLost."""
+        ...
+
+    def finish(self, lease: Lease, outcome: Outcome) -> None:
+        """End the work, with all that becomes true by it, in one transaction. Raises LeaseLost."""
+        ...
+
+
+class VolumeCaster(Protocol):
+    """Hands placed work over; a lost cast only delays, for the work is in the database."""
+
+    def wake(self, queue: str) -> None:
+        """Tell whoever serves `queue` that there is work. Never raises, never blocks for long."""
+        ...
+
+
+class EventSink(Protocol):
+    """Takes events for delivery; returns at once."""
+
+    def emit(self, event: Event) -> None: ...
+
+
+class DecisionLog(Protocol):
+    """Keeps the decisions that led to no claim (the others are written with the claim)."""
+
+    def record(self, volume_id: str | None, decision: Mapping[str, Any]) -> str:
+        """Returns the decision's id."""
+        ...
+
+
+class MessageLog(Protocol):
+    """Messages that a user reads about the own volume; free of operators' detail."""
+
+    def record(self, message: Message) -> None: ...

@@ -1,0 +1,79 @@
+"""A volume as the user knows it, and the life it leads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Self
+
+
+class VolumeStatus(StrEnum):
+    """Where a volume is in its life. The ones that end in -ing are held by work in progress."""
+
+    CREATING = "creating"
+    AVAILABLE = "available"
+    ERROR = "error"
+    EXTENDING = "extending"
+    ERROR_EXTENDING = "error_extending"
+    DELETING = "deleting"
+    ERROR_DELETING = "error_deleting"
+    MANAGING = "managing"
+    ERROR_MANAGING = "error_managing"
+    RETYPING = "retyping"
+    MIGRATING = "migrating"
+
+    @property
+    def in_progress(self) -> bool:
+        return self.value.endswith("ing")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """One volume. Times are ISO 8601 text in UTC, so that a volume is plain data wherever it travels."""
+
+    id: str
+    project_id: str
+    user_id: str
+    size_gb: int  # 0 while an existing volume is being taken under management
+    status: VolumeStatus
+    name: str | None = None
+    description: str | None = None
+    volume_type_id: str | None = None
+    availability_zone: str | None = None  # asked for, then the one of the pool
+    host: str | None = None  # pool_id once placed: host@backend#pool
+    cluster_name: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    attach_status: str = "detached"
+    snapshot_id: str | None = None
+    source_volid: str | None = None
+    image_id: str | None = None
+    backup_id: str | None = None
+    group_id: str | None = None
+    migration_status: str | None = None
+    provider_location: str | None = None  # where the backend keeps it
+    bootable: bool = False
+    multiattach: bool = False
+    created_at: str | None = None
+    scheduled_at: str | None = None
+    launched_at: str | None = None
+    updated_at: str | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """A dict of JSON values, as flows store it and messages carry it."""
+        made = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {**made, "status": self.status.value, "metadata": dict(self.metadata)}
+
+    @classmethod
+    def parse(cls, given: Volume | Mapping[str, Any]) -> Self:
+        """A volume from `plain()`, or itself. Unknown keys are left out: a newer process may have written them."""
+        if isinstance(given, cls):
+            return given
+        if isinstance(given, Volume):
+            return cls(**asdict(given))
+        known = {item.name for item in fields(cls)}
+        values = {key: value for key, value in given.items() if key in known}
+        values["status"] = VolumeStatus(values["status"])
+        values["metadata"] = MappingProxyType(dict(values.get("metadata") or {}))
+        return cls(**values)

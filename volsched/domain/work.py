@@ -1,0 +1,91 @@
+"""Work that must be done once and must not be lost: a row in the database, taken under a lease.
+
+The message bus only wakes whoever waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from volsched.domain.events import Event
+
+SCHEDULER_QUEUE = "scheduler"
+
+
+def agent_queue(backend_id: str) -> str:
+    """The queue of the agent that serves a backend."""
+    return f"agent:{backend_id}"
+
+
+class WorkState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"  # somebody holds the lease, or held it and died
+    DONE = "done"
+    FAILED = "failed"  # done with a negative answer; never retried
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkRequest:
+    """Work to be queued. The same `id` twice is the same work."""
+
+    id: str
+    queue: str  # SCHEDULER_QUEUE or agent_queue(backend_id)
+    operation: str  # create, delete, extend, manage, retype, migrate, snapshot, group…
+    volume_id: str | None
+    payload: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # plain data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to do one piece of work until `until`. `attempt` fences off earlier holders."""
+
+    work_id: str
+    owner: str
+    attempt: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Work taken under a lease."""
+
+    id: str
+    queue: str
+    operation: str
+    volume_id: str | None
+    payload: Mapping[str, Any]
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message that a user reads about the own volume; free of operators' detail."""
+
+    volume_id: str
+    project_id: str
+    code: str  # e.g. VS001, stable, for programs
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Everything that becomes true in the one transaction that ends a piece of work."""
+
+    state: WorkState = WorkState.DONE
+    problem: str | None = None  # for the operator, where it failed
+    volume_id: str | None = None
+    volume_changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    remove_volume: bool = False
+    confirm: tuple[str, ...] = ()  # claim keys that the backend has now made real
+    confirmed_at: datetime | None = None
+    release: tuple[str, ...] = ()  # claim keys whose room is given back
+    follow_up: tuple[WorkRequest, ...] = ()
+    events: tuple[Event, ...] = ()
+    message: Message | None = None
+    commit_reservation: str | None = None  # quota
+    cancel_reservation: str | None = None

@@ -1,0 +1,50 @@
+"""The interfaces that plugin authors import."""
+
+from volsched.domain.candidates import Candidates, Coded, CodedColumn, Column, PoolSnapshot
+from volsched.domain.decision import Decision, Screening
+from volsched.domain.events import Event, Priority
+from volsched.domain.pool import PoolState
+from volsched.domain.request import RequestSpec, VolumeType
+from volsched.domain.volume import Volume
+from volsched.plugins.backends import Managed, StorageBackend
+from volsched.plugins.filters import INSTANCE_HOST, VOLUME_BACKENDS, VOLUME_COUNTS, ColumnFilter, Filter, PoolFilter
+from volsched.plugins.notifiers import Notifier
+from volsched.plugins.options import HOST_CONTRACT, Plugin
+from volsched.plugins.schedulers import Chooser, SchedulerDriver, SchedulerWorld
+from volsched.plugins.weighers import ColumnWeigher, PoolWeigher, Ranking, Weigher, Weighing, WeightHandler
+
+__all__ = [
+    "HOST_CONTRACT",
+    "INSTANCE_HOST",
+    "VOLUME_BACKENDS",
+    "VOLUME_COUNTS",
+    "Candidates",
+    "Chooser",
+    "Coded",
+    "CodedColumn",
+    "Column",
+    "ColumnFilter",
+    "ColumnWeigher",
+    "Decision",
+    "Event",
+    "Filter",
+    "Managed",
+    "Notifier",
+    "Plugin",
+    "PoolFilter",
+    "PoolSnapshot",
+    "PoolState",
+    "PoolWeigher",
+    "Priority",
+    "Ranking",
+    "RequestSpec",
+    "SchedulerDriver",
+    "SchedulerWorld",
+    "Screening",
+    "StorageBackend",
+    "Volume",
+    "VolumeType",
+    "Weigher",
+    "Weighing",
+    "WeightHandler",
+]

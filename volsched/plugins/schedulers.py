@@ -1,0 +1,115 @@
+"""Scheduler drivers: the `driver_api` that ScheduleCreateVolumeTask delegates to.
+
+Most authors subclass `volsched.engine.scheduling.PlacingScheduler`, which does everything but choose.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from volsched.domain.candidates import Candidates
+from volsched.domain.decision import Decision
+from volsched.domain.pool import PoolState
+from volsched.domain.ports import (
+    ClaimStore,
+    Clock,
+    DecisionLog,
+    EventSink,
+    FactSource,
+    PoolSource,
+    TypeStore,
+    VolumeCaster,
+    VolumeStore,
+)
+from volsched.domain.request import RequestSpec
+from volsched.plugins.options import Plugin
+
+
+class Chooser(Protocol):
+    """The selected filters, weighers and handler, put together."""
+
+    @property
+    def needs(self) -> frozenset[str]: ...
+
+    def screen(self, request: RequestSpec, candidates: Candidates) -> Decision:
+        """Filter only: `ranked` keeps candidate order, weights are 0."""
+        ...
+
+    def place(self, request: RequestSpec, candidates: Candidates) -> Decision:
+        """Filter, weigh, rank."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerWorld:
+    """All that a scheduler driver may touch."""
+
+    pools: PoolSource
+    claims: ClaimStore
+    volumes: VolumeStore
+    types: TypeStore
+    facts: FactSource
+    caster: VolumeCaster
+    events: EventSink
+    decisions: DecisionLog
+    chooser: Chooser
+    clock: Clock
+    publisher: str = "scheduler"
+    max_attempts: int = 3  # scheduler_max_attempts; 1: no rescheduling
+    claim_attempts: int = 10  # pools tried in one attempt while claims conflict
+    decision_detail: int = 1000  # pools listed by name in a stored decision
+    config_generation: int = 0
+
+
+class SchedulerDriver(Plugin, abc.ABC):
+    """Chooses pools and hands requests over. `context` is an oslo.context RequestContext, or a dict of one.
+
+    `request_spec` and `filter_properties` are Cinder's dicts; they are parsed at the door and never written to.
+    """
+
+    #: Whether it uses the configured filters and weighers: False turns off the check that there are some.
+    uses_filters: ClassVar[bool] = True
+
+    def __init__(self, world: SchedulerWorld) -> None:
+        self.world = world
+
+    @abc.abstractmethod
+    def schedule_create_volume(
+        self, context: Any, request_spec: Mapping[str, Any], filter_properties: Mapping[str, Any]
+    ) -> Decision:
+        """Choose a pool, claim the room, cast to the volume service. Raises NoValidBackend, InvalidRequest."""
+
+    @abc.abstractmethod
+    def backend_passes_filters(
+        self, context: Any, backend: str, request_spec: Mapping[str, Any], filter_properties: Mapping[str, Any]
+    ) -> PoolState:
+        """The pool (or the best pool of the backend) named `backend`, if it passes. Raises NoValidBackend."""
+
+    @abc.abstractmethod
+    def find_retype_backend(
+        self,
+        context: Any,
+        request_spec: Mapping[str, Any],
+        filter_properties: Mapping[str, Any] | None = None,
+        migration_policy: str = "never",
+    ) -> PoolState:
+        """Where a volume can live with another type: where it is, if that will do. Raises NoValidBackend."""
+
+    @abc.abstractmethod
+    def get_pools(self, context: Any, filters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """`{"name": pool_id, "capabilities": {…}}` of the pools that match, in reporting order."""
+
+    @abc.abstractmethod
+    def schedule_create_group(
+        self,
+        context: Any,
+        group: Mapping[str, Any],
+        group_spec: Mapping[str, Any],
+        request_spec_list: Sequence[Mapping[str, Any]],
+        group_filter_properties: Mapping[str, Any],
+        filter_properties_list: Sequence[Mapping[str, Any]] | None,
+    ) -> Decision:
+        """A pool on a backend that serves every volume type of the group. Raises NoValidBackend."""

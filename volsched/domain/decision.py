@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from volsched.domain.candidates import Candidates, Mask
 from volsched.domain.pool import PoolState
-from volsched.domain.request import RequestSpec
+from volsched.domain.request import RequestSpec, Retry
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +67,20 @@ class Decision:
     survivors: Candidates | None = None  # in filter order, before ranking
     weighers: tuple[WeighStep, ...] = ()
     set_aside: tuple[tuple[str, str], ...] = ()  # pool or backend id -> why its report could not be used
+    chosen: PoolState | None = None  # the pool whose room was claimed
+    conflicts: tuple[str, ...] = ()  # better pools whose room was gone when it was claimed
+
+    @property
+    def retry(self) -> Retry | None:
+        """The retry record that goes with the request from here on: with the chosen pool in it."""
+        retry = self.request.retry
+        if retry is None or self.chosen is None:
+            return retry
+        return replace(
+            retry,
+            backends=(*retry.backends, self.chosen.pool_id),
+            hosts=(*retry.hosts, self.chosen.pool_id),
+        )
 
     def __bool__(self) -> bool:
         return len(self.ranked) > 0
@@ -131,6 +145,8 @@ class Decision:
                 {"pool": self.ranked[at].pool_id, "weight": _number(self.weights[at])}
                 for at in range(min(len(self.ranked), most))
             ],
+            "chosen": self.chosen.pool_id if self.chosen is not None else None,
+            "conflicts": list(self.conflicts),
             "set_aside": [{"name": name, "why": why} for name, why in self.set_aside],
             "config_generation": self.request.config_generation,
         }

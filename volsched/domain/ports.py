@@ -46,6 +46,22 @@ class PoolSource(Protocol):
         """Take in a capability report; what cannot be used is set aside with its reason, nothing is raised."""
         ...
 
+    def usage_changes(self, report: CapabilityReport) -> tuple[Mapping[str, Any], ...]:
+        """The usage records (one a changed pool, one for the backend) that a capacity notification is about."""
+        ...
+
+    def ready(self) -> bool:
+        """Whether every service that is up has reported."""
+        ...
+
+    def first_received(self) -> bool:
+        """Whether some report has come, some backend is known, and none that is up is missing."""
+        ...
+
+    def backup_host(self, volume: Mapping[str, Any] | None, zone: str | None, driver: str | None) -> str:
+        """A host for a backup. Raises ServiceNotFound."""
+        ...
+
 
 class ClaimStore(Protocol):
     """Room in pools, taken and given back atomically."""
@@ -143,6 +159,25 @@ class EventSink(Protocol):
     """Takes events for delivery; returns at once."""
 
     def emit(self, event: Event) -> None: ...
+
+
+class FailureLog(Protocol):
+    """Where a request that could not be served is written down, in one transaction."""
+
+    def record(
+        self,
+        *,
+        volume_id: str | None,
+        status: VolumeStatus | None,
+        event: Event,
+        message: Message | None,
+        decision: Mapping[str, Any] | None,
+    ) -> None:
+        """The volume's new status, what every notifier will be told, what the user reads, what the operator reads.
+
+        The same event id again is harmless: nothing is written twice.
+        """
+        ...
 
 
 class DecisionLog(Protocol):

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from volsched.domain.work import Lease
+
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -83,6 +85,7 @@ class Facts:
 
     volume_backends: Mapping[str, str] = NOTHING  # volume id named in a hint -> pool_id or cluster pool_id it lives in
     instance_host: str | None = None  # the hypervisor host of the hint local_to_instance
+    instance_problem: Exception | None = None  # why instance_host is not known: for the filter to raise
     volume_counts: Mapping[str, int] = NOTHING  # backend host (host@backend) -> undeleted volumes there
 
 
@@ -112,6 +115,7 @@ class RequestSpec:
     resource_backend: str | None = None  # only this pool or backend will do
     facts: Facts = field(default=Facts())
     draws: Draws = field(default=SeededDraws(""))
+    fence: Lease | None = None  # the lease this question is asked under; a claim is refused when it is gone
     config_generation: int = 0
 
     @cached_property

@@ -1,0 +1,1 @@
+"""The pure core: filter, weigh, rank, claim. No I/O but through the ports."""

@@ -18,6 +18,7 @@ from volsched.domain.ports import (
     Clock,
     DecisionLog,
     EventSink,
+    FailureLog,
     FactSource,
     PoolSource,
     TypeStore,
@@ -55,6 +56,7 @@ class SchedulerWorld:
     caster: VolumeCaster
     events: EventSink
     decisions: DecisionLog
+    failures: FailureLog
     chooser: Chooser
     clock: Clock
     publisher: str = "scheduler"

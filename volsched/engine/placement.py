@@ -1,0 +1,116 @@
+"""Filter, weigh and rank: one array of row numbers, which filters shorten and a handler reorders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from volsched.domain.candidates import Candidates, CodedColumn
+from volsched.domain.decision import Decision, FilterStep, Screening, WeighStep
+from volsched.domain.request import RequestSpec
+from volsched.exceptions import PluginError, VolschedError
+from volsched.plugins import Filter, Ranking, Weigher, Weighing, WeightHandler
+
+CORDONED = CodedColumn("cordoned", lambda pool: pool.cordoned)
+CORDON = "cordon"
+
+
+class Placing:
+    """The selected filters, weighers and handler, put together. Checks what plugins answer, and names the offender."""
+
+    def __init__(
+        self,
+        filters: Sequence[tuple[str, Filter]],
+        weighers: Sequence[tuple[str, Weigher]],
+        handler: WeightHandler,
+    ) -> None:
+        self._filters = tuple(filters)
+        self._weighers = tuple(weighers)
+        self._handler = handler
+        self.needs: frozenset[str] = frozenset().union(*(plugin.needs for _, plugin in (*filters, *weighers)))
+
+    def screen(self, request: RequestSpec, candidates: Candidates) -> Decision:
+        """Filter only: `ranked` keeps candidate order, weights are 0. Raises PluginError."""
+        steps, survivors = self._filtered(request, candidates)
+        return Decision(request, survivors, np.zeros(len(survivors)), steps, survivors)
+
+    def place(self, request: RequestSpec, candidates: Candidates) -> Decision:
+        """Filter, weigh, rank. Raises PluginError where a plugin breaks or breaks its word."""
+        steps, survivors = self._filtered(request, candidates)
+        if not len(survivors):
+            return Decision(request, survivors, np.zeros(0), steps, survivors)
+        weighings = tuple(self._weighed(name, weigher, request, survivors) for name, weigher in self._weighers)
+        with _blaming("weight handler"):
+            ranking = self._handler.rank(request, survivors, weighings)
+            _check_ranking(ranking, len(survivors), len(weighings))
+        weighed = tuple(
+            WeighStep(weighing.name, weighing.raw, weighing.multiplier, share)
+            for weighing, share in zip(weighings, ranking.shares, strict=True)
+        )
+        return Decision(request, survivors.take(ranking.order), ranking.weights, steps, survivors, weighed)
+
+    def _filtered(self, request: RequestSpec, candidates: Candidates) -> tuple[tuple[FilterStep, ...], Candidates]:
+        steps = []
+        cordons = candidates.snapshot.coded(CORDONED)
+        if any(request.operation in closed for closed in cordons.values):
+            step = _cordon(request, candidates)
+            steps.append(step)
+            candidates = candidates.take(step.screening.passed)
+        for name, plugin in self._filters:
+            with _blaming(name):
+                screening = plugin.screen(request, candidates)
+                _check_mask(screening, len(candidates))
+            steps.append(FilterStep(name, candidates, screening))
+            candidates = candidates.take(screening.passed)
+        return tuple(steps), candidates
+
+    def _weighed(self, name: str, weigher: Weigher, request: RequestSpec, candidates: Candidates) -> Weighing:
+        with _blaming(name):
+            raw = weigher.weigh(request, candidates)
+            if not isinstance(raw, np.ndarray) or raw.dtype != np.float64:
+                raise PluginError(name, f"weigh() must give a float64 array, not {_kind(raw)}")
+            if raw.shape != (len(candidates),):
+                raise PluginError(name, f"weigh() gave shape {raw.shape} for {len(candidates)} candidates")
+            finite = np.isfinite(raw)
+            if not finite.all():
+                worst = int(np.argmin(finite))
+                raise PluginError(name, f"weight {raw[worst]} for {candidates[worst].pool_id}; weights must be finite")
+            return Weighing(name, raw, weigher.multiplier)
+
+
+def _cordon(request: RequestSpec, candidates: Candidates) -> FilterStep:
+    """Pools that an operator closed for this kind of operation."""
+    passed = candidates.coded(CORDONED).where(lambda closed: request.operation not in closed)
+    return FilterStep(CORDON, candidates, Screening(passed, lambda position: f"cordoned for {request.operation.value}"))
+
+
+@contextmanager
+def _blaming(plugin: str) -> Iterator[None]:
+    """Whatever a plugin lets out becomes a PluginError with its name; our own errors pass."""
+    try:
+        yield
+    except VolschedError:
+        raise
+    except Exception as problem:  # a plugin may raise anything; the request must end in a clear error
+        raise PluginError(plugin, f"{type(problem).__name__}: {problem}") from problem
+
+
+def _kind(value: object) -> str:
+    return f"{value.dtype} array" if isinstance(value, np.ndarray) else type(value).__name__
+
+
+def _check_mask(screening: Screening, count: int) -> None:
+    passed = screening.passed
+    if not isinstance(passed, np.ndarray) or passed.dtype != np.bool_:
+        raise TypeError(f"screen() must give a bool array as `passed`, not {_kind(passed)}")
+    if passed.shape != (count,):
+        raise ValueError(f"screen() gave shape {passed.shape} for {count} candidates")
+
+
+def _check_ranking(ranking: Ranking, count: int, weighings: int) -> None:
+    if ranking.order.shape != ranking.weights.shape or len(ranking.order) > count:
+        raise ValueError(f"rank() gave {ranking.order.shape} positions for {count} candidates")
+    if len(ranking.shares) != weighings:
+        raise ValueError(f"rank() gave {len(ranking.shares)} shares for {weighings} weighers")

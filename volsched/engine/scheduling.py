@@ -1,0 +1,434 @@
+"""All that a scheduler driver does except choose: parse, gather facts, claim, hand over."""
+
+from __future__ import annotations
+
+import abc
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from volsched.domain import parsing
+from volsched.domain.candidates import Candidates, Mask
+from volsched.domain.claim import Claim, Placement
+from volsched.domain.decision import Decision, FilterStep, Screening
+from volsched.domain.events import Event, Priority
+from volsched.domain.pool import PoolState
+from volsched.domain.report import CapabilityReport
+from volsched.domain.request import Facts, Operation, RequestSpec
+from volsched.domain.work import WorkRequest, agent_queue
+from volsched.engine.claiming import claim_best
+from volsched.exceptions import InvalidRequest, NoValidBackend
+from volsched.plugins import INSTANCE_HOST, VOLUME_BACKENDS, VOLUME_COUNTS, SchedulerDriver
+
+#: Everything that volsched derives an id for (work, events) is named within this name space.
+NAMESPACE = uuid.UUID("6f0d6f5c-3c07-5b0e-9c55-6b6f1d1f7a10")
+AFFINITY_HINTS = ("different_host", "same_host")
+
+
+def derived_id(*parts: object) -> str:
+    """The same parts give the same id, so that doing something again is recognised."""
+    return str(uuid.uuid5(NAMESPACE, "/".join(map(str, parts))))
+
+
+def backend_part(pool_id: str) -> str:
+    """host@backend of host@backend#pool."""
+    return pool_id.split("#", 1)[0]
+
+
+class PlacingScheduler(SchedulerDriver):
+    """A scheduler driver whose subclasses only choose."""
+
+    @abc.abstractmethod
+    def choose(self, request: RequestSpec, candidates: Candidates) -> Decision:
+        """Which candidates will do, best first. Pure."""
+
+    # -- operations ----------------------------------------------------------------------------------------------
+
+    def schedule_create_volume(
+        self, context: Any, request_spec: Mapping[str, Any], filter_properties: Mapping[str, Any]
+    ) -> Decision:
+        """Choose a pool, claim the room and queue the work for its agent, in one transaction.
+
+        The decision returned says which pool was `chosen` and carries the retry record. Raises NoValidBackend,
+        InvalidRequest, PluginError, LeaseLost.
+        """
+        request = self._parse(context, request_spec, filter_properties, Operation.CREATE)
+        request = self._another_attempt(request)
+        if request.retry is not None and request.retry.backends and request.volume_id:
+            self._give_back(request.volume_id)
+        request = self._with_facts(request)
+        return claim_best(
+            lambda: self._decide(request),
+            lambda decision: self._creation(decision, request_spec, filter_properties),
+            pools=self.world.pools,
+            claims=self.world.claims,
+            attempts=self.world.claim_attempts,
+        )
+
+    def backend_passes_filters(
+        self, context: Any, backend: str, request_spec: Mapping[str, Any], filter_properties: Mapping[str, Any]
+    ) -> PoolState:
+        """The pool named `backend`, or the best pool of the backend of that name, if it passes.
+
+        Nothing is claimed. Raises NoValidBackend.
+        """
+        decision = self.judge(context, backend, request_spec, filter_properties, Operation.MANAGE)
+        chosen = decision.chosen
+        assert chosen is not None  # noqa: S101 - judge() raises instead
+        return chosen
+
+    def judge(
+        self,
+        context: Any,
+        backend: str,
+        request_spec: Mapping[str, Any],
+        filter_properties: Mapping[str, Any],
+        operation: Operation,
+    ) -> Decision:
+        """As `backend_passes_filters`, for any operation, with the decision."""
+        request = self._parse(context, request_spec, filter_properties, operation)
+        request = self._with_facts(self._another_attempt(request))
+        decision = self._decide(request)
+        for pool in decision.ranked:
+            if backend == (pool.pool_id if "#" in backend else pool.backend_id):
+                return replace(decision, chosen=pool)
+        raise NoValidBackend(f"cannot place {request.subject} on {backend}: {_why_not(decision, backend)}", decision)
+
+    def find_retype_backend(
+        self,
+        context: Any,
+        request_spec: Mapping[str, Any],
+        filter_properties: Mapping[str, Any] | None = None,
+        migration_policy: str = "never",
+    ) -> PoolState:
+        """Where the volume can live with its new type: the pool it is in, if that will do, else the best other.
+
+        Nothing is claimed. Raises NoValidBackend, also where it would have to move and `migration_policy` is never.
+        """
+        chosen = self.retype(context, request_spec, filter_properties, migration_policy).chosen
+        assert chosen is not None  # noqa: S101 - retype() raises instead
+        return chosen
+
+    def retype(
+        self,
+        context: Any,
+        request_spec: Mapping[str, Any],
+        filter_properties: Mapping[str, Any] | None,
+        migration_policy: str,
+    ) -> Decision:
+        """As `find_retype_backend`, with the decision."""
+        properties = request_spec.get("volume_properties") or {}
+        current = properties.get("cluster_name") or properties.get("host")
+        if not isinstance(current, str) or not current:
+            raise InvalidRequest("volume_properties.host", "a volume that is nowhere cannot be retyped")
+        request = self._parse(
+            context, request_spec, {**(filter_properties or {}), "vol_exists_on": current}, Operation.RETYPE
+        )
+        request = self._with_facts(self._another_attempt(request))
+        decision = self._decide(request)
+        if not decision:
+            raise NoValidBackend(
+                f"no backend will do for {request.subject} with its new type: {decision.reason()}", decision
+            )
+        for pool in decision.ranked:
+            if current == (pool.pool_id if "#" in current else pool.backend_id):
+                return replace(decision, chosen=pool)
+        if migration_policy == "never":
+            raise NoValidBackend(
+                f"{current} will not do for {request.subject} with its new type "
+                f"({_why_not(decision, current)}), and migration is not allowed",
+                decision,
+            )
+        return replace(decision, chosen=decision.ranked[0])
+
+    def dry_run(self, context: Any, request_spec: Mapping[str, Any], filter_properties: Mapping[str, Any]) -> Decision:
+        """What `schedule_create_volume` would decide now; nothing is claimed and an empty ranking is no error."""
+        request = self._parse(context, request_spec, filter_properties, Operation.CREATE)
+        return self._decide(self._with_facts(request))
+
+    def get_pools(self, context: Any, filters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """`{"name": pool_id, "capabilities": {…}}` of the pools that match, in reporting order.
+
+        `filters`: `name` is a pool id; `volume_type` a type's name or id, for which the pools are filtered; any other
+        key is a capability that must equal the value. Raises VolumeTypeNotFound.
+        """
+        wanted = dict(filters or {})
+        type_name = wanted.pop("volume_type", None)
+        candidates = self.world.pools.snapshot().candidates()
+        matching = [parsing.pool_matches(pool, wanted) for pool in candidates]
+        candidates = candidates.take(np.array(matching, np.bool_))
+        if type_name:
+            request = RequestSpec(operation=Operation.QUERY, volume_type=self.world.types.find(str(type_name)))
+            candidates = self.world.chooser.screen(request, candidates).ranked
+        return [{"name": pool.pool_id, "capabilities": dict(pool.capabilities)} for pool in candidates]
+
+    def schedule_create_group(
+        self,
+        context: Any,
+        group: Mapping[str, Any],
+        group_spec: Mapping[str, Any],
+        request_spec_list: Sequence[Mapping[str, Any]],
+        group_filter_properties: Mapping[str, Any],
+        filter_properties_list: Sequence[Mapping[str, Any]] | None,
+    ) -> Decision:
+        """The best pool for the first volume type on a backend that serves every type, and the group's own type.
+
+        Nothing is claimed. Raises NoValidBackend.
+        """
+        group_request = self._parse(context, group_spec, group_filter_properties, Operation.GROUP)
+        group_request = self._with_facts(self._another_attempt(group_request))
+        for_group = self._decide(group_request)
+        running: Decision | None = None
+        for number, request_spec in enumerate(request_spec_list):
+            properties = (filter_properties_list or ())[number : number + 1] or ({},)
+            request = self._parse(context, request_spec, properties[0] or {}, Operation.GROUP)
+            decision = self._decide(self._with_facts(self._another_attempt(request)))
+            if not decision:
+                raise NoValidBackend(
+                    f"no backend serves every type of the group: {decision.reason()}", _asked(decision, group_request)
+                )
+            running = decision if running is None else _on_backends_of(running, decision)
+        if running is None:
+            raise NoValidBackend("a group needs at least one volume type", _asked(for_group, group_request))
+        running = _asked(_on_backends_of(running, for_group), group_request)
+        if not running:
+            raise NoValidBackend("no backend serves every type of the group and the group's own", running)
+        return replace(running, chosen=running.ranked[0])
+
+    def get_backup_host(
+        self, volume: Mapping[str, Any] | None, availability_zone: str | None = None, driver: str | None = None
+    ) -> str:
+        """A host whose backup service is up and can do it, the volume's own where that is preferred.
+
+        Raises ServiceNotFound.
+        """
+        return self.world.pools.backup_host(volume, availability_zone, driver)
+
+    def update_service_capabilities(
+        self,
+        service_name: str,
+        host: str,
+        capabilities: Mapping[str, Any],
+        cluster_name: str | None,
+        timestamp: datetime | None,
+    ) -> None:
+        """Take in a capability report; what cannot be used is set aside with its reason."""
+        self.world.pools.report(self._report(service_name, host, capabilities, cluster_name, timestamp))
+
+    def notify_service_capabilities(
+        self, service_name: str, backend: str, capabilities: Mapping[str, Any], timestamp: datetime | None
+    ) -> tuple[Mapping[str, Any], ...]:
+        """The usage records of the pools that changed since the last notification, which are also sent as events."""
+        report = self._report(service_name, backend, capabilities, None, timestamp)
+        usages = self.world.pools.usage_changes(report)
+        for number, usage in enumerate(usages):
+            self.world.events.emit(
+                self._event(
+                    derived_id("capacity", backend, report.timestamp.isoformat(), number),
+                    f"capacity.{usage['type']}",
+                    payload=usage,
+                )
+            )
+        return usages
+
+    def is_ready(self) -> bool:
+        """Whether every service that is up has reported."""
+        return self.world.pools.ready()
+
+    def is_first_receive(self) -> bool:
+        """Whether enough has been reported to start with."""
+        return self.world.pools.first_received()
+
+    # -- steps ---------------------------------------------------------------------------------------------------
+
+    def _parse(
+        self,
+        context: Any,
+        request_spec: Mapping[str, Any],
+        filter_properties: Mapping[str, Any],
+        operation: Operation,
+    ) -> RequestSpec:
+        request = parsing.request_from(context, request_spec, filter_properties, operation=operation)
+        return replace(request, config_generation=self.world.config_generation)
+
+    def _another_attempt(self, request: RequestSpec) -> RequestSpec:
+        """Count the attempt. Raises NoValidBackend beyond the limit."""
+        return replace(request, retry=parsing.next_retry(request.retry, self.world.max_attempts, request.subject))
+
+    def _give_back(self, key: str) -> None:
+        self.world.claims.release(key)
+        self.world.pools.released(key)
+
+    def _with_facts(self, request: RequestSpec) -> RequestSpec:
+        needs = self.world.chooser.needs if self.uses_filters else frozenset()
+        if not needs:
+            return request
+        facts = Facts()
+        if VOLUME_BACKENDS in needs:
+            ids = parsing.hinted_volumes(request.hints, AFFINITY_HINTS)
+            if ids:
+                project_id = None if request.is_admin else request.project_id
+                facts = replace(facts, volume_backends=self.world.facts.backends_of(ids, project_id))
+        if INSTANCE_HOST in needs and request.hints.get("local_to_instance"):
+            try:
+                instance = parsing.hinted_instance(request.hints)
+                facts = replace(facts, instance_host=self.world.facts.instance_host(instance))
+            except InvalidRequest as problem:  # told by the filter, if there is any pool left to be judged
+                facts = replace(facts, instance_problem=problem)
+        if VOLUME_COUNTS in needs:
+            facts = replace(facts, volume_counts=self.world.facts.volume_counts())
+        return replace(request, facts=facts)
+
+    def _decide(self, request: RequestSpec) -> Decision:
+        pools = self.world.pools
+        decision = self.choose(request, pools.snapshot().candidates())
+        set_aside = pools.set_aside()
+        if set_aside:
+            decision = replace(decision, set_aside=set_aside)
+        if request.resource_backend is not None and decision:
+            decision = _only_on(decision, request.resource_backend)
+        return decision
+
+    def _creation(
+        self, decision: Decision, request_spec: Mapping[str, Any], filter_properties: Mapping[str, Any]
+    ) -> Placement:
+        """What becomes true when the room for a new volume is claimed."""
+        request, pool = decision.request, decision.chosen
+        assert pool is not None  # noqa: S101 - claim_best() sets it
+        volume_id = request.volume_id
+        if volume_id is None:
+            raise InvalidRequest("volume_id", "missing from the request spec; nothing can be claimed without it")
+        now = self.world.clock()
+        changes = {
+            "host": pool.pool_id,
+            "cluster_name": pool.cluster_name,
+            "availability_zone": pool.zone,
+            "scheduled_at": now.isoformat(),
+        }
+        retry = decision.retry
+        attempt = retry.num_attempts if retry is not None else 1
+        passed_on = {key: value for key, value in filter_properties.items() if key not in parsing.TRANSIENT_PROPERTIES}
+        payload = {
+            "volume": {**(request_spec.get("volume") or {"id": volume_id, "size_gb": request.size_gb}), **changes},
+            "pool_id": pool.pool_id,
+            "claim_key": volume_id,
+            "request_spec": {key: value for key, value in request_spec.items() if key != "volume"},
+            "filter_properties": {**passed_on, "retry": parsing.plain_retry(retry)},
+            "max_attempts": self.world.max_attempts,
+        }
+        return Placement(
+            claim=Claim(key=volume_id, volume_id=volume_id, pool_id=pool.pool_id, size_gb=request.size_gb, made_at=now),
+            thin=request.thin,
+            volume_changes=changes,
+            decision=decision.plain(most=self.world.decision_detail),
+            decision_id=derived_id("decision", volume_id, "create", attempt),
+            events=(
+                self._event(
+                    derived_id("event", volume_id, "scheduled", attempt),
+                    "scheduler.create_volume.end",
+                    volume_id=volume_id,
+                    project_id=request.project_id,
+                    payload={"pool": pool.pool_id, "size_gb": request.size_gb, "attempt": attempt},
+                ),
+            ),
+            work=(
+                WorkRequest(
+                    id=derived_id("work", volume_id, "create", attempt),
+                    queue=agent_queue(pool.backend_id),
+                    operation="create",
+                    volume_id=volume_id,
+                    payload=payload,
+                ),
+            ),
+            fence=request.fence,
+        )
+
+    def _report(
+        self,
+        service_name: str,
+        host: str,
+        capabilities: Mapping[str, Any],
+        cluster_name: str | None,
+        timestamp: datetime | None,
+    ) -> CapabilityReport:
+        return CapabilityReport(
+            service_name=service_name,
+            host=host,
+            capabilities=capabilities,
+            cluster_name=cluster_name,
+            timestamp=timestamp if timestamp is not None else self.world.clock(),
+        )
+
+    def _event(
+        self,
+        event_id: str,
+        event_type: str,
+        *,
+        payload: Mapping[str, Any],
+        volume_id: str | None = None,
+        project_id: str | None = None,
+    ) -> Event:
+        return Event(
+            id=event_id,
+            event_type=event_type,
+            priority=Priority.INFO,
+            occurred_at=self.world.clock().isoformat(),
+            publisher=self.world.publisher,
+            volume_id=volume_id,
+            project_id=project_id,
+            payload=payload,
+        )
+
+
+# -- narrowing a decision afterwards -------------------------------------------------------------------------------
+
+
+def _narrowed(decision: Decision, name: str, kept: Mask, why: str) -> Decision:
+    """A decision with some ranked pools taken out, and the step that says so."""
+    step = FilterStep(name, decision.ranked, Screening(kept, lambda position: why))
+    return replace(
+        decision,
+        ranked=decision.ranked.take(kept),
+        weights=decision.weights[kept],
+        filters=(*decision.filters, step),
+    )
+
+
+def _only_on(decision: Decision, backend: str) -> Decision:
+    whole = "#" in backend
+    kept = np.fromiter(
+        ((pool.pool_id if whole else backend_part(pool.pool_id)) == backend for pool in decision.ranked),
+        np.bool_,
+        len(decision.ranked),
+    )
+    return _narrowed(decision, "resource_backend", kept, f"not {backend}, where the resource is")
+
+
+def _on_backends_of(decision: Decision, other: Decision) -> Decision:
+    backends = {backend_part(pool.pool_id) for pool in other.ranked}
+    kept = np.fromiter(
+        (backend_part(pool.pool_id) in backends for pool in decision.ranked), np.bool_, len(decision.ranked)
+    )
+    return _narrowed(decision, "group", kept, "its backend does not serve every type of the group")
+
+
+def _asked(decision: Decision, request: RequestSpec) -> Decision:
+    """The decision under the group's own request, whose retry record is the one that counts."""
+    return replace(decision, request=request)
+
+
+def _why_not(decision: Decision, backend: str) -> str:
+    """The reason why a named pool (or every pool of a backend) is not among the ranked ones."""
+    whole = "#" in backend
+    for step in decision.filters:
+        for pool, why in step.rejected():
+            if backend == (pool.pool_id if whole else pool.backend_id):
+                return f"{step.name}: {why}"
+    for name, why in decision.set_aside:
+        if name == backend or name == backend_part(backend):
+            return f"its report is set aside: {why}"
+    return "no such pool has reported"

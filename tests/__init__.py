@@ -19,8 +19,8 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("volsched")
 
-#: What libraries say about themselves while they are imported, and we can do nothing about. Each a message, matched from
-#: its start.
+#: What libraries say about themselves while they are imported, and we can do nothing about: messages, matched from
+#: their start.
 NOT_OURS = (
     "eventletutils module is deprecated",  # oslo.utils, imported by taskflow.engines
     r"\s*Eventlet is deprecated",  # oslo.utils and futurist, imported by oslo.messaging
@@ -32,7 +32,7 @@ def make_warnings_errors() -> None:
     """From here on, in this process or `warnings.catch_warnings` block, every warning is an error."""
     warnings.simplefilter("error")
     for message in NOT_OURS:
-        warnings.filterwarnings("ignore", message=message, category=DeprecationWarning)
+        warnings.filterwarnings("ignore", message=message)
 
 
 make_warnings_errors()  # also for what the test modules, and what they test, say while they are imported

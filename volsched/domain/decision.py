@@ -18,11 +18,13 @@ from volsched.domain.request import RequestSpec, Retry
 class Screening:
     """A filter's answer: which candidates pass and, only if asked, why one does not.
 
-    `passed` has one entry a candidate; `why` takes a position among the candidates (not a snapshot row).
+    `passed` has one entry a candidate; `why` takes a position among the candidates (not a snapshot row). `shortfall`
+    says how far each candidate is from passing where that is a number: a user may be told about the nearest miss.
     """
 
     passed: Mask
     why: Callable[[int], str]
+    shortfall: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +43,13 @@ class FilterStep:
     @property
     def rejections(self) -> int:
         return len(self.before) - int(np.count_nonzero(self.screening.passed))
+
+    def nearest_miss(self) -> str:
+        """The reason of the rejected candidate that came nearest, or of the first where nearness is not a number."""
+        rejected = np.flatnonzero(~self.screening.passed)
+        shortfall = self.screening.shortfall
+        nearest = 0 if shortfall is None else int(np.nanargmin(np.append(shortfall[rejected], np.inf)))
+        return self.screening.why(int(rejected[nearest if nearest < len(rejected) else 0]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,9 +104,20 @@ class Decision:
         parts = []
         for step in self.filters:
             if step.rejections:
-                _, why = next(step.rejected())
-                parts.append(f"{step.name} rejected {step.rejections} (e.g. {why})")
+                parts.append(f"{step.name} rejected {step.rejections} ({step.nearest_miss()})")
         return f"none of {considered} pools fits: " + "; ".join(parts)
+
+    def told(self) -> str:
+        """The same for the volume's owner: which limits were hit and by how much, nothing of the operator's."""
+        considered = len(self.filters[0].before) if self.filters else 0
+        if not considered:
+            return "no storage is available at the moment"
+        parts = []
+        for step in self.filters:
+            if step.rejections:
+                detail = f" (nearest: {step.nearest_miss()})" if step.screening.shortfall is not None else ""
+                parts.append(f"{step.rejections} by {step.name}{detail}")
+        return f"none of {considered} pools could take {self.request.wanted_gb:g} GiB: rejected " + ", ".join(parts)
 
     def plain(self, *, most: int = 1000) -> dict[str, Any]:
         """The decision as JSON values for storing and showing: each pool, each verdict, each score, the order.

@@ -105,6 +105,22 @@ class VolumeStore(Protocol):
         ...
 
 
+class QuotaStore(Protocol):
+    """Limits of projects. Usage is counted from the volumes' rows, so that it cannot drift."""
+
+    def reserve(self, project_id: str, *, volumes: int, gigabytes: int, volume_type_id: str | None = None) -> str:
+        """A reservation's id; it expires by itself. Raises QuotaExceeded."""
+        ...
+
+    def commit(self, reservation: str) -> None:
+        """The rows now say it themselves; harmless where the reservation is gone."""
+        ...
+
+    def cancel(self, reservation: str) -> None:
+        """Harmless where the reservation is gone."""
+        ...
+
+
 class FactSource(Protocol):
     """What plugins need to know beyond the request; each is one query."""
 

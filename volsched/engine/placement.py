@@ -29,7 +29,9 @@ class Placing:
         self._filters = tuple(filters)
         self._weighers = tuple(weighers)
         self._handler = handler
-        self.needs: frozenset[str] = frozenset().union(*(plugin.needs for _, plugin in (*filters, *weighers)))
+        self.needs: frozenset[str] = frozenset().union(
+            *(plugin.needs for _, plugin in filters), *(plugin.needs for _, plugin in weighers)
+        )
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Decision:
         """Filter only: `ranked` keeps candidate order, weights are 0. Raises PluginError."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +15,7 @@ from volsched.domain.candidates import Candidates, Mask
 from volsched.domain.claim import Claim, Placement
 from volsched.domain.decision import Decision, FilterStep, Screening
 from volsched.domain.events import Event, Priority
+from volsched.domain.identity import derived_id
 from volsched.domain.pool import PoolState
 from volsched.domain.report import CapabilityReport
 from volsched.domain.request import Facts, Operation, RequestSpec
@@ -24,14 +24,7 @@ from volsched.engine.claiming import claim_best
 from volsched.exceptions import InvalidRequest, NoValidBackend
 from volsched.plugins import INSTANCE_HOST, VOLUME_BACKENDS, VOLUME_COUNTS, SchedulerDriver
 
-#: Everything that volsched derives an id for (work, events) is named within this name space.
-NAMESPACE = uuid.UUID("6f0d6f5c-3c07-5b0e-9c55-6b6f1d1f7a10")
 AFFINITY_HINTS = ("different_host", "same_host")
-
-
-def derived_id(*parts: object) -> str:
-    """The same parts give the same id, so that doing something again is recognised."""
-    return str(uuid.uuid5(NAMESPACE, "/".join(map(str, parts))))
 
 
 def backend_part(pool_id: str) -> str:

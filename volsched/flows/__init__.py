@@ -1,0 +1,1 @@
+"""The TaskFlow flows: task names, signatures, steps and reversion strategies are a public contract."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 from volsched.domain.candidates import Candidates
 from volsched.domain.decision import Decision
+from volsched.domain.events import Event
 from volsched.domain.pool import PoolState
 from volsched.domain.ports import (
     ClaimStore,
@@ -26,6 +27,8 @@ from volsched.domain.ports import (
     VolumeStore,
 )
 from volsched.domain.request import RequestSpec
+from volsched.domain.volume import VolumeStatus
+from volsched.domain.work import Message
 from volsched.plugins.options import Plugin
 
 
@@ -115,3 +118,15 @@ class SchedulerDriver(Plugin, abc.ABC):
         filter_properties_list: Sequence[Mapping[str, Any]] | None,
     ) -> Decision:
         """A pool on a backend that serves every volume type of the group. Raises NoValidBackend."""
+
+    def record_failure(
+        self, *, volume_id: str | None, event: Event, message: Message | None, decision: Decision | None
+    ) -> None:
+        """A volume could not be placed: its status, the notification, the message and the decision, in one transaction."""
+        self.world.failures.record(
+            volume_id=volume_id,
+            status=VolumeStatus.ERROR,
+            event=event,
+            message=message,
+            decision=decision.plain(most=self.world.decision_detail) if decision is not None else None,
+        )

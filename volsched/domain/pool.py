@@ -41,7 +41,8 @@ class PoolState:
     filter_function: str | None = None
     goodness_function: str | None = None
     updated: datetime | None = None  # when the figures were true: the report's time stamp, or that of the last claim
-    capabilities: Mapping[str, Any] = field(default=NO_CAPABILITIES)  # as reported, with what it inherits; read-only
+    # as reported, with what it inherits; read-only
+    capabilities: Mapping[str, Any] = field(default_factory=lambda: NO_CAPABILITIES)
     cordoned: frozenset[str] = frozenset()  # operations that an operator closed this pool for
 
     @property

@@ -55,7 +55,7 @@ class VolumeType:
 
     id: str | None = None
     name: str | None = None
-    extra_specs: Mapping[str, Any] = NOTHING
+    extra_specs: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     qos_specs: Mapping[str, Any] | None = None
     description: str | None = None
     is_public: bool = True
@@ -83,10 +83,12 @@ class Facts:
     Only what some selected plugin `needs` is filled in.
     """
 
-    volume_backends: Mapping[str, str] = NOTHING  # volume id named in a hint -> pool_id or cluster pool_id it lives in
+    # volume id named in a hint -> pool_id or cluster pool_id it lives in
+    volume_backends: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     instance_host: str | None = None  # the hypervisor host of the hint local_to_instance
     instance_problem: Exception | None = None  # why instance_host is not known: for the filter to raise
-    volume_counts: Mapping[str, int] = NOTHING  # backend host (host@backend) -> undeleted volumes there
+    # backend host (host@backend) -> undeleted volumes there
+    volume_counts: Mapping[str, int] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,10 +108,11 @@ class RequestSpec:
     zone: str | None = None  # exactly this one; None: any
     volume_type: VolumeType | None = None
     qos_specs: Mapping[str, Any] | None = None
-    properties: Mapping[str, Any] = NOTHING  # volume_properties as received: what expressions call `volume`
-    metadata: Mapping[str, Any] = NOTHING
+    # volume_properties as received: what expressions call `volume`
+    properties: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    metadata: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     attach_status: str | None = None
-    hints: Mapping[str, Any] = NOTHING  # scheduler_hints as received, checked
+    hints: Mapping[str, Any] = field(default_factory=lambda: NOTHING)  # scheduler_hints as received, checked
     retry: Retry | None = None
     exists_on: str | None = None  # the pool (or backend) the volume already takes room in
     resource_backend: str | None = None  # only this pool or backend will do

@@ -1,0 +1,94 @@
+"""One configuration: its values, and where each came from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from oslo_config import cfg
+
+from volsched.conf import agent, database, messaging, notifications, paths, plugins, quota, scheduler
+from volsched.conf.origin import Origin, SettingsFiles, Source, group_name
+from volsched.exceptions import ConfigurationError
+
+PROJECT = "volsched"
+GROUPS = (agent, database, messaging, notifications, paths, plugins, quota, scheduler)
+
+
+class Configuration(cfg.ConfigOpts):  # type: ignore[misc]  # oslo.config's types are not followed
+    """An oslo.config ConfigOpts of its own (nothing is global) that also tells where values came from.
+
+    Made by `load`.
+    """
+
+    settings: SettingsFiles
+    environment: Mapping[str, str]
+
+    def origin(self, group: str, name: str) -> Origin:
+        """Where the value of an option came from. `group` is DEFAULT for options without one."""
+        info = self._get_opt_info(name, None if group == "DEFAULT" else group)
+        if "override" in info:
+            return Origin(source=Source.OVERRIDE, name=f"[{group}] {name}")
+        variable = environment_name(group, name)
+        if variable in self.environment:
+            return Origin(source=Source.ENVIRONMENT, name=variable)
+        found = self.settings.last(spellings(group, info["opt"]))
+        return found.origin if found else Origin(source=Source.DEFAULT, name=f"[{group}] {name}")
+
+
+def environment_name(group: str, name: str) -> str:
+    """The environment variable of an option."""
+    return f"OS_{group.upper()}__{name.upper()}"
+
+
+def spellings(group: str, option: cfg.Opt) -> list[tuple[str, str]]:
+    """The (group, name) pairs under which a file may set an option; its own comes first."""
+    return [
+        (group, option.dest),
+        *((group_name(old.group or group), old.name or option.dest) for old in option.deprecated_opts),
+    ]
+
+
+def default_files() -> tuple[list[str], list[str]]:
+    """The files and folders that are read where none is named: those of ~/.volsched, ~, /etc/volsched and /etc."""
+    return (
+        cfg.find_config_files(project=PROJECT, prog=PROJECT)[:1],
+        cfg.find_config_dirs(project=PROJECT, prog=PROJECT)[:1],
+    )
+
+
+def load(files: Iterable[str] = (), dirs: Iterable[str] = (), *, use_env: bool = True) -> Configuration:
+    """A fresh configuration with the core groups registered, read from `files`, then from `*.conf` of `dirs`.
+
+    Later files win over earlier ones, environment variables (`OS_<GROUP>__<OPTION>`) over files. Where neither a file
+    nor a folder is named, the usual places are looked at. Values are checked when they are read:
+    `volsched.loading.load` reads them all. Raises ConfigurationError where a file cannot be read.
+    """
+    named_files, named_dirs = list(files), list(dirs)
+    if not named_files and not named_dirs:
+        named_files, named_dirs = default_files()
+    everything = [str(Path(file).expanduser().absolute()) for file in named_files]
+    for folder in named_dirs:
+        everything += _files_of(Path(folder).expanduser().absolute())
+    conf = Configuration()
+    conf.environment = os.environ if use_env else {}
+    conf.settings = SettingsFiles(everything)  # before oslo.config reads them: its errors name no line
+    for module in GROUPS:
+        conf.register_group(cfg.OptGroup(module.GROUP, title=module.GROUP, help=module.HELP))
+        conf.register_opts(module.options(), group=module.GROUP)
+    conf(
+        args=[argument for file in everything for argument in ("--config-file", file)],
+        project=PROJECT,
+        prog=PROJECT,
+        default_config_files=[],
+        default_config_dirs=[],
+        use_env=use_env,
+    )
+    return conf
+
+
+def _files_of(folder: Path) -> Sequence[str]:
+    if not folder.is_dir():
+        raise ConfigurationError(str(folder), "there is no such folder; --config-dir takes the path of one")
+    return sorted(str(path) for path in folder.glob("*.conf"))

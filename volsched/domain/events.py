@@ -44,3 +44,11 @@ class Event:
             "payload": dict(self.payload),
             "schema_version": self.schema_version,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueEvent:
+    """An event that waits for delivery to one notifier, and how often that failed."""
+
+    event: Event
+    tries: int = 0

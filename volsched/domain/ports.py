@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from volsched.domain.candidates import PoolSnapshot
 from volsched.domain.claim import Claim, Placement
-from volsched.domain.events import Event
+from volsched.domain.events import DueEvent, Event
 from volsched.domain.report import CapabilityReport
 from volsched.domain.request import VolumeType
 from volsched.domain.volume import Volume, VolumeStatus
@@ -193,6 +193,26 @@ class FailureLog(Protocol):
 
         The same event id again is harmless: nothing is written twice.
         """
+        ...
+
+
+class OutboxStore(Protocol):
+    """Events that wait for delivery, tracked for each notifier by its configured name."""
+
+    def due(self, notifier: str, *, owner: str, limit: int, lease_seconds: float) -> Sequence[DueEvent]:
+        """What is to be delivered to this notifier now, oldest first, and held for this owner until the lease ends.
+
+        Of one volume only events before which nothing is held back: while one waits for its next try, or is held by
+        another owner, the later ones of the same volume wait too. An event that was parked holds nothing back.
+        """
+        ...
+
+    def delivered(self, notifier: str, event_id: str) -> None:
+        """The notifier took it; harmless where that is known."""
+        ...
+
+    def failed(self, notifier: str, event_id: str, problem: str, *, retry_at: datetime | None) -> None:
+        """It did not; count the try. To be tried again from `retry_at` on; None: parked, not tried again."""
         ...
 
 

@@ -1,0 +1,129 @@
+"""The notifier that appends events to a file, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from volsched.plugins import Event, Notifier
+
+if TYPE_CHECKING:
+    from oslo_config import cfg
+
+
+class JsonlNotifier(Notifier):
+    """Appends each event as one line of JSON; several processes may share the file.
+
+    A line is written by one write to a file opened for appending, so lines of several processes do not mix. The path is
+    looked at before each event: a file that was moved away (log rotation) is left, and a new one is begun.
+    """
+
+    contract = (1, 0)
+
+    def __init__(self, *, path: str, fsync: bool = False, mode: str = "0640") -> None:
+        self.path = path
+        self.fsync = fsync
+        self.mode = mode
+        self._guard = threading.Lock()
+        self._file: int | None = None
+        self._torn = False  # whether the file ends in the middle of a line
+
+    @classmethod
+    def config_opts(cls) -> Sequence[cfg.Opt]:
+        from oslo_config import cfg
+
+        return (
+            cfg.StrOpt(
+                "path",
+                required=True,
+                help="File that events are appended to; it is made where it is missing, its folder is not.",
+            ),
+            cfg.BoolOpt(
+                "fsync",
+                default=False,
+                help="Wait after each event until it is on the disk: no event is lost to a power failure, "
+                "and each takes milliseconds.",
+            ),
+            cfg.StrOpt("mode", default="0640", help="Permissions of the file where it is made, in octal."),
+        )
+
+    def validate(self) -> list[str]:
+        problems = []
+        if not self.path.strip() or "\0" in self.path:
+            problems.append("path is empty: name the file that events are appended to")
+        try:
+            fits = 0 <= int(self.mode, 8) <= 0o777
+        except ValueError:
+            fits = False
+        if not fits:
+            problems.append(f"mode {self.mode!r} is no octal permission: give three or four octal digits such as 0640")
+        return problems
+
+    def start(self) -> None:
+        with self._guard:
+            self._opened()
+
+    def stop(self) -> None:
+        with self._guard:
+            self._close()
+
+    def health(self) -> str | None:
+        try:
+            with self._guard:
+                self._opened()
+        except OSError as problem:
+            return str(problem)
+        return None
+
+    def notify(self, event: Event) -> None:
+        line = json.dumps(event.plain(), sort_keys=True, separators=(",", ":"), default=str).encode() + b"\n"
+        with self._guard:
+            file = self._opened()
+            self._append(file, line)
+            if self.fsync:
+                os.fsync(file)
+
+    def _append(self, file: int, line: bytes) -> None:
+        """The whole line or an error. A part of a line stands alone: the next one begins with a line end."""
+        if self._torn:
+            line = b"\n" + line
+        written = os.write(file, line)
+        self._torn = 0 < written < len(line)
+        if self._torn:
+            raise OSError(f"{self.path}: only {written} of {len(line)} bytes could be written: is the disk full?")
+
+    def _opened(self) -> int:
+        """The open file at the path; opened anew where another file, or none, is there now."""
+        if self._file is not None and self._is_at_path(self._file):
+            return self._file
+        self._close()
+        path = Path(self.path)
+        if path.is_dir():
+            raise IsADirectoryError(f"{self.path} is a directory: name a file in it")
+        # Without O_NONBLOCK the opening of a pipe that nobody reads would hang.
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        file = os.open(path, flags, int(self.mode, 8))
+        facts = os.fstat(file)
+        if not stat.S_ISREG(facts.st_mode):
+            os.close(file)
+            raise OSError(f"{self.path} is not a regular file: name one")
+        self._torn = facts.st_size > 0 and os.pread(file, 1, facts.st_size - 1) != b"\n"
+        self._file = file
+        return file
+
+    def _is_at_path(self, file: int) -> bool:
+        try:
+            there = os.stat(self.path)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(there, os.fstat(file))
+
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

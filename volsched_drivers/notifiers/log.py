@@ -1,0 +1,44 @@
+"""The notifier that writes events into the process's log."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from volsched.plugins import Event, Notifier, Priority
+
+if TYPE_CHECKING:
+    from oslo_config import cfg
+
+LEVELS = {Priority.INFO: logging.INFO, Priority.WARN: logging.WARNING, Priority.ERROR: logging.ERROR}
+
+
+class LogNotifier(Notifier):
+    """One log line an event: its type, then the event as JSON, at the level of its priority."""
+
+    contract = (1, 0)
+
+    def __init__(self, *, logger: str = "volsched.notification") -> None:
+        self.logger = logger
+
+    @classmethod
+    def config_opts(cls) -> Sequence[cfg.Opt]:
+        from oslo_config import cfg
+
+        return (
+            cfg.StrOpt(
+                "logger",
+                default="volsched.notification",
+                help="Name of the logger that events are written to, so that logging can be set up for them alone.",
+            ),
+        )
+
+    def validate(self) -> list[str]:
+        return [] if self.logger.strip() else ["logger is empty: name a logger, for example volsched.notification"]
+
+    def notify(self, event: Event) -> None:
+        logging.getLogger(self.logger).log(
+            LEVELS[event.priority], "%s %s", event.event_type, json.dumps(event.plain(), sort_keys=True, default=str)
+        )

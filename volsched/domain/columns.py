@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import math
+from functools import lru_cache
+from typing import Any, Final
 
 import numpy as np
 
 from volsched.domain import capacity
 from volsched.domain.candidates import CodedColumn, Column
 from volsched.domain.pool import PoolState
-
-
-def _room(pool: PoolState, *, thin: bool) -> float:
-    if not pool.bounded:
-        return math.inf
-    return float(
-        capacity.virtual_free_gb(
-            pool.total_gb,
-            pool.free_gb,
-            pool.provisioned_gb,
-            pool.reserved_percentage,
-            pool.max_over_subscription_ratio,
-            thin and pool.thin,
-        )
-    )
-
 
 TOTAL_GB = Column("total_gb", np.float64, lambda pool: pool.total_gb)
 FREE_GB = Column("free_gb", np.float64, lambda pool: pool.free_gb, figures=True)
@@ -36,8 +21,36 @@ THIN = Column("thin", np.bool_, lambda pool: pool.thin)
 THICK = Column("thick", np.bool_, lambda pool: pool.thick)
 BOUNDED = Column("bounded", np.bool_, lambda pool: pool.bounded, figures=True)
 # Room for a request that accepts thin provisioning, and for one that does not; inf where capacity is unbounded.
-ROOM_THIN_GB = Column("room_thin_gb", np.float64, lambda pool: _room(pool, thin=True), figures=True)
-ROOM_THICK_GB = Column("room_thick_gb", np.float64, lambda pool: _room(pool, thin=False), figures=True)
+ROOM_THIN_GB = Column("room_thin_gb", np.float64, lambda pool: capacity.room_gb(pool, thin=True), figures=True)
+ROOM_THICK_GB = Column("room_thick_gb", np.float64, lambda pool: capacity.room_gb(pool, thin=False), figures=True)
+# The largest request of either kind that the pool takes; -inf where it takes none.
+LARGEST_THIN_GB = Column("largest_thin_gb", np.float64, lambda pool: capacity.largest_gb(pool, thin=True), figures=True)
+LARGEST_THICK_GB = Column(
+    "largest_thick_gb", np.float64, lambda pool: capacity.largest_gb(pool, thin=False), figures=True
+)
 
 ZONE = CodedColumn("zone", lambda pool: pool.zone)
 BACKEND_ID = CodedColumn("backend_id", lambda pool: pool.backend_id)
+CAPABILITIES = CodedColumn("capabilities", lambda pool: pool.capabilities)
+# Which capabilities are reported at all: ask this before interning one that a stranger named.
+CAPABILITY_KEYS = CodedColumn("capability_keys", lambda pool: frozenset(pool.capabilities))
+
+
+class _NotReported:
+    """What a capability column holds for a pool that does not report the capability."""
+
+    def __repr__(self) -> str:
+        return "NOT_REPORTED"
+
+
+NOT_REPORTED: Final = _NotReported()
+
+
+@lru_cache(maxsize=4096)
+def capability(key: str) -> CodedColumn:
+    """The reported values of one capability, NOT_REPORTED where a pool says nothing of it."""
+
+    def read(pool: PoolState) -> Any:
+        return pool.capabilities.get(key, NOT_REPORTED)
+
+    return CodedColumn(f"capability {key}", read)

@@ -11,13 +11,14 @@ export PIP_NO_INPUT := 1
 # An old environment variable must not bring another project's code, warnings or configuration into this one.
 unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS
 
-PIP = $(BIN)/python -m pip --quiet --no-input
+PIP = $(BIN)/python -m pip --quiet --quiet
 STEP = tools/step
 # Byte code makes every later start faster, also where Python itself is told not to write it.
 COMPILE = $(BIN)/python -m compileall -q volsched volsched_drivers
 ENTRY = setup.cfg setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help demo test lint style types layers sample docs suite stestr pytest same-tests servers quick bench clean
 
 help:  ## this list

@@ -1,0 +1,68 @@
+"""Each module imports alone in a fresh interpreter, and importing does nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from tests import TestCase
+from tests.meta.sources import PACKAGES, TOP, module_of, python_files
+
+# Run by a fresh interpreter that knows nothing of volsched. It loads the libraries once, then forks for each module:
+# the child is as fresh as a new interpreter, without the seconds that the libraries take.
+PROBE = """
+import importlib, io, json, os, sys, threading, warnings
+
+warnings.simplefilter("ignore")  # the libraries' own, also those about forking
+from oslo_service import backend
+backend.init_backend(backend.BackendType.THREADING)  # before oslo.messaging chooses for itself
+import alembic.command, cliff.app, numpy, oslo_config.cfg, oslo_log.log, oslo_messaging, sqlalchemy.orm, stevedore
+import taskflow.engines
+
+def problem_of(name):
+    from oslo_config import cfg
+    import logging
+    before = set(cfg.CONF), threading.active_count(), list(logging.getLogger().handlers), set(os.environ)
+    said = sys.stdout = sys.stderr = io.StringIO()
+    warnings.simplefilter("error")
+    try:
+        importlib.import_module(name)
+    except BaseException as problem:
+        return f"{type(problem).__name__}: {problem}"
+    after = set(cfg.CONF), threading.active_count(), list(logging.getLogger().handlers), set(os.environ)
+    if said.getvalue():
+        return f"prints {said.getvalue()[:300]!r}"
+    for what, was, is_now in zip(("global options", "threads", "log handlers", "the environment"), before, after):
+        if was != is_now:
+            return f"changes {what}: {was} became {is_now}"
+    return ""
+
+assert not [name for name in sys.modules if name.startswith("volsched")]
+for name in json.load(sys.stdin):
+    pid = os.fork()
+    if pid == 0:
+        out = os.dup(1)
+        os.write(out, (json.dumps([name, problem_of(name)]) + "\\n").encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+"""
+
+
+class TestImports(TestCase):
+    def test_each_module_imports_alone_and_does_nothing_else(self) -> None:
+        modules = [module_of(path) for path in python_files(*PACKAGES)]
+        # The migrations are scripts that alembic runs, with a database at hand.
+        modules = [name for name in modules if ".migrations." not in f"{name}." and not name.endswith("__main__")]
+        result = subprocess.run(
+            [sys.executable, "-c", PROBE],
+            input=json.dumps(modules),
+            capture_output=True,
+            text=True,
+            cwd=TOP,
+            check=False,
+        )
+        self.assertEqual("", result.stderr)
+        answers = dict(json.loads(line) for line in result.stdout.splitlines())
+        self.assertEqual(set(modules), set(answers))
+        self.assertEqual({}, {name: problem for name, problem in answers.items() if problem})

@@ -1,0 +1,23 @@
+"""The availability zone that was asked for."""
+
+from __future__ import annotations
+
+from volsched.domain.columns import ZONE
+from volsched.plugins import Candidates, ColumnFilter, RequestSpec, Screening
+
+
+class AvailabilityZoneFilter(ColumnFilter):
+    """Passes pools whose service is in one of the zones asked for; all pools where none is asked for."""
+
+    contract = (1, 0)
+
+    def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
+        zones = candidates.coded(ZONE)
+        wanted = request.zones or ((request.zone,) if request.zone else ())
+        passed = zones.where(lambda zone: not wanted or zone in wanted)
+
+        def why(position: int) -> str:
+            asked = " or ".join(str(zone) for zone in wanted)
+            return f"zone {asked} asked, the pool is in {zones.values[zones.codes[position]]}"
+
+        return Screening(passed, why)

@@ -1,0 +1,39 @@
+"""The same machine as a compute instance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from volsched.domain import hints
+from volsched.domain.columns import BACKEND_ID
+from volsched.exceptions import PluginError
+from volsched.plugins import INSTANCE_HOST, Candidates, ColumnFilter, RequestSpec, Screening
+
+
+class InstanceLocalityFilter(ColumnFilter):
+    """Passes pools on the machine where the instance of the hint `local_to_instance` runs."""
+
+    contract = (1, 0)
+    needs = frozenset({INSTANCE_HOST})
+
+    def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
+        if not len(candidates) or not request.hints.get(hints.LOCAL_TO_INSTANCE):
+            return Screening(np.ones(len(candidates), np.bool_), lambda position: "")
+        hints.instance_id(request.hints)
+        if request.facts.instance_problem is not None:
+            raise request.facts.instance_problem
+        machine = request.facts.instance_host
+        if machine is None:
+            raise PluginError("instance_locality", "nobody asked the compute API where the instance runs")
+        backends = candidates.coded(BACKEND_ID)
+        passed = backends.where(lambda backend_id: _machine(backend_id) == machine)
+
+        def why(position: int) -> str:
+            return f"the instance runs on {machine}, the pool is on {_machine(candidates[position].backend_id)}"
+
+        return Screening(passed, why)
+
+
+def _machine(backend_id: str) -> str:
+    """host of host@backend."""
+    return backend_id.split("@", 1)[0]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from volsched.domain.events import Event
 
@@ -48,6 +48,25 @@ class Lease:
     owner: str
     attempt: int
     until: datetime
+
+    def plain(self) -> dict[str, Any]:
+        """The lease as it travels through a flow, beside the request that it guards."""
+        return {
+            "work_id": self.work_id,
+            "owner": self.owner,
+            "attempt": self.attempt,
+            "until": self.until.isoformat(),
+        }
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> Self:
+        """The lease that `plain()` wrote down."""
+        return cls(
+            work_id=given["work_id"],
+            owner=given["owner"],
+            attempt=given["attempt"],
+            until=datetime.fromisoformat(given["until"]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

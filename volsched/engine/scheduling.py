@@ -19,11 +19,13 @@ from volsched.domain.identity import derived_id
 from volsched.domain.pool import PoolState
 from volsched.domain.report import CapabilityReport
 from volsched.domain.request import Facts, Operation, RequestSpec
-from volsched.domain.work import WorkRequest, agent_queue
+from volsched.domain.work import Lease, WorkRequest, agent_queue
 from volsched.engine.claiming import claim_best
 from volsched.exceptions import InvalidRequest, NoValidBackend
 from volsched.plugins import INSTANCE_HOST, VOLUME_BACKENDS, VOLUME_COUNTS, SchedulerDriver
 
+#: Filter properties that belong to one attempt by one process, and are not handed to the agent.
+NOT_PASSED_ON = frozenset({"context", "request_spec", "config_options", "lease", "retry"})
 AFFINITY_HINTS = ("different_host", "same_host")
 
 
@@ -246,7 +248,12 @@ class PlacingScheduler(SchedulerDriver):
         operation: Operation,
     ) -> RequestSpec:
         request = parsing.request_from(context, request_spec, filter_properties, operation=operation)
-        return replace(request, config_generation=self.world.config_generation)
+        lease = filter_properties.get("lease")
+        return replace(
+            request,
+            fence=Lease.parse(lease) if lease is not None else None,
+            config_generation=self.world.config_generation,
+        )
 
     def _another_attempt(self, request: RequestSpec) -> RequestSpec:
         """Count the attempt. Raises NoValidBackend beyond the limit."""
@@ -304,7 +311,7 @@ class PlacingScheduler(SchedulerDriver):
         }
         retry = decision.retry
         attempt = retry.num_attempts if retry is not None else 1
-        passed_on = {key: value for key, value in filter_properties.items() if key not in parsing.TRANSIENT_PROPERTIES}
+        passed_on = {key: value for key, value in filter_properties.items() if key not in NOT_PASSED_ON}
         payload = {
             "volume": {**(request_spec.get("volume") or {"id": volume_id, "size_gb": request.size_gb}), **changes},
             "pool_id": pool.pool_id,

@@ -1,0 +1,1 @@
+"""What runs: the API side, the scheduler, the agent, and what puts things right after a crash."""

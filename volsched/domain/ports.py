@@ -100,6 +100,20 @@ class VolumeStore(Protocol):
         """True where the status was changed; False where the row is gone or was in another status."""
         ...
 
+    def begin(
+        self,
+        volume_id: str,
+        status: VolumeStatus,
+        *,
+        only_from: Iterable[VolumeStatus],
+        work: Sequence[WorkRequest] = (),
+    ) -> Volume:
+        """Move to a status that stands for work in progress, and queue that work, in one transaction.
+
+        Raises VolumeNotFound, and InvalidRequest naming the status where the volume is in none of `only_from`.
+        """
+        ...
+
     def remove(self, volume_id: str) -> None:
         """Remove the row; harmless where it is gone."""
         ...

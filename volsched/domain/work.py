@@ -102,6 +102,7 @@ class Outcome:
     remove_volume: bool = False
     confirm: tuple[str, ...] = ()  # claim keys that the backend has now made real
     confirmed_at: datetime | None = None
+    sizes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # claim key -> what it really took
     release: tuple[str, ...] = ()  # claim keys whose room is given back
     follow_up: tuple[WorkRequest, ...] = ()
     events: tuple[Event, ...] = ()

@@ -1,0 +1,1 @@
+"""Plugins made for other schedulers, run unchanged."""

@@ -1,0 +1,21 @@
+"""The scheduler driver that leaves it to chance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from volsched.engine.scheduling import PlacingScheduler
+from volsched.plugins import Candidates, Decision, RequestSpec
+
+
+class ChanceScheduler(PlacingScheduler):
+    """Chooses what passes the configured filters, in random order. The same request draws the same order."""
+
+    contract = (1, 0)
+
+    def choose(self, request: RequestSpec, candidates: Candidates) -> Decision:
+        screened = self.world.chooser.screen(request, candidates)
+        order = np.argsort(request.draws.uniform("chance_scheduler", len(screened.ranked)), kind="stable")
+        return replace(screened, ranked=screened.ranked.take(order))

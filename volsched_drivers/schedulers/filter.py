@@ -1,0 +1,15 @@
+"""The scheduler driver that filters, weighs and ranks."""
+
+from __future__ import annotations
+
+from volsched.engine.scheduling import PlacingScheduler
+from volsched.plugins import Candidates, Decision, RequestSpec
+
+
+class FilterScheduler(PlacingScheduler):
+    """Chooses what passes the configured filters, best first by the configured weighers and weight handler."""
+
+    contract = (1, 0)
+
+    def choose(self, request: RequestSpec, candidates: Candidates) -> Decision:
+        return self.world.chooser.place(request, candidates)

@@ -1,0 +1,40 @@
+"""Capacity that volumes take already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from volsched.domain.columns import ALLOCATED_GB
+from volsched.plugins import Candidates, ColumnWeigher, RequestSpec
+from volsched.plugins.weighers import Weights
+
+if TYPE_CHECKING:
+    from oslo_config import cfg
+
+
+class AllocatedCapacityWeigher(ColumnWeigher):
+    """Weighs by allocated capacity: the least is best. A pool that does not tell counts as empty."""
+
+    contract = (1, 0)
+
+    def __init__(self, allocated_capacity_weight_multiplier: float = -1.0) -> None:
+        self.multiplier = allocated_capacity_weight_multiplier
+
+    @classmethod
+    def config_opts(cls) -> Sequence[cfg.Opt]:
+        from oslo_config import cfg  # here, for options are wanted once at start and the import is slow
+
+        return (
+            cfg.FloatOpt(
+                "allocated_capacity_weight_multiplier",
+                default=-1.0,
+                help="How much allocated capacity counts: negative spreads volumes over the pools, positive packs them.",
+            ),
+        )
+
+    def weigh(self, request: RequestSpec, candidates: Candidates) -> Weights:
+        allocated_gb = candidates.column(ALLOCATED_GB)
+        return np.where(np.isfinite(allocated_gb), allocated_gb, 0.0)

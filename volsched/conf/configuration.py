@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from oslo_config import cfg
@@ -24,6 +24,19 @@ class Configuration(cfg.ConfigOpts):  # type: ignore[misc]  # oslo.config's type
 
     settings: SettingsFiles
     environment: Mapping[str, str]
+
+    def option(self, group: str, name: str) -> cfg.Opt:
+        """A registered option. `group` is DEFAULT for options without one."""
+        return self._get_opt_info(name, None if group == "DEFAULT" else group)["opt"]
+
+    def groups(self) -> list[str]:
+        """The names of all registered groups."""
+        return list(self._groups)
+
+    def options(self) -> Iterator[tuple[str, cfg.Opt]]:
+        """Every registered option, with its group's name."""
+        for info, group in self._all_opt_infos():
+            yield (group.name if group is not None else "DEFAULT"), info["opt"]
 
     def origin(self, group: str, name: str) -> Origin:
         """Where the value of an option came from. `group` is DEFAULT for options without one."""

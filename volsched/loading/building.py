@@ -1,0 +1,104 @@
+"""From a class to a plugin: its options, its constructor, its own checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from oslo_config import cfg
+
+from volsched.conf.configuration import Configuration
+from volsched.conf.origin import Source
+from volsched.loading.problems import Findings, listed
+from volsched.loading.selection import Choice
+from volsched.loading.values import read
+from volsched.plugins.options import Plugin
+
+#: Options that the operator sets once for all plugins; a plugin that declares one of its own may be set apart.
+HOST_WIDE: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "expression_dialect": ("scheduler", "expression_dialect"),
+        "max_over_subscription_ratio": ("scheduler", "max_over_subscription_ratio"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A class with the values for its constructor."""
+
+    choice: Choice
+    plugin_class: type[Plugin]
+    values: Mapping[str, Any]
+
+
+def prepare(conf: Configuration, choice: Choice, plugin_class: type[Plugin], findings: Findings) -> Prepared | None:
+    """Register a plugin's options and read every one; None where that fails, which is then found wrong."""
+    options = _declared(choice, plugin_class, findings)
+    if options is None:
+        return None
+    section = choice.section
+    conf.register_group(cfg.OptGroup(section))
+    before = len(findings.fatal)
+    values: dict[str, Any] = {}
+    for option in options:
+        try:
+            conf.register_opt(option, group=section)
+        except cfg.DuplicateOptError:
+            what = f"declares the option {option.dest!r} of [{section}], which volsched or another plugin declares"
+            findings.add("VS112", str(choice.entry), what, f"tell the vendor of {choice.entry.package}")
+            continue
+        values[option.dest] = _value(conf, choice, option, findings)
+    if len(findings.fatal) > before:
+        return None
+    return Prepared(choice=choice, plugin_class=plugin_class, values=MappingProxyType(values))
+
+
+def _declared(choice: Choice, plugin_class: type[Plugin], findings: Findings) -> Sequence[cfg.Opt] | None:
+    try:
+        options = list(plugin_class.config_opts())
+    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; it is named to the operator
+        what = f"its config_opts() fails: {type(error).__name__}: {error}"
+    else:
+        strange = [option for option in options if not isinstance(option, cfg.Opt)]
+        if not strange:
+            return options
+        what = f"its config_opts() has {listed([repr(option) for option in strange])}, no option of oslo.config"
+    findings.add("VS112", str(choice.entry), what, f"tell the vendor of {choice.entry.package}")
+    return None
+
+
+def _value(conf: Configuration, choice: Choice, option: cfg.Opt, findings: Findings) -> Any:
+    section = choice.section
+    if option.dest in HOST_WIDE and conf.origin(section, option.dest).source is Source.DEFAULT:
+        group, name = HOST_WIDE[option.dest]
+        return read(conf, group, conf.option(group, name), findings)
+    value = read(conf, section, option, findings)
+    if value is None and option.required and conf.origin(section, option.dest).source is Source.DEFAULT:
+        what = f"{choice.entry} needs the option {option.dest}: {option.help or 'it has no help text'}"
+        findings.add("VS107", f"[{section}] {option.dest}", what, f"add to [{section}]: {option.dest} = ...")
+    return value
+
+
+def build(prepared: Prepared, findings: Findings, *positional: Any) -> Any:
+    """The plugin itself, checked by its own `validate`; None where that fails, which is then found wrong."""
+    choice = prepared.choice
+    before = len(findings.fatal)
+    where = f"[{choice.section}]"
+    try:
+        plugin = prepared.plugin_class(*positional, **prepared.values)
+        complaints = plugin.validate()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code may raise anything; it is named
+        what = f"{choice.entry} cannot be constructed: {type(error).__name__}: {error}"
+        findings.add("VS120", where, what, f"look at its options: volsched plugin show {choice.entry.name}")
+        return None
+    if not isinstance(complaints, list | tuple):
+        what = f"its validate() answers with {complaints!r} where a list of problems is asked for"
+        findings.add("VS112", str(choice.entry), what, f"tell the vendor of {choice.entry.package}")
+        return None
+    for complaint in complaints:
+        mend = f"look at its options: volsched plugin show {choice.entry.name}"
+        findings.add("VS119", where, f"{choice.entry} says: {complaint}", mend)
+    return plugin if len(findings.fatal) == before else None

@@ -1,0 +1,99 @@
+"""Load what the configuration selects, or say everything that is wrong, before anything starts."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection
+from types import MappingProxyType
+from typing import Any
+
+from volsched.conf.configuration import Configuration
+from volsched.loading.building import Prepared, build, prepare
+from volsched.loading.catalogue import Catalogue
+from volsched.loading.classes import load_class
+from volsched.loading.kinds import BACKEND, FILTER, KINDS, NOTIFIER, SCHEDULER, WEIGHER, WEIGHT_HANDLER, Kind
+from volsched.loading.plugins import Plugins
+from volsched.loading.problems import Findings, LoadProblems, Problem
+from volsched.loading.selection import Choice, select
+from volsched.loading.unread import find_unread
+from volsched.loading.values import option_label, read
+
+LOG = logging.getLogger(__name__)
+
+
+def load(conf: Configuration, catalogue: Catalogue, kinds: Collection[Kind] = KINDS) -> Plugins:
+    """Import, check and construct every plugin of these kinds that the configuration names; nothing is started.
+
+    Raises LoadProblems with everything that is wrong. What is merely odd is logged, and is in `warnings`.
+    """
+    plugins, problems = examine(conf, catalogue, kinds)
+    if plugins is None:
+        raise LoadProblems(problem for problem in problems if problem.fatal)
+    for problem in plugins.warnings:
+        LOG.warning("%s", problem)
+    return plugins
+
+
+def examine(
+    conf: Configuration, catalogue: Catalogue, kinds: Collection[Kind] = KINDS
+) -> tuple[Plugins | None, tuple[Problem, ...]]:
+    """The plugins, if all is well, and all problems and warnings."""
+    findings = Findings()
+    for group, option in list(conf.options()):
+        if (group, option.dest) not in {(kind.section, kind.option) for kind in KINDS} and group != "DEFAULT":
+            read(conf, group, option, findings)
+    prepared = [_prepare(conf, choice, findings) for choice in select(conf, catalogue, kinds, findings)]
+    ready = [item for item in prepared if item is not None]
+    made = [(item.choice, build(item, findings)) for item in ready if item.choice.kind is not SCHEDULER]
+    driver = next((item for item in ready if item.choice.kind is SCHEDULER), None)
+    _filters(conf, driver, findings)
+    _weighers(made, findings)
+    find_unread(conf, catalogue, kinds, findings)
+    everything = (*findings.fatal, *findings.warnings)
+    if findings.fatal:
+        return None, everything
+    return _plugins(conf, driver, made, findings.warnings), everything
+
+
+def _prepare(conf: Configuration, choice: Choice, findings: Findings) -> Prepared | None:
+    plugin_class = load_class(choice.entry, findings)
+    return None if plugin_class is None else prepare(conf, choice, plugin_class, findings)
+
+
+def _filters(conf: Configuration, driver: Prepared | None, findings: Findings) -> None:
+    uses_filters = driver is not None and getattr(driver.plugin_class, "uses_filters", True)
+    if uses_filters and read(conf, FILTER.section, conf.option(FILTER.section, FILTER.option), Findings()) == []:
+        where = option_label(conf, FILTER.section, FILTER.option)
+        findings.add("VS125", where, "no filter is selected: every pool would pass", "name at least one filter")
+
+
+def _weighers(made: list[tuple[Choice, Any]], findings: Findings) -> None:
+    for choice, plugin in made:
+        if choice.kind is not WEIGHER or plugin is None:
+            continue
+        multiplier = getattr(plugin, "multiplier", None)
+        if not isinstance(multiplier, int | float) or not math.isfinite(multiplier):
+            what = f"{choice.entry} has the multiplier {multiplier!r}, which is no finite number"
+            findings.add("VS112", f"[{choice.section}]", what, f"tell the vendor of {choice.entry.package}")
+        elif multiplier == 0:
+            what = f"{choice.name} has the multiplier 0: it is asked and changes nothing"
+            findings.warn("VS117", f"[{choice.section}]", what, "give it another multiplier, or do not select it")
+
+
+def _plugins(
+    conf: Configuration, driver: Prepared | None, made: list[tuple[Choice, Any]], warnings: tuple[Problem, ...]
+) -> Plugins:
+    def of(kind: Kind) -> tuple[tuple[str, Any], ...]:
+        return tuple((choice.name, plugin) for choice, plugin in made if choice.kind is kind)
+
+    return Plugins(
+        driver=driver,
+        filters=of(FILTER),
+        weighers=of(WEIGHER),
+        weight_handler=next((plugin for _, plugin in of(WEIGHT_HANDLER)), None),
+        notifiers=MappingProxyType(dict(of(NOTIFIER))),
+        backends=MappingProxyType(dict(of(BACKEND))),
+        zones=MappingProxyType({name: conf[BACKEND.prefix + name].availability_zone for name, _ in of(BACKEND)}),
+        warnings=warnings,
+    )

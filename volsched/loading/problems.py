@@ -1,0 +1,104 @@
+"""What is wrong with the configuration or with a plugin, in words that an operator can act on."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from volsched.exceptions import VolschedError
+
+#: What each code means, for the documentation. A code never changes its meaning.
+CODES: Mapping[str, str] = MappingProxyType(
+    {
+        "VS101": "no plugin of this name",
+        "VS102": "a plugin of another kind has this name",
+        "VS103": "a plugin's module cannot be imported",
+        "VS104": "several packages publish this name",
+        "VS105": "a package was made for another release of volsched",
+        "VS106": "a plugin was written for another contract",
+        "VS107": "a required option is missing",
+        "VS108": "a value that an option does not accept",
+        "VS109": "no such option",
+        "VS110": "a package that [plugins] allowed_packages does not list",
+        "VS111": "a plugin cannot start",
+        "VS112": "not a plugin, or an incomplete one",
+        "VS113": "an expression that cannot be used",
+        "VS114": "a name is repeated in a list",
+        "VS115": "an instance has no section",
+        "VS116": "a section is not used",
+        "VS117": "a weigher counts for nothing",
+        "VS118": "an extra spec that no pool can match",
+        "VS119": "a plugin does not accept its options together",
+        "VS120": "a plugin cannot be constructed",
+        "VS121": "a plugin was written for an older contract, and works",
+        "VS122": "an option is set by an old name",
+        "VS123": "no such section",
+        "VS124": "an option is set twice in one file",
+        "VS125": "nothing is selected where something must be",
+        "VS126": "an expression means different things in the two dialects",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One finding. `where` names the option and the file and line, or the plugin; `mend` says what to do."""
+
+    code: str
+    where: str
+    what: str
+    mend: str
+    fatal: bool = True  # False: a warning; it works, but perhaps not as meant
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.where}: {self.what}\n      {self.mend}"
+
+
+class LoadProblems(VolschedError):
+    """Everything that keeps a service from starting, found in one go."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        heading = "1 problem" if count == 1 else f"{count} problems"
+        super().__init__("\n".join([f"{heading}; nothing was started", *map(str, self.problems)]))
+
+
+class Findings:
+    """Collects problems while everything is looked at."""
+
+    def __init__(self) -> None:
+        self._found: list[Problem] = []
+
+    def add(self, code: str, where: str, what: str, mend: str) -> None:
+        self._found.append(Problem(code=code, where=where, what=what, mend=mend))
+
+    def warn(self, code: str, where: str, what: str, mend: str) -> None:
+        self._found.append(Problem(code=code, where=where, what=what, mend=mend, fatal=False))
+
+    @property
+    def fatal(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self._found if problem.fatal)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self._found if not problem.fatal)
+
+    def raise_if_fatal(self) -> None:
+        """Raises LoadProblems where anything found keeps a service from starting."""
+        if self.fatal:
+            raise LoadProblems(self.fatal)
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """`did you mean 'x'? `, or nothing where nothing is like it."""
+    by_case = {item.lower(): item for item in known}
+    close = difflib.get_close_matches(name.lower(), list(by_case), n=1, cutoff=0.6)
+    return f"did you mean {by_case[close[0]]!r}? " if close else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a person to read."""
+    return ", ".join(names) or "none"

@@ -1,0 +1,135 @@
+"""What the configuration selects, and which published plugin each name means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from oslo_config import cfg
+
+from volsched.conf.configuration import PROJECT, Configuration, environment_name
+from volsched.conf.opts import INSTANCE_OPTIONS
+from volsched.loading.catalogue import Catalogue, Entry, normal_package
+from volsched.loading.kinds import KINDS, Kind
+from volsched.loading.problems import Findings, did_you_mean, listed
+from volsched.loading.values import option_label, read
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One selected plugin. `name` is the operator's: an instance's, or the plugin's own."""
+
+    entry: Entry
+    name: str
+    where: str  # the option that selected it, and where that is set
+
+    @property
+    def kind(self) -> Kind:
+        return self.entry.kind
+
+    @property
+    def section(self) -> str:
+        """Its option group."""
+        return self.kind.prefix + self.name
+
+
+def select(conf: Configuration, catalogue: Catalogue, kinds: Collection[Kind], findings: Findings) -> list[Choice]:
+    """Everything that the configuration names, of these kinds, in its order."""
+    choices: list[Choice] = []
+    for kind in KINDS:
+        if kind in kinds:
+            choices += _select_kind(conf, catalogue, kind, findings)
+    return choices
+
+
+def _select_kind(conf: Configuration, catalogue: Catalogue, kind: Kind, findings: Findings) -> list[Choice]:
+    option = conf.option(kind.section, kind.option)
+    value = read(conf, kind.section, option, findings)
+    if value is None:
+        return []
+    where = option_label(conf, kind.section, kind.option)
+    written = [value] if isinstance(value, str) else list(value)
+    choices: list[Choice] = []
+    for name in written:
+        if kind.instances:
+            entry, source = _of_instance(conf, catalogue, kind, name, where, findings)
+        else:
+            entry, source = resolve(catalogue, kind, name, where, findings), where
+        if entry is None:
+            continue
+        choice = Choice(entry=entry, name=name if kind.instances else entry.name, where=source)
+        if any(choice.name == other.name for other in choices):
+            mend = f"name each of the {kind.plural} once"
+            findings.add("VS114", where, f"{choice.name!r} is named twice", mend)
+            continue
+        choices.append(choice)
+    return _allowed(conf, choices, findings)
+
+
+def _of_instance(
+    conf: Configuration, catalogue: Catalogue, kind: Kind, instance: str, where: str, findings: Findings
+) -> tuple[Entry | None, str]:
+    """The plugin that drives an instance, and the option that says so."""
+    if not NAME.fullmatch(instance):
+        mend = "names of instances are small letters, digits and underscores, a letter first"
+        findings.add("VS101", where, f"{instance!r} cannot be the name of one of the {kind.plural}", mend)
+        return None, where
+    section = kind.prefix + instance
+    conf.register_group(cfg.OptGroup(section))
+    conf.register_opts(INSTANCE_OPTIONS[kind.entry_points](instance), group=section)
+    if not _mentioned(conf, section) and not catalogue.called(kind, instance):
+        names = catalogue.names(kind)
+        mend = f"add [{section}] with driver = one of: {listed(names)}"
+        findings.add("VS115", where, f"{instance!r} is listed, but there is no section [{section}]", mend)
+        return None, where
+    driver = read(conf, section, conf.option(section, "driver"), findings)
+    source = option_label(conf, section, "driver")
+    return resolve(catalogue, kind, str(driver or ""), source, findings), source
+
+
+def _mentioned(conf: Configuration, section: str) -> bool:
+    """Whether a file or the environment has anything for a section."""
+    prefix = environment_name(section, "")
+    in_files = any(heading.group == section for heading in conf.settings.sections)
+    return in_files or any(name.startswith(prefix) for name in conf.environment)
+
+
+def resolve(catalogue: Catalogue, kind: Kind, written: str, where: str, findings: Findings) -> Entry | None:
+    """The plugin that `written` means; None where it means none or several, which is then found wrong."""
+    entries = catalogue.called(kind, written)
+    if len(entries) == 1:
+        return entries[0]
+    if entries:
+        what = f"{written!r} is published by {' and by '.join(entry.provider for entry in entries)}"
+        findings.add("VS104", where, what, f"say which: {' or '.join(entry.full_name for entry in entries)}")
+        return None
+    for other in KINDS:
+        if other is not kind and catalogue.called(other, written):
+            what = f"{written!r} is one of the {other.plural}, not one of the {kind.plural}"
+            mend = f"the {kind.plural} are: {listed(catalogue.names(kind))}; the {other.plural} are selected by "
+            findings.add("VS102", where, what, f"{mend}[{other.section}] {other.option}")
+            return None
+    names = catalogue.names(kind)
+    known = {*names, *(entry.class_name for entry in catalogue.of(kind))}
+    what = f"{written!r} is none of the {kind.plural}" if written else "an empty name"
+    findings.add("VS101", where, what, f"{did_you_mean(written, known)}installed {kind.plural}: {listed(names)}")
+    return None
+
+
+def _allowed(conf: Configuration, choices: Sequence[Choice], findings: Findings) -> list[Choice]:
+    packages = read(conf, "plugins", conf.option("plugins", "allowed_packages"), findings)
+    if not packages:
+        return list(choices)
+    allowed = {normal_package(name) for name in packages} | {PROJECT}
+    kept: list[Choice] = []
+    for choice in choices:
+        if normal_package(choice.entry.package) in allowed:
+            kept.append(choice)
+            continue
+        label = option_label(conf, "plugins", "allowed_packages")
+        what = f"{choice.entry.name!r} comes with {choice.entry.provider}, which {label} does not list"
+        findings.add("VS110", choice.where, what, f"add {choice.entry.package} there, if you trust it")
+    return kept

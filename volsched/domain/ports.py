@@ -143,7 +143,7 @@ class FactSource(Protocol):
         ...
 
     def volume_counts(self) -> Mapping[str, int]:
-        """Backend host (host@backend) -> number of undeleted volumes, of all projects."""
+        """Host of volumes, as their rows have it (host@backend#pool) -> number of undeleted ones, of all projects."""
         ...
 
     def instance_host(self, instance_id: str) -> str:

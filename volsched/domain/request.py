@@ -87,7 +87,7 @@ class Facts:
     volume_backends: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     instance_host: str | None = None  # the hypervisor host of the hint local_to_instance
     instance_problem: Exception | None = None  # why instance_host is not known: for the filter to raise
-    # backend host (host@backend) -> undeleted volumes there
+    # host of volumes (host@backend#pool) -> how many undeleted ones
     volume_counts: Mapping[str, int] = field(default_factory=lambda: NOTHING)
 
 

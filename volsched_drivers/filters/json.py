@@ -31,9 +31,7 @@ class JsonFilter(ColumnFilter):
         codes = _alike(query, candidates)
         first = np.full(int(codes.max()) + 1, -1, np.intp)
         first[codes[::-1]] = np.arange(len(codes))[::-1]  # the first candidate of each code: later writes win
-        verdicts = np.fromiter(
-            (at >= 0 and _accepts(query, candidates[at]) for at in first.tolist()), np.bool_, len(first)
-        )
+        verdicts = np.array([at >= 0 and _accepts(query, candidates[at]) for at in first.tolist()], np.bool_)
         return Screening(verdicts[codes], lambda position: _objection(query, candidates[position]))
 
 

@@ -31,7 +31,7 @@ class AllocatedCapacityWeigher(ColumnWeigher):
             cfg.FloatOpt(
                 "allocated_capacity_weight_multiplier",
                 default=-1.0,
-                help="How much allocated capacity counts: negative spreads volumes over the pools, positive packs them.",
+                help="How much allocated capacity counts: negative spreads volumes over the pools, positive packs.",
             ),
         )
 

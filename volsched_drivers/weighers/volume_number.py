@@ -40,7 +40,7 @@ class VolumeNumberWeigher(ColumnWeigher):
             cfg.FloatOpt(
                 "volume_number_multiplier",
                 default=-1.0,
-                help="How much the number of volumes counts: negative spreads them over the pools, positive packs them.",
+                help="How much the number of volumes counts: negative spreads them over the pools, positive packs.",
             ),
         )
 

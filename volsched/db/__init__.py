@@ -1,0 +1,1 @@
+"""The truth: tables, the transactions on them, and one store a noun."""

@@ -1,0 +1,231 @@
+"""One database: transactions on it, what its errors mean, and its version."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from typing import NoReturn, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+
+from volsched.db import engines
+from volsched.db.faults import Fault, fault_of
+from volsched.domain.ports import Clock
+from volsched.exceptions import DatabaseUnavailable, InvalidRequest
+
+LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: How often a transaction is tried again after it lost its connection, or after another made the same row first.
+MOST_RECONNECTS = 3
+MOST_DUPLICATES = 5
+
+_NOW = {
+    "postgresql": sa.text("SELECT clock_timestamp() AT TIME ZONE 'UTC'"),
+    "mysql": sa.text("SELECT UTC_TIMESTAMP(6)"),
+}
+
+
+class Database:
+    """Connections are made when they are needed, in the process that needs them: forking is harmless."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        echo: bool = False,
+        patience_seconds: float = 15.0,
+        pool_size: int = 5,
+        clock: Clock | None = None,
+    ) -> None:
+        """Raises ConfigurationError where `url` is none. `clock`: instead of the database server's own."""
+        self.url = engines.parse(url)
+        self.kind = self.url.get_backend_name()  # sqlite, postgresql, mysql
+        self.file = engines.sqlite_file(self.url)
+        self._echo = echo
+        self._patience = patience_seconds
+        self._pool_size = pool_size
+        self._clock = clock
+        self._engine: Engine | None = None
+        self._process = 0
+        self._making = threading.Lock()
+        # A database in memory lives in one connection, which one thread at a time may use.
+        self._turn: AbstractContextManager[object] = (
+            threading.RLock() if self.kind == "sqlite" and self.file is None else nullcontext()
+        )
+
+    def __repr__(self) -> str:
+        return f"Database({self.url.render_as_string(hide_password=True)!r})"
+
+    @property
+    def name(self) -> str:
+        """The URL without its password, for people."""
+        return self.url.render_as_string(hide_password=True)
+
+    @property
+    def skips_locked(self) -> bool:
+        """Whether SELECT … FOR UPDATE SKIP LOCKED is there."""
+        return self.kind != "sqlite"
+
+    def now(self, connection: Connection) -> datetime:
+        """The time by which leases and heartbeats are judged: the server's, for the hosts' clocks may differ."""
+        if self._clock is not None:
+            return self._clock()
+        statement = _NOW.get(self.kind)
+        if statement is None:  # a SQLite file is used on one host only
+            return datetime.now(UTC).replace(tzinfo=None)
+        return connection.execute(statement).scalar_one()  # type: ignore[no-any-return]
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction for writing, committed at the end of the block. Raises DatabaseUnavailable."""
+        try:
+            with self._begun(reading=False) as connection:
+                yield connection
+        except (DBAPIError, PoolExhausted) as problem:
+            self._refuse(problem)
+
+    def run(self, transaction: Callable[[Connection], T]) -> T:
+        """What `transaction` returns, committed; it is run again, whole, while others are in its way.
+
+        It must do nothing but through the connection, and must stand being run again after it was committed: where a
+        connection is lost, nobody knows. Raises DatabaseUnavailable, and IntegrityError where a row contradicts.
+        """
+        return self._repeat(transaction, reading=False)
+
+    def read(self, transaction: Callable[[Connection], T]) -> T:
+        """The same for a transaction that only reads: it waits for no writer."""
+        return self._repeat(transaction, reading=True)
+
+    def upgrade(self, revision: str = "head") -> None:
+        """Bring the tables up to this version of volsched; harmless where they are. Raises DatabaseUnavailable."""
+        from volsched.db import upgrading
+
+        if self.file is not None:
+            try:
+                self.file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as problem:
+                raise DatabaseUnavailable(f"{self.name}: {problem}; nothing was changed") from problem
+        with self._migration() as connection:
+            upgrading.upgrade(connection, revision)
+
+    def downgrade(self, revision: str) -> None:
+        """Take the tables back to an earlier revision, or to `base`. Raises DatabaseUnavailable."""
+        from volsched.db import upgrading
+
+        with self._migration() as connection:
+            upgrading.downgrade(connection, revision)
+
+    def version(self) -> str | None:
+        """The revision that the tables have; None where there are none. Raises DatabaseUnavailable."""
+        from volsched.db import upgrading
+
+        if self.file is not None and not self.file.exists():
+            return None
+        return self.read(upgrading.version)
+
+    def check(self) -> None:
+        """Raises DatabaseUnavailable, with the mend, where the tables are not those of this version of volsched."""
+        from volsched.db import upgrading
+
+        found, wanted = self.version(), upgrading.latest()
+        if found == wanted:
+            return
+        if found is None:
+            raise DatabaseUnavailable(f"{self.name} has no tables yet; run volsched db upgrade")
+        if upgrading.knows(found):
+            raise DatabaseUnavailable(
+                f"{self.name} is at {found}, this volsched needs {wanted}; run volsched db upgrade"
+            )
+        raise DatabaseUnavailable(f"{self.name} is at {found}, which a newer volsched made; upgrade volsched here")
+
+    def close(self) -> None:
+        """Close every connection; the next transaction makes new ones."""
+        with self._making:
+            engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.dispose()
+
+    def _repeat(self, transaction: Callable[[Connection], T], *, reading: bool) -> T:
+        until = time.monotonic() + self._patience
+        tries = dict.fromkeys(Fault, 0)
+        while True:
+            try:
+                with self._begun(reading=reading) as connection:
+                    return transaction(connection)
+            except PoolExhausted as problem:
+                self._refuse(problem)
+            except DBAPIError as problem:
+                fault = fault_of(problem)
+                tries[fault] += 1
+                again = (
+                    (fault is Fault.RACE and time.monotonic() < until)
+                    or (fault is Fault.LOST and tries[fault] < MOST_RECONNECTS)
+                    or (fault is Fault.DUPLICATE and tries[fault] < MOST_DUPLICATES)
+                )
+                if not again:
+                    self._refuse(problem)
+                LOG.debug("transaction tried again (%s): %s", fault.value, problem.orig)
+                # Who met once would meet again: wait for a random while, longer each time.
+                time.sleep(random.uniform(0, min(0.5, 0.01 * 2 ** tries[fault])))  # noqa: S311 - no secret
+
+    @contextmanager
+    def _begun(self, *, reading: bool) -> Iterator[Connection]:
+        engine = self._made()
+        if reading and self.kind == "sqlite":
+            engine = engine.execution_options(**{engines.BEGIN: "BEGIN"})
+        with self._turn, engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _migration(self) -> Iterator[Connection]:
+        try:
+            with self._turn, self._made(create=True).begin() as connection:
+                yield connection
+        except DBAPIError as problem:
+            self._refuse(problem)
+
+    def _made(self, *, create: bool = False) -> Engine:
+        with self._making:
+            if self._engine is not None and self._process == os.getpid():
+                return self._engine
+            if self.file is not None and not create and not self.file.exists():
+                raise DatabaseUnavailable(f"{self.file} does not exist; run volsched db upgrade (or volsched init)")
+            if self._engine is not None:
+                self._engine.dispose(close=False)  # its connections belong to the process that we were forked from
+            self._engine = engines.make(
+                self.url, echo=self._echo, patience_seconds=self._patience, pool_size=self._pool_size
+            )
+            self._process = os.getpid()
+            return self._engine
+
+    def _refuse(self, problem: DBAPIError | PoolExhausted) -> NoReturn:
+        """Say what it means, and what to do. What only the caller can judge is raised as it is."""
+        if isinstance(problem, PoolExhausted):
+            raise DatabaseUnavailable(f"{self.name}: all connections are in use; try again") from problem
+        fault = fault_of(problem)
+        cause = " ".join(str(problem.orig).split())
+        match fault:
+            case Fault.RACE:
+                raise DatabaseUnavailable(
+                    f"{self.name} is locked by another process ({cause}); nothing was changed, try again"
+                ) from problem
+            case Fault.LOST:
+                raise DatabaseUnavailable(f"{self.name} does not answer ({cause}); is the server up?") from problem
+            case Fault.REFUSED:
+                raise DatabaseUnavailable(f"{self.name} cannot be used: {cause}") from problem
+            case Fault.NOT_UPGRADED:
+                raise DatabaseUnavailable(f"{self.name}: {cause}; run volsched db upgrade") from problem
+            case Fault.TOO_LONG:
+                raise InvalidRequest("value", f"the database cannot keep it: {cause}") from problem
+            case _:
+                raise problem

@@ -1,0 +1,118 @@
+"""SQLAlchemy engines, set up so that a transaction means the same on each database."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import StaticPool
+
+from volsched.exceptions import ConfigurationError
+
+OPTION = "[database] connection"
+DRIVERS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mysql+pymysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mariadb+pymysql": "mysql+pymysql",
+}
+EXTRAS = {"postgresql+psycopg": "postgresql", "mysql+pymysql": "mysql"}
+#: How long a server may take to answer a new connection.
+CONNECT_SECONDS = 5
+#: How long SQLite waits for another process's transaction before it says `busy`; more patience is ours, with jitter.
+BUSY_SECONDS = 2.0
+#: The execution option that names the statement a SQLite transaction begins with.
+BEGIN = "volsched_begin"
+
+
+def parse(url: str) -> URL:
+    """The URL with the driver that we use in it. Raises ConfigurationError."""
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError:
+        # The text may hold a password: it is not shown.
+        raise ConfigurationError(OPTION, "not a database URL, e.g. sqlite:////var/lib/volsched/volsched.db") from None
+    driver = DRIVERS.get(parsed.drivername)
+    if driver is None:
+        known = ", ".join(sorted(set(DRIVERS.values())))
+        raise ConfigurationError(OPTION, f"{parsed.drivername!r} is not supported; there are {known}")
+    return parsed.set(drivername=driver)
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """The file of a SQLite database; None for a server, and for a database in memory."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    return Path(str(url.database))
+
+
+def make(url: URL, *, echo: bool, patience_seconds: float, pool_size: int) -> Engine:
+    """An engine; nothing is connected yet. Raises ConfigurationError where the driver is not installed."""
+    kind = url.get_backend_name()
+    try:
+        if kind == "sqlite":
+            return _sqlite(url, echo=echo, patience_seconds=patience_seconds)
+        return _server(url, echo=echo, patience_seconds=patience_seconds, pool_size=pool_size)
+    except (ModuleNotFoundError, NoSuchModuleError) as problem:
+        extra = EXTRAS.get(url.drivername, kind)
+        raise ConfigurationError(OPTION, f"{problem}; mend: pip install 'volsched[{extra}]'") from problem
+
+
+def _sqlite(url: URL, *, echo: bool, patience_seconds: float) -> Engine:
+    arguments: dict[str, Any] = {"timeout": min(BUSY_SECONDS, patience_seconds), "check_same_thread": False}
+    in_memory: dict[str, Any] = {} if sqlite_file(url) is not None else {"poolclass": StaticPool}
+    engine = sa.create_engine(url, echo=echo, connect_args=arguments, **in_memory)
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, record: object) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions: `begin` below does
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA foreign_keys = ON")
+        if not in_memory and cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later cannot wait for another writer: it fails at once. So
+        # writers say at the start that they are.
+        connection.exec_driver_sql(connection.get_execution_options().get(BEGIN, "BEGIN IMMEDIATE"))
+
+    return engine
+
+
+def _server(url: URL, *, echo: bool, patience_seconds: float, pool_size: int) -> Engine:
+    wait = max(1, math.ceil(patience_seconds))
+    postgresql = url.get_backend_name() == "postgresql"
+    arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
+    if postgresql:
+        arguments |= {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+    engine = sa.create_engine(
+        url,
+        echo=echo,
+        # Each statement sees what is committed: after a lock was waited for, the figures are read anew.
+        isolation_level="READ COMMITTED",
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={key: value for key, value in arguments.items() if key not in url.query},
+    )
+    settings = [f"SET lock_timeout = {wait * 1000}"] if postgresql else [f"SET innodb_lock_wait_timeout = {wait}"]
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, record: object) -> None:
+        with connection.cursor() as cursor:
+            for setting in settings:
+                cursor.execute(setting)
+        connection.commit()
+
+    return engine

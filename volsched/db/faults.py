@@ -1,0 +1,117 @@
+"""What a database error means: one classifier, by the code that the database gives."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from sqlalchemy.exc import DBAPIError
+
+
+class Fault(Enum):
+    """What can be done about a database error."""
+
+    RACE = "another transaction was in the way"  # the whole transaction can be run again
+    DUPLICATE = "such a row exists"  # run again, the transaction sees the row that beat it
+    LOST = "the connection was lost"
+    REFUSED = "the database cannot be used"  # disk full, wrong password, no such database…
+    NOT_UPGRADED = "a table or column is missing"
+    REFERENCED = "another row refers to it, or the row referred to is missing"
+    TOO_LONG = "a value is too long, or no text of this database"
+    OURS = "our statement is wrong"
+
+
+# PostgreSQL, by SQLSTATE; a class where the entry has two characters.
+_SQLSTATES = {
+    "40001": Fault.RACE,  # serialisation failure
+    "40P01": Fault.RACE,  # deadlock
+    "55P03": Fault.RACE,  # lock timeout
+    "23505": Fault.DUPLICATE,
+    "23503": Fault.REFERENCED,
+    "42P01": Fault.NOT_UPGRADED,  # undefined table
+    "42703": Fault.NOT_UPGRADED,  # undefined column
+    "22001": Fault.TOO_LONG,
+    "22003": Fault.TOO_LONG,  # numeric value out of range
+    "22021": Fault.TOO_LONG,  # character not in repertoire
+    "08": Fault.LOST,
+    "57": Fault.LOST,  # shut down, crashed, cancelled, still starting
+    "25006": Fault.REFUSED,  # read only
+    "28": Fault.REFUSED,
+    "3D": Fault.REFUSED,
+    "42501": Fault.REFUSED,
+    "53": Fault.REFUSED,  # out of disk, memory, connections
+    "58": Fault.REFUSED,  # input or output error
+}
+
+# MariaDB, by error number.
+_ERROR_NUMBERS = {
+    1205: Fault.RACE,  # lock wait timeout
+    1213: Fault.RACE,  # deadlock
+    1020: Fault.RACE,  # the record changed since it was read
+    1062: Fault.DUPLICATE,
+    1451: Fault.REFERENCED,
+    1452: Fault.REFERENCED,
+    1146: Fault.NOT_UPGRADED,
+    1054: Fault.NOT_UPGRADED,
+    1264: Fault.TOO_LONG,  # out of range
+    1366: Fault.TOO_LONG,  # no text of this character set
+    1406: Fault.TOO_LONG,
+    1053: Fault.LOST,  # shutting down
+    1927: Fault.LOST,  # killed
+    2002: Fault.LOST,
+    2003: Fault.LOST,
+    2006: Fault.LOST,
+    2013: Fault.LOST,
+    2055: Fault.LOST,
+    0: Fault.LOST,  # a connection that is closed already
+    1021: Fault.REFUSED,  # disk full
+    1030: Fault.REFUSED,  # an error from the storage engine
+    1040: Fault.REFUSED,  # too many connections
+    1044: Fault.REFUSED,
+    1045: Fault.REFUSED,
+    1049: Fault.REFUSED,  # no such database
+    1114: Fault.REFUSED,  # the table is full
+    1142: Fault.REFUSED,
+    1290: Fault.REFUSED,  # read only
+    1698: Fault.REFUSED,
+}
+
+# SQLite, by extended result code, else by the primary one (its low byte).
+_RESULT_CODES = {
+    5: Fault.RACE,  # busy
+    6: Fault.RACE,  # locked
+    1555: Fault.DUPLICATE,
+    2067: Fault.DUPLICATE,
+    787: Fault.REFERENCED,
+    3: Fault.REFUSED,  # permission
+    8: Fault.REFUSED,  # read only
+    10: Fault.REFUSED,  # input or output error
+    11: Fault.REFUSED,  # damaged
+    13: Fault.REFUSED,  # disk full
+    14: Fault.REFUSED,  # cannot open
+    18: Fault.TOO_LONG,
+    26: Fault.REFUSED,  # not a database
+}
+
+
+def fault_of(error: DBAPIError) -> Fault:
+    """What `error` means, whichever of the databases gave it."""
+    if error.connection_invalidated:
+        return Fault.LOST
+    cause = error.orig
+    code = getattr(cause, "sqlite_errorcode", None)
+    if code is not None:
+        return _sqlite(code, str(cause))
+    state = getattr(cause, "sqlstate", None)
+    if state is not None:
+        return _SQLSTATES.get(state) or _SQLSTATES.get(state[:2]) or Fault.OURS
+    if type(cause).__module__.startswith("psycopg"):
+        # An error without a state never reached the server: no connection, or a value that it could not be sent.
+        return Fault.TOO_LONG if type(cause).__name__ == "DataError" else Fault.LOST
+    number = cause.args[0] if cause is not None and cause.args else None
+    return _ERROR_NUMBERS.get(number, Fault.OURS) if isinstance(number, int) else Fault.OURS
+
+
+def _sqlite(code: int, text: str) -> Fault:
+    if code == 1 and text.startswith(("no such table", "no such column", "table ")):
+        return Fault.NOT_UPGRADED
+    return _RESULT_CODES.get(code) or _RESULT_CODES.get(code & 0xFF) or Fault.OURS

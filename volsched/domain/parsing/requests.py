@@ -1,0 +1,177 @@
+"""A request as it arrives, in Cinder's dicts, made into a RequestSpec once and for all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from volsched.domain.parsing.retries import retry_from
+from volsched.domain.parsing.values import Unusable, frozen_mapping, shown
+from volsched.domain.request import NOTHING, Operation, RequestSpec, SeededDraws, VolumeType
+from volsched.exceptions import InvalidRequest
+
+MAX_SIZE_GB = 2**31 - 1
+LONGEST_NAME = 1024
+MOST_ZONES = 1000
+
+#: What a request spec calls its operation, where that tells more than the method that was called.
+WORDS: Mapping[str, Operation] = {"extend_volume": Operation.EXTEND, "create_snapshot": Operation.SNAPSHOT}
+#: Operations that make something new: only they may not ask for nothing.
+MAKING = frozenset({Operation.CREATE})
+#: Operations in which the zone of the volume's own properties counts. Elsewhere these describe the volume as it is.
+ZONED = frozenset({Operation.CREATE, Operation.GROUP})
+
+
+def request_from(
+    context: Any,
+    request_spec: Any,
+    filter_properties: Any,
+    *,
+    operation: Operation = Operation.CREATE,
+) -> RequestSpec:
+    """A scheduling question out of what a caller sent; nothing of it is shared or written to.
+
+    `context` is an oslo.context RequestContext, a dict of one, or None. Raises InvalidRequest naming the field.
+    """
+    spec = _mapping(request_spec, "request_spec")
+    asked = _mapping({} if filter_properties is None else filter_properties, "filter_properties")
+    if "volume_properties" not in spec:
+        raise InvalidRequest("request_spec.volume_properties", "is missing; it holds the size and all else of a volume")
+    properties = _frozen_mapping(spec["volume_properties"], "volume_properties")
+    word = spec.get("operation")
+    operation = WORDS.get(word, operation) if isinstance(word, str) else operation
+    volume_id = _name(spec.get("volume_id"), "request_spec.volume_id")
+    group_id = _name(spec.get("group_id"), "request_spec.group_id")
+    return RequestSpec(
+        operation=operation,
+        volume_id=volume_id,
+        group_id=group_id,
+        snapshot_id=_name(spec.get("snapshot_id"), "request_spec.snapshot_id"),
+        size_gb=_size(properties, operation),
+        new_size_gb=_new_size(asked.get("new_size")),
+        project_id=_name(_of_context(context, "project_id"), "context.project_id"),
+        user_id=_name(properties.get("user_id"), "volume_properties.user_id"),
+        is_admin=bool(_of_context(context, "is_admin")),
+        zones=_zones(spec.get("availability_zones")),
+        zone=_zone(spec, properties, operation),
+        volume_type=_volume_type(spec.get("volume_type")),
+        qos_specs=_optional_mapping(properties.get("qos_specs"), "volume_properties.qos_specs"),
+        properties=properties,
+        metadata=_optional_mapping(properties.get("metadata"), "volume_properties.metadata") or NOTHING,
+        attach_status=_name(properties.get("attach_status"), "volume_properties.attach_status"),
+        hints=_optional_mapping(asked.get("scheduler_hints") or None, "scheduler_hints") or NOTHING,
+        retry=retry_from(asked.get("retry")),
+        exists_on=_name(asked.get("vol_exists_on"), "filter_properties.vol_exists_on"),
+        resource_backend=_name(spec.get("resource_backend"), "request_spec.resource_backend") or None,
+        draws=SeededDraws(volume_id or group_id or ""),
+    )
+
+
+def size_from(value: Any, field: str, *, least: int = 1) -> int:
+    """A size in whole GiB. Raises InvalidRequest naming `field`, the value and what would do."""
+    mend = f"give a whole number of GiB from {least} to {MAX_SIZE_GB}"
+    if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_SIZE_GB:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidRequest(field, f"{shown(value)} is no size; {mend}")
+    if not least <= value <= MAX_SIZE_GB:
+        raise InvalidRequest(field, f"{shown(value)} is out of range; {mend}")
+    return value
+
+
+def _size(properties: Mapping[str, Any], operation: Operation) -> int:
+    field = "volume_properties.size"
+    if "size" not in properties:
+        raise InvalidRequest(field, "is missing; give a whole number of GiB")
+    return size_from(properties["size"], field, least=1 if operation in MAKING else 0)
+
+
+def _new_size(value: Any) -> int | None:
+    """The size an extend asks for; a number written as text is taken as one."""
+    field = "filter_properties.new_size"
+    if not value:
+        return None
+    if isinstance(value, str):
+        try:
+            value = int(value[:20])
+        except ValueError:
+            raise InvalidRequest(field, f"{shown(value)} is no size; give a whole number of GiB") from None
+    if isinstance(value, float) and math.isfinite(value):
+        value = int(value) if value == int(value) else value
+    return size_from(value, field)
+
+
+def _zones(given: Any) -> tuple[str | None, ...]:
+    field = "request_spec.availability_zones"
+    if not given:
+        return ()
+    if isinstance(given, str):
+        return (given,)
+    if not isinstance(given, list | tuple | set | frozenset) or len(given) > MOST_ZONES:
+        raise InvalidRequest(field, f"{shown(given)} is no list of zones")
+    for zone in given:
+        if zone is not None and not isinstance(zone, str):
+            raise InvalidRequest(field, f"holds {shown(zone)}, which is no zone's name")
+    return tuple(given)
+
+
+def _zone(spec: Mapping[str, Any], properties: Mapping[str, Any], operation: Operation) -> str | None:
+    """The one zone that will do, None for any."""
+    if spec.get("resource_properties"):
+        properties = _mapping(spec["resource_properties"], "request_spec.resource_properties")
+    elif operation not in ZONED:
+        return None
+    return _name(properties.get("availability_zone"), "volume_properties.availability_zone") or None
+
+
+def _volume_type(given: Any) -> VolumeType | None:
+    if given is None:
+        return None
+    field = "request_spec.volume_type"
+    kind = _frozen_mapping(given, field)
+    if not kind:
+        return None
+    return VolumeType(
+        id=_name(kind.get("id"), f"{field}.id"),
+        name=_name(kind.get("name"), f"{field}.name"),
+        extra_specs=_optional_mapping(kind.get("extra_specs"), f"{field}.extra_specs") or NOTHING,
+        qos_specs=_optional_mapping(kind.get("qos_specs"), f"{field}.qos_specs"),
+        is_public=bool(kind.get("is_public", True)),
+    )
+
+
+def _of_context(context: Any, key: str) -> Any:
+    return context.get(key) if isinstance(context, Mapping) else getattr(context, key, None)
+
+
+def _mapping(given: Any, field: str) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise InvalidRequest(field, f"{shown(given)} is no mapping of names to values")
+    return given
+
+
+def _frozen_mapping(given: Any, field: str) -> Mapping[str, Any]:
+    try:
+        return frozen_mapping(given, field)
+    except Unusable as problem:
+        raise InvalidRequest(_within(field, problem.field), problem.problem) from None
+
+
+def _optional_mapping(given: Any, field: str) -> Mapping[str, Any] | None:
+    return None if given is None else _frozen_mapping(given, field)
+
+
+def _within(field: str, part: str) -> str:
+    return field if part == field else f"{field}.{part[:100]}"
+
+
+def _name(given: Any, field: str) -> str | None:
+    """A name or id in text, None where there is none."""
+    if given is None:
+        return None
+    if not isinstance(given, str):
+        raise InvalidRequest(field, f"{shown(given)} is no name; send text")
+    if len(given) > LONGEST_NAME:
+        raise InvalidRequest(field, f"{shown(given)} has {len(given)} characters; at most {LONGEST_NAME} are taken")
+    return given

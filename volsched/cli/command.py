@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import abc
 import argparse
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from volsched.bootstrap import Application
     from volsched.conf import Configuration
 
+DEFAULT_PROJECT = "default"
 DONE, ANSWER_IS_NO, USERS_MISTAKE = 0, 1, 2
 
 
@@ -44,6 +47,7 @@ class _Shared:
     app: App
     exit_status: int = DONE
     #: The columns that the command can show: what -c names is checked before anything is done.
+    #: Empty: it depends on the answer.
     columns: ClassVar[Sequence[str]] = ()
 
     def __init__(self, app: App, app_args: argparse.Namespace | None) -> None:
@@ -67,10 +71,19 @@ class _Shared:
 
         return bootstrap.application(self.configuration())
 
+    def context(self) -> dict[str, Any]:
+        """Who asks: whoever can read the configuration may do everything, in the project that the environment names."""
+        return {
+            "project_id": os.environ.get("OS_PROJECT_ID") or DEFAULT_PROJECT,
+            "user_id": os.environ.get("OS_USER_ID") or str(os.geteuid()),
+            "is_admin": True,
+        }
+
     def run(self, parsed_args: argparse.Namespace) -> int:
         """The exit status. An error of ours is one line on stderr; `--debug` raises it."""
         try:
-            self._check_columns(parsed_args)
+            if self.columns:
+                self.check_columns(parsed_args, self.columns)
             status: int = super().run(parsed_args)  # type: ignore[misc]
         except VolschedError as problem:
             if getattr(self.app.options, "debug", False):
@@ -84,13 +97,14 @@ class _Shared:
         self.app.stdout.flush()
         print(text, file=self.app.stderr, flush=True)
 
-    def _check_columns(self, parsed_args: argparse.Namespace) -> None:
-        known = {_normal(name) for name in self.columns}
+    def check_columns(self, parsed_args: argparse.Namespace, columns: Sequence[str]) -> None:
+        """Raises InvalidRequest where an option names a column that is not there."""
+        known = {_normal(name) for name in columns}
         for option in ("columns", "sort_columns"):
             for name in getattr(parsed_args, option, ()):
                 if _normal(name) not in known:
                     field = "--" + option.removesuffix("s").replace("_", "-")
-                    raise InvalidRequest(field, f"no column {name!r}; there are {', '.join(self.columns)}")
+                    raise InvalidRequest(field, f"no column {name!r}; there are {', '.join(columns)}")
 
 
 def _normal(column: str) -> str:
@@ -136,3 +150,18 @@ class ShowOne(_Shared, cliff.show.ShowOne):  # type: ignore[misc]
             data = [table.for_people(value) for value in data]
         status: int = super().produce_output(parsed_args, column_names, data)
         return status
+
+
+class Document(ShowOne):
+    """A command that answers with a document: people get a text about it, programs the whole of it."""
+
+    @abc.abstractmethod
+    def lines(self, document: Mapping[str, Any]) -> Iterable[str]:
+        """The text."""
+
+    def produce_output(self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Sequence[Any]) -> int:
+        self.check_columns(parsed_args, column_names)
+        if parsed_args.formatter == "table" and not parsed_args.columns:
+            print(*self.lines(dict(zip(column_names, data, strict=True))), sep="\n", file=self.app.stdout)
+            return DONE
+        return super().produce_output(parsed_args, column_names, data)

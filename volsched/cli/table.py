@@ -45,7 +45,7 @@ def number(value: float, decimals: int) -> str:
 
 def aligned(column_names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[list[str]]:
     """The rows as text; columns of numbers have as many decimals throughout and are flush right."""
-    columns = list(zip(*rows, strict=True))
+    columns = list(zip(*rows, strict=True)) or [()] * len(column_names)
     made = [_column(name, values) for name, values in zip(column_names, columns, strict=True)]
     return [list(row) for row in zip(*made, strict=True)]
 

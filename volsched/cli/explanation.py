@@ -1,0 +1,126 @@
+"""A stored decision as a text that answers why: each pool, each filter's verdict, each score, the order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from volsched.cli.table import number, text_table
+
+MOST_POOLS = 40
+PASSED, REJECTED, NOT_ASKED = "yes", "NO", ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """One pool on its way through the filters and weighers."""
+
+    pool: str
+    passed: int  # filters it passed
+    why: str = ""  # of the filter that turned it away
+    scores: Mapping[str, str] = field(default_factory=dict)
+    total: str = ""
+    place: str = ""
+
+
+def explain(decision: Mapping[str, Any]) -> list[str]:
+    """The lines of the text. `decision` is `Decision.plain()`, as it was stored."""
+    filters = decision.get("filters") or []
+    lines = [f"Decision: {_outcome(decision)}", ""]
+    pools = [*_ranked(decision), *_turned_away(filters)]
+    if pools:
+        lines += text_table(_header(decision), [_row(decision, line) for line in pools[:MOST_POOLS]])
+    left_out = _number_of_pools(decision) - min(len(pools), MOST_POOLS)
+    if left_out > 0:
+        lines.append(f"  and {left_out} more pools (-f json shows every one that was kept)")
+    lines += _reasons(filters, pools[:MOST_POOLS])
+    lines += _section("Could not be asked, for their report is of no use", decision.get("set_aside"), "name")
+    return lines
+
+
+def _outcome(decision: Mapping[str, Any]) -> str:
+    chosen = decision.get("chosen")
+    ranked = decision.get("ranked") or []
+    wanted = f"{decision.get('wanted_gb', 0):g} GiB"
+    if chosen:
+        return f"{wanted} on {chosen}"
+    if ranked:
+        return f"{wanted} would go to {ranked[0]['pool']}"
+    return f"no place for {wanted}: {decision.get('reason', 'nothing fits')}"
+
+
+def _number_of_pools(decision: Mapping[str, Any]) -> int:
+    turned_away = sum(step["rejected_count"] for step in decision.get("filters") or [])
+    return int(decision.get("ranked_count", 0) + turned_away)
+
+
+def _ranked(decision: Mapping[str, Any]) -> Iterator[_Line]:
+    lost = set(decision.get("conflicts") or [])
+    for place, entry in enumerate(decision.get("ranked") or [], start=1):
+        pool = entry["pool"]
+        notes = [ordinal(place)]
+        if pool in lost:
+            notes.append("taken by another request meanwhile")
+        if pool == decision.get("chosen"):
+            notes.append("chosen")
+        scores = {
+            step["weigher"]: _score(step["weights"][pool])
+            for step in decision.get("weighers") or []
+            if pool in step["weights"]
+        }
+        yield _Line(
+            pool=pool,
+            passed=len(decision.get("filters") or []),
+            scores=scores,
+            total=_figure(entry["weight"], 3),
+            place=", ".join(notes),
+        )
+
+
+def _turned_away(filters: Sequence[Mapping[str, Any]]) -> Iterator[_Line]:
+    """The ones that got furthest first."""
+    for at in range(len(filters) - 1, -1, -1):
+        for entry in filters[at]["rejected"]:
+            yield _Line(pool=entry["pool"], passed=at, why=entry["why"])
+
+
+def _header(decision: Mapping[str, Any]) -> list[str]:
+    weighers = [f"{step['weigher']} x{step['multiplier']:g}" for step in decision.get("weighers") or []]
+    return ["Pool", *(step["filter"] for step in decision.get("filters") or []), *weighers, "total", "order"]
+
+
+def _row(decision: Mapping[str, Any], line: _Line) -> list[str]:
+    count = len(decision.get("filters") or [])
+    verdicts = [PASSED] * line.passed + [REJECTED, *[NOT_ASKED] * count][: count - line.passed]
+    scores = [line.scores.get(step["weigher"], "") for step in decision.get("weighers") or []]
+    return [line.pool, *verdicts, *scores, line.total, line.place]
+
+
+def _reasons(filters: Sequence[Mapping[str, Any]], pools: Sequence[_Line]) -> list[str]:
+    rejected = [line for line in pools if line.why]
+    if not rejected:
+        return []
+    rows = [[line.pool, filters[line.passed]["filter"], line.why] for line in rejected]
+    return ["", "Turned away", *text_table(["Pool", "by", "because"], rows)]
+
+
+def _section(title: str, entries: Sequence[Mapping[str, Any]] | None, name: str) -> list[str]:
+    if not entries:
+        return []
+    return ["", title, *text_table(["Name", "because"], [[entry[name], entry["why"]] for entry in entries])]
+
+
+def _score(weight: Mapping[str, Any]) -> str:
+    return f"{_figure(weight['raw'], 2)} -> {_figure(weight['share'], 3)}"
+
+
+def _figure(value: float | None, decimals: int) -> str:
+    return "unbounded" if value is None else number(value, decimals)
+
+
+def ordinal(place: int) -> str:
+    """1st, 2nd, 3rd, 4th…"""
+    if place % 100 in (11, 12, 13):
+        return f"{place}th"
+    return f"{place}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(place % 10, 'th') }"

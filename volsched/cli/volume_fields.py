@@ -1,0 +1,84 @@
+"""A volume as rows and fields for people and programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from volsched.domain.volume import Volume, VolumeStatus
+
+if TYPE_CHECKING:
+    from volsched.bootstrap import Application
+
+LISTED = ("ID", "Name", "Status", "Size GiB", "Type", "Zone", "Pool")
+SHOWN = (
+    "ID",
+    "Name",
+    "Description",
+    "Status",
+    "Reason",
+    "Mend",
+    "Size GiB",
+    "Type",
+    "Zone",
+    "Pool",
+    "Location",
+    "Metadata",
+    "Project",
+    "Created",
+    "Updated",
+)
+FAILED = frozenset(status for status in VolumeStatus if status.value.startswith("error"))
+
+
+def type_names(application: Application) -> dict[str, str]:
+    """Volume type id -> name."""
+    return {kind.id: kind.name for kind in application.types.list() if kind.id and kind.name}
+
+
+def listed(volumes: Iterable[Volume], types: Mapping[str, str]) -> list[tuple[Any, ...]]:
+    """Rows of the columns LISTED."""
+    return [tuple(_fields(volume, types)[name] for name in LISTED) for volume in volumes]
+
+
+def shown(application: Application, context: Any, volume: Volume) -> tuple[Any, ...]:
+    """The values of the fields SHOWN: a volume in error says why, and what to look at."""
+    fields = _fields(volume, type_names(application))
+    if volume.status in FAILED:
+        fields["Reason"] = last_message(application, context, volume.id)
+        fields["Mend"] = mend(volume)
+    return tuple(fields[name] for name in SHOWN)
+
+
+def last_message(application: Application, context: Any, volume_id: str) -> str | None:
+    """What the volume's owner was told last."""
+    messages = application.volumes.messages(context, volume_id)
+    return messages[-1].text if messages else None
+
+
+def mend(volume: Volume) -> str:
+    """What to do about a volume in error: a command to begin with."""
+    if volume.status is VolumeStatus.ERROR and volume.host is None:
+        return f"volsched volume explain {volume.id}"
+    return f"volsched volume messages {volume.id}"
+
+
+def _fields(volume: Volume, types: Mapping[str, str]) -> dict[str, Any]:
+    type_id = volume.volume_type_id
+    return {
+        "ID": volume.id,
+        "Name": volume.name,
+        "Description": volume.description,
+        "Status": volume.status.value,
+        "Reason": None,
+        "Mend": None,
+        "Size GiB": volume.size_gb,
+        "Type": types.get(type_id, type_id) if type_id else None,
+        "Zone": volume.availability_zone,
+        "Pool": volume.host,
+        "Location": volume.provider_location,
+        "Metadata": dict(volume.metadata),
+        "Project": volume.project_id,
+        "Created": volume.created_at,
+        "Updated": volume.updated_at,
+    }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import configparser
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
+import yaml
 from docutils import nodes
-from docutils.parsers.rst import Directive, directives
+from reno import config as reno_config
+from reno import formatter
 from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
 
 TOP = Path(__file__).resolve().parent.parent
 SETUP = configparser.ConfigParser()
@@ -16,7 +19,7 @@ SETUP.read(TOP / "setup.cfg")
 
 project = "volsched"
 author = SETUP["metadata"]["author"]
-copyright = author  # noqa: A001 - Sphinx's name
+copyright = author
 release = version = SETUP["metadata"]["version"]
 
 extensions = [
@@ -25,16 +28,8 @@ extensions = [
     "sphinx.ext.autodoc",
 ]
 exclude_patterns = ["build"]
-default_role = "any"
-nitpicky = False
 highlight_language = "none"
-
 autoprogram_cliff_application = "volsched"
-
-# Release notes are one fragment a change in releasenotes/notes; reno orders them by the history of the repository.
-HAS_HISTORY = (TOP / ".git").exists()
-if HAS_HISTORY:
-    extensions.append("reno.sphinxext")
 
 html_theme = "alabaster"
 html_title = "volsched"
@@ -48,20 +43,29 @@ html_copy_source = False
 html_show_sphinx = False
 
 
-class NotesWithoutHistory(Directive):
-    """Stands in for reno's directive in an unpacked archive, which has no history to order the notes by."""
+class Fragments:
+    """The release notes of the version in setup.cfg, as reno's formatter asks for them.
 
-    has_content = True
-    option_spec: ClassVar = {"unreleased-version-title": directives.unchanged}
+    reno itself orders notes by the tags of a git history, which an unpacked archive does not have.
+    """
+
+    def __getitem__(self, version: str) -> list[tuple[str, str]]:
+        return [(path.name, version) for path in sorted((TOP / "releasenotes" / "notes").glob("*.yaml"))]
+
+    def parse_note_file(self, name: str, sha: str) -> Any:
+        """What one fragment says, by section."""
+        return yaml.safe_load((TOP / "releasenotes" / "notes" / name).read_text())
+
+
+class ReleaseNotes(SphinxDirective):
+    """All release notes, in reno's sections."""
 
     def run(self) -> list[nodes.Node]:
-        """One paragraph that says where the notes are."""
-        return [
-            nodes.paragraph(text="This is an unpacked archive: the notes are in releasenotes/notes, one file each.")
-        ]
+        """The sections, parsed where the directive stands."""
+        text = formatter.format_report(Fragments(), reno_config.Config(str(TOP)), [release], show_source=False)
+        return self.parse_text_to_nodes(text, allow_section_headings=True)
 
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
-    if not HAS_HISTORY:
-        app.add_directive("release-notes", NotesWithoutHistory)
+    app.add_directive("release-notes", ReleaseNotes)

@@ -58,11 +58,6 @@ def _service(pool: PoolState) -> Mapping[str, Any]:
     )
 
 
-def _protocol(pool: PoolState) -> Any:
-    family = pool.storage_protocol
-    return list(family) if isinstance(family, tuple) else family
-
-
 ATTRIBUTES: Mapping[str, Attribute] = MappingProxyType(
     {
         "total_capacity_gb": _number(columns.TOTAL_GB),
@@ -80,7 +75,7 @@ ATTRIBUTES: Mapping[str, Attribute] = MappingProxyType(
         "volume_backend_name": _interned("volume_backend_name", Kind.TEXT, lambda pool: pool.volume_backend_name),
         "vendor_name": _interned("vendor_name", Kind.TEXT, lambda pool: pool.vendor_name),
         "driver_version": _interned("driver_version", Kind.TEXT, lambda pool: pool.driver_version),
-        "storage_protocol": _interned("storage_protocol", Kind.ANY, _protocol),
+        "storage_protocol": _interned("storage_protocol", Kind.ANY, lambda pool: pool.storage_protocol),
         "thin_provisioning_support": _interned("thin", Kind.NUMBER, lambda pool: pool.thin),
         "thick_provisioning_support": _interned("thick", Kind.NUMBER, lambda pool: pool.thick),
         "multiattach": _interned("multiattach", Kind.NUMBER, lambda pool: pool.multiattach),

@@ -23,5 +23,7 @@ class CapacityFilter(ColumnFilter):
             if home is not None:  # the volume takes room there already
                 passed |= candidates.rows == home
         return Screening(
-            passed, lambda position: limit(candidates[position], thin=request.thin, wanted_gb=float(wanted_gb))
+            passed,
+            lambda position: limit(candidates[position], thin=request.thin, wanted_gb=float(wanted_gb)),
+            shortfall=wanted_gb - largest_gb,
         )

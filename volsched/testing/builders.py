@@ -1,0 +1,124 @@
+"""Values for tests that say only what matters: `a_pool("full", free_gb=0.0)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from volsched.domain.candidates import PoolSnapshot
+from volsched.domain.pool import PoolState
+from volsched.domain.report import CapabilityReport
+from volsched.domain.request import RequestSpec, VolumeType
+
+NOON = datetime(2026, 3, 1, 12, 0, 0)
+VOLUME_ID = "5a1f0c1e-0000-4000-8000-000000000001"
+PROJECT_ID = "0f3c5d0a0000400080000000000000aa"
+TOTAL_GB = 1000.0
+
+# The builders take any field of what they build by its name, and refuse others as the class itself does: a list of
+# them here would have to follow every change.
+
+
+def a_pool(name: str = "pool", *, backend: str = "node1@disk", **fields: Any) -> PoolState:
+    """A pool: thick, 1000 GiB, all of it free unless `free_gb` says otherwise, in zone nova.
+
+    `backend` is host@backend; `capabilities` are added to those that follow from the figures.
+    """
+    cluster = fields.get("cluster_name")
+    total_gb = fields.get("total_gb", TOTAL_GB)
+    free_gb = fields.get("free_gb", total_gb)
+    used_gb = max(total_gb - free_gb, 0.0) if total_gb - free_gb == total_gb - free_gb else 0.0
+    values: dict[str, Any] = {
+        "pool_id": f"{cluster or backend}#{name}",
+        "backend_id": cluster or backend,
+        "host": backend,
+        "zone": "nova",
+        "total_gb": total_gb,
+        "free_gb": free_gb,
+        "allocated_gb": used_gb,
+        "provisioned_gb": used_gb,
+        "thick": not fields.get("thin", False),
+        "volume_backend_name": backend.partition("@")[2] or backend,
+        "vendor_name": "Acme",
+        "driver_version": "1.0",
+        "storage_protocol": "file",
+        "updated": NOON,
+        **fields,
+    }
+    reported = {
+        "pool_name": name,
+        "volume_backend_name": values["volume_backend_name"],
+        "vendor_name": values["vendor_name"],
+        "thin_provisioning_support": values.get("thin", False),
+        "thick_provisioning_support": values["thick"],
+        **fields.get("capabilities", {}),
+    }
+    return PoolState(name=name, **{**values, "capabilities": MappingProxyType(reported)})
+
+
+def a_snapshot(*pools: PoolState | int) -> PoolSnapshot:
+    """A snapshot of these pools, or of so many pools that are alike (`a_snapshot(5)`)."""
+    listed: list[PoolState] = []
+    for given in pools:
+        if isinstance(given, int):
+            listed.extend(a_pool(f"pool{number}") for number in range(len(listed), len(listed) + given))
+        else:
+            listed.append(given)
+    return PoolSnapshot(listed)
+
+
+def a_volume_type(name: str = "gold", extra_specs: Mapping[str, Any] | None = None, **fields: Any) -> VolumeType:
+    """A volume type with these extra specs."""
+    return VolumeType(**{"id": f"type-{name}", "name": name, "extra_specs": extra_specs or {}, **fields})
+
+
+def a_request(size_gb: float = 10, *, extra_specs: Mapping[str, Any] | None = None, **fields: Any) -> RequestSpec:
+    """A request to create a volume of this size. `extra_specs` makes a volume type that has them."""
+    if extra_specs is not None:
+        fields.setdefault("volume_type", a_volume_type(extra_specs=extra_specs))
+    properties = {"size": size_gb, "display_name": "a volume"}
+    return RequestSpec(
+        **{"volume_id": VOLUME_ID, "project_id": PROJECT_ID, "properties": properties, "size_gb": size_gb, **fields}
+    )
+
+
+def a_report(
+    backend: str = "node1@disk", pools: Sequence[Mapping[str, Any]] = ({},), **capabilities: Any
+) -> CapabilityReport:
+    """A capability report in Cinder's words: `pools` says of each pool what differs from one that is free.
+
+    Names that are not given are pool0, pool1… `timestamp` and `cluster_name` may be given as well.
+    """
+    timestamp = capabilities.pop("timestamp", NOON)
+    cluster_name = capabilities.pop("cluster_name", None)
+    reported = [
+        {
+            "pool_name": f"pool{number}",
+            "total_capacity_gb": TOTAL_GB,
+            "free_capacity_gb": TOTAL_GB,
+            "allocated_capacity_gb": 0,
+            "provisioned_capacity_gb": 0,
+            "reserved_percentage": 0,
+            "thin_provisioning_support": False,
+            "thick_provisioning_support": True,
+            "max_over_subscription_ratio": "20.0",
+            **pool,
+        }
+        for number, pool in enumerate(pools)
+    ]
+    return CapabilityReport(
+        service_name="volume",
+        host=backend,
+        cluster_name=cluster_name,
+        timestamp=timestamp,
+        capabilities={
+            "volume_backend_name": backend.partition("@")[2] or backend,
+            "vendor_name": "Acme",
+            "driver_version": "1.0",
+            "storage_protocol": "file",
+            "pools": reported,
+            **capabilities,
+        },
+    )

@@ -217,7 +217,8 @@ class OutboxStore(Protocol):
         """What is to be delivered to this notifier now, oldest first, and held for this owner until the lease ends.
 
         Of one volume only events before which nothing is held back: while one waits for its next try, or is held by
-        another owner, the later ones of the same volume wait too. An event that was parked holds nothing back.
+        another owner, the later ones of the same volume wait too. An event that was parked holds nothing back. What
+        this same owner holds already is given again.
         """
         ...
 

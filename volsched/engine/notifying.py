@@ -1,0 +1,217 @@
+"""Delivery of events: from the outbox to every notifier, each at its own pace, none in anybody's way."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from volsched.domain.events import DueEvent, Event
+from volsched.domain.ports import Clock, OutboxStore
+
+LOG = logging.getLogger(__name__)
+
+#: So long at most until a loop that has nothing to deliver sees that it is to stop.
+LONGEST_NAP = 0.5
+#: So many threads of one notifier may hang at a time.
+MOST_HANGING = 3
+
+
+class Recipient(Protocol):
+    """What delivery needs of a notifier."""
+
+    def notify(self, event: Event) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long delivery waits, and how often it tries."""
+
+    timeout: float = 10.0  # seconds that a notifier has for one event
+    tries: int = 10  # after so many failures an event is parked
+    first_pause: float = 1.0  # seconds after the first failure; doubled after each
+    longest_pause: float = 300.0
+    batch: int = 50  # events taken at a time
+
+    def pause(self, failures: int) -> timedelta:
+        """How long to wait after this many failures (at least one)."""
+        return timedelta(seconds=min(self.longest_pause, self.first_pause * 2.0 ** min(failures - 1, 32)))
+
+    @property
+    def lease_seconds(self) -> float:
+        """Long enough for a whole batch of the slowest deliveries."""
+        return self.timeout * (self.batch + 1)
+
+
+class Delivery:
+    """Hands every event to every notifier ("all"), in order for each volume, at least once.
+
+    Each notifier has a lane of its own, so that one that hangs or fails delays no other. An event that failed is tried
+    again after a pause that grows, then parked with a line in the log; it is in the outbox for the operator to see.
+    """
+
+    def __init__(
+        self,
+        outbox: OutboxStore,
+        notifiers: Mapping[str, Recipient],
+        *,
+        clock: Clock,
+        owner: str,
+        patience: Patience | None = None,
+        poll_interval: float = 1.0,
+    ) -> None:
+        chosen = patience if patience is not None else Patience()
+        self._lanes = tuple(
+            Lane(name, notifier, outbox=outbox, clock=clock, owner=owner, patience=chosen)
+            for name, notifier in notifiers.items()
+        )
+        self._poll_interval = poll_interval
+
+    def deliver_once(self) -> int:
+        """One batch to each notifier, all at the same time; returns how many deliveries were tried."""
+        tried: list[int] = []
+        threads = [
+            threading.Thread(target=lambda lane=lane: tried.append(lane.deliver_batch()), name=f"notify-{lane.name}")
+            for lane in self._lanes
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sum(tried)
+
+    def run(self, stop: threading.Event) -> None:
+        """Deliver until `stop` is set; what is being delivered then is waited for, within its timeout."""
+        threads = [
+            threading.Thread(target=self._keep_delivering, args=(lane, stop), name=f"notify-{lane.name}", daemon=True)
+            for lane in self._lanes
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def wake(self) -> None:
+        """There may be events."""
+        for lane in self._lanes:
+            lane.woken.set()
+
+    def _keep_delivering(self, lane: Lane, stop: threading.Event) -> None:
+        while not stop.is_set():
+            lane.woken.clear()
+            if lane.deliver_batch(stop) and not lane.stuck:
+                continue
+            left = self._poll_interval
+            while left > 0 and not stop.is_set() and not lane.woken.wait(min(left, LONGEST_NAP)):
+                left -= LONGEST_NAP
+
+
+class Lane:
+    """One notifier and what waits for it. One thread at a time delivers a batch."""
+
+    def __init__(
+        self, name: str, notifier: Recipient, *, outbox: OutboxStore, clock: Clock, owner: str, patience: Patience
+    ) -> None:
+        self.name = name
+        self.woken = threading.Event()
+        self._notifier = notifier
+        self._outbox = outbox
+        self._clock = clock
+        self._owner = owner
+        self._patience = patience
+        self._hanging: list[threading.Thread] = []
+        self._well = True
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the notifier hangs: asking again at once would be no use."""
+        self._hanging = [thread for thread in self._hanging if thread.is_alive()]
+        return bool(self._hanging)
+
+    def deliver_batch(self, stop: threading.Event | None = None) -> int:
+        """Returns how many deliveries were tried. Never raises: what went wrong is in the log."""
+        try:
+            return self._deliver(stop)
+        except Exception:  # e.g. the database is away; a lane never dies, the next round tries again
+            LOG.exception("notifier %s: events could not be taken from the outbox, or ended there", self.name)
+            return 0
+
+    def _deliver(self, stop: threading.Event | None) -> int:
+        due = self._outbox.due(
+            self.name, owner=self._owner, limit=self._patience.batch, lease_seconds=self._patience.lease_seconds
+        )
+        tried = 0
+        held_back: set[str] = set()  # volumes whose earlier event failed: their order is kept
+        for item in due:
+            volume_id = item.event.volume_id
+            if volume_id in held_back:
+                continue
+            if stop is not None and stop.is_set():
+                break
+            tried += 1
+            problem = self._hand_over(item.event)
+            if problem is None:
+                self._delivered(item)
+                continue
+            self._failed(item, problem)
+            if volume_id is not None:
+                held_back.add(volume_id)
+            if self.stuck:
+                break  # the others stay held by this owner, and are given again
+        return tried
+
+    def _hand_over(self, event: Event) -> str | None:
+        """Why the notifier did not take it within its time; None where it did.
+
+        A thread that hangs cannot be stopped. It is left behind, and while too many are, nothing is handed over.
+        """
+        if self.stuck and len(self._hanging) >= MOST_HANGING:
+            return f"{len(self._hanging)} earlier deliveries still hang"
+        problems: list[str | None] = []
+        thread = threading.Thread(
+            target=lambda: problems.append(_problem_of(self._notifier, event)),
+            name=f"notify-{self.name}-{event.id[:8]}",
+            daemon=True,
+        )
+        thread.start()
+        thread.join(self._patience.timeout)
+        if problems:
+            return problems[0]
+        self._hanging.append(thread)
+        return f"no answer within {self._patience.timeout:g} s"
+
+    def _delivered(self, item: DueEvent) -> None:
+        self._outbox.delivered(self.name, item.event.id)
+        if not self._well:
+            self._well = True
+            LOG.info("notifier %s takes events again", self.name)
+
+    def _failed(self, item: DueEvent, problem: str) -> None:
+        failures = item.tries + 1
+        if failures >= self._patience.tries:
+            self._outbox.failed(self.name, item.event.id, problem, retry_at=None)
+            LOG.error(
+                "notifier %s: event %s (%s) is parked after %d tries: %s",
+                self.name,
+                item.event.id,
+                item.event.event_type,
+                failures,
+                problem,
+            )
+            return
+        retry_at = self._clock() + self._patience.pause(failures)
+        self._outbox.failed(self.name, item.event.id, problem, retry_at=retry_at)
+        if self._well:
+            self._well = False
+            LOG.warning("notifier %s does not take events, which wait for it: %s", self.name, problem)
+
+
+def _problem_of(notifier: Recipient, event: Event) -> str | None:
+    try:
+        notifier.notify(event)
+    except BaseException as problem:  # noqa: BLE001 - a plugin's, in a thread of its own: told by the return value
+        return f"{type(problem).__name__}: {problem}"
+    return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from volsched.db.decisions import Decisions
-from volsched.db.messages import Messages
+from volsched.db.messages import MessageRecord, Messages
 from volsched.db.quotas import Quotas
 from volsched.db.volume_types import VolumeTypes
 from volsched.db.volumes import Volumes
@@ -88,7 +88,7 @@ class VolumeService:
         self,
         db: VolumeDatabase,
         *,
-        scheduler: PlacingScheduler,
+        scheduler: Callable[[], PlacingScheduler],
         scheduler_rpcapi: QueuedScheduler,
         caster: VolumeCaster,
         services: Callable[[], Sequence[ServiceState]],
@@ -109,23 +109,28 @@ class VolumeService:
         """The project's volumes, oldest first; an admin may ask for everybody's."""
         return self._db.volumes.list(None if all_projects and _is_admin(context) else _project(context))
 
-    def messages(self, context: Any, name_or_id: str) -> Sequence[Any]:
+    def messages(self, context: Any, name_or_id: str) -> Sequence[MessageRecord]:
         """What the volume's owner was told, oldest first; also of a volume that is gone, by its id."""
         return self._db.messages.of(self._id_of(context, name_or_id), _visible(context))
 
     def explain(self, context: Any, name_or_id: str) -> Mapping[str, Any]:
         """The last decision about the volume, as `Decision.plain()`; also of a volume that is gone, by its id."""
         volume_id = self._id_of(context, name_or_id)
-        found = self._db.decisions.of(volume_id)
+        found = self._db.decisions.latest(volume_id)
         if found is None:
             raise NotFound("decision", volume_id, "nothing was decided about this volume yet")
-        return found
+        return {
+            "volume_id": volume_id,
+            "outcome": found.outcome,
+            "made_at": found.made_at.isoformat(),
+            **found.document,
+        }
 
     def dry_run(self, context: Any, **asked: Any) -> Decision:
         """What `create` with the same arguments would decide now; nothing is kept."""
         volume, volume_type = self._volume_from(context, **asked)
         spec, properties = _question(volume, volume_type, asked.get("hints"))
-        return self._scheduler.dry_run(plain_context(context), spec, properties)
+        return self._scheduler().dry_run(plain_context(context), spec, properties)
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -236,7 +241,7 @@ class VolumeService:
         zone: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> Volume:
-        """A volume in status `managing`, of size 0 until its backend has looked at it; runs the manage_existing flow."""
+        """A volume in status `managing`, of size 0 until its backend has looked at it: runs manage_existing."""
         found_type = self._db.types.find(volume_type) if volume_type is not None else None
         self._check_zone(zone)
         self._check_backend(host)

@@ -1,0 +1,294 @@
+"""The one place where everything meets: configuration in, running objects out.
+
+Each part is made when it is first asked for, so that a command which only reads starts fast.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+from volsched.domain.volume import Volume
+from volsched.exceptions import VolumeNotFound
+
+if TYPE_CHECKING:
+    from volsched.conf import Configuration
+    from volsched.db.backends import Backends
+    from volsched.db.claims import Claims
+    from volsched.db.database import Database
+    from volsched.db.outbox import Outbox
+    from volsched.db.volume_types import VolumeTypes
+    from volsched.db.work import WorkQueue
+    from volsched.engine.notifying import Delivery
+    from volsched.engine.scheduling import PlacingScheduler
+    from volsched.loading.plugins import Plugins
+    from volsched.messaging.caster import LocalCaster
+    from volsched.service.agent import Agent
+    from volsched.service.pools import SharedPools
+    from volsched.service.scheduler import SchedulerService
+    from volsched.service.volumes import VolumeDatabase, VolumeService
+
+LOG = logging.getLogger(__name__)
+
+Progress = Callable[[Volume], None]
+
+
+def utcnow() -> datetime:
+    """Now, in UTC, naive: the clock of everything that is not told another."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class Application:
+    """volsched, put together from one configuration. Made by `application`, which also takes it apart."""
+
+    def __init__(self, conf: Configuration) -> None:
+        self.conf = conf
+        self._started = False
+        self._woken = threading.Event()
+
+    # -- stores --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def database(self) -> Database:
+        """Raises DatabaseUnavailable where it is not there or not of this version."""
+        from volsched.db.database import Database
+
+        database = Database(self.conf.database.connection)
+        database.check()
+        return database
+
+    @cached_property
+    def types(self) -> VolumeTypes:
+        from volsched.db.volume_types import VolumeTypes
+
+        return VolumeTypes(self.database)
+
+    @cached_property
+    def backends(self) -> Backends:
+        from volsched.db.backends import Backends
+
+        return Backends(self.database, down_after=self.conf.scheduler.service_down_time)
+
+    @cached_property
+    def stores(self) -> VolumeDatabase:
+        """Volumes and what goes with them: the flows' `db_api`."""
+        from volsched.db.decisions import Decisions
+        from volsched.db.messages import Messages
+        from volsched.db.quotas import Quotas
+        from volsched.db.volumes import Volumes
+        from volsched.service.volumes import VolumeDatabase
+
+        return VolumeDatabase(
+            volumes=Volumes(self.database),
+            types=self.types,
+            quotas=Quotas(self.database),
+            messages=Messages(self.database),
+            decisions=Decisions(self.database),
+        )
+
+    @cached_property
+    def claims(self) -> Claims:
+        from volsched.db.claims import Claims
+
+        return Claims(self.database)
+
+    @cached_property
+    def work(self) -> WorkQueue:
+        from volsched.db.work import WorkQueue
+
+        return WorkQueue(self.database)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        from volsched.db.outbox import Outbox
+
+        return Outbox(self.database)
+
+    # -- parts ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        """Everything that the configuration selects. Raises LoadProblems with all that is wrong."""
+        from volsched.loading.catalogue import Catalogue
+        from volsched.loading.loader import load
+
+        return load(self.conf, Catalogue.discover())
+
+    @cached_property
+    def caster(self) -> LocalCaster:
+        from volsched.messaging.caster import LocalCaster
+
+        return LocalCaster(self._woken)
+
+    @cached_property
+    def owner(self) -> str:
+        from volsched.service.leasing import this_owner
+
+        return this_owner()
+
+    @cached_property
+    def pools(self) -> SharedPools:
+        from volsched.service.pools import SharedPools
+        from volsched.state.registry import Registry
+
+        ratio = self.conf.scheduler.max_over_subscription_ratio
+        pools = SharedPools(
+            Registry(default_ratio=ratio, clock=utcnow), self.backends, self.claims, default_ratio=ratio
+        )
+        pools.sync()
+        return pools
+
+    @cached_property
+    def driver(self) -> PlacingScheduler:
+        """The selected scheduler driver, in its world."""
+        from volsched.db.facts import Facts
+        from volsched.db.failures import Failures
+        from volsched.engine.placement import Placing
+        from volsched.plugins import SchedulerWorld
+
+        plugins, options = self.plugins, self.conf.scheduler
+        world = SchedulerWorld(
+            pools=self.pools,
+            claims=self.claims,
+            volumes=self.stores.volumes,
+            types=self.types,
+            facts=Facts(self.database),
+            caster=self.caster,
+            events=self.outbox,
+            decisions=self.stores.decisions,
+            failures=Failures(self.database),
+            chooser=Placing(plugins.filters, plugins.weighers, plugins.weight_handler),
+            clock=utcnow,
+            publisher=f"scheduler.{socket.gethostname()}",
+            max_attempts=options.max_attempts,
+            claim_attempts=options.claim_attempts,
+            decision_detail=options.decision_detail_pools,
+        )
+        return cast("PlacingScheduler", plugins.scheduler(world))
+
+    @cached_property
+    def scheduler(self) -> SchedulerService:
+        from volsched.service.scheduler import SchedulerService
+
+        return SchedulerService(
+            driver=self.driver,
+            work=self.work,
+            caster=self.caster,
+            clock=utcnow,
+            owner=self.owner,
+            lease_seconds=self.conf.scheduler.lease_seconds,
+        )
+
+    @cached_property
+    def agent(self) -> Agent:
+        """The agent of the configured backends, which are started with it. Raises LoadProblems where one cannot."""
+        from volsched.service.agent import Agent
+
+        self.start()
+        return Agent(
+            host=self.conf.agent.host,
+            backends=self.plugins.backends,
+            work=self.work,
+            volumes=self.stores.volumes,
+            reports=self.pools,
+            events=self.outbox,
+            caster=self.caster,
+            clock=utcnow,
+            owner=self.owner,
+            lease_seconds=self.conf.scheduler.lease_seconds,
+            report_interval=self.conf.agent.report_interval,
+            woken=self._woken,
+        )
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        from volsched.engine.notifying import Delivery
+
+        self.start()
+        return Delivery(self.outbox, self.plugins.notifiers, owner=self.owner, clock=utcnow)
+
+    @cached_property
+    def volumes(self) -> VolumeService:
+        """What users ask for."""
+        from volsched.service.casting import QueuedScheduler
+        from volsched.service.volumes import VolumeService
+
+        return VolumeService(
+            self.stores,
+            scheduler=lambda: self.driver,
+            scheduler_rpcapi=QueuedScheduler(self.work, self.caster),
+            caster=self.caster,
+            services=self.backends.services,
+        )
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the plugins, once. Raises LoadProblems naming all that would not."""
+        if not self._started:
+            self.plugins.start()
+            self._started = True
+
+    def close(self) -> None:
+        """Deliver what is due, stop the plugins, close the database."""
+        if self._started:
+            self.plugins.stop()
+        if "database" in self.__dict__:
+            self.database.close()
+
+    def report(self) -> None:
+        """Let the configured backends register themselves and say what they have now."""
+        host, zones = self.conf.agent.host, self.plugins.zones
+        from volsched.domain.report import ServiceState
+
+        for name in self.plugins.backends:
+            self.backends.register(ServiceState(host=f"{host}@{name}", zone=zones.get(name)))
+        self.agent.report_all()
+        self.pools.sync()
+
+    def recover(self) -> None:
+        """Take up what dead processes of this host left."""
+        from volsched.service.recovery import release_the_dead
+
+        release_the_dead(self.work)
+
+    def settle(
+        self, volume_id: str, *, progress: Progress | None = None, timeout: float | None = None
+    ) -> Volume | None:
+        """Work through the queues until the volume is at rest; None where it is gone.
+
+        This is the embedded form: scheduler, agent and delivery in this process. Where another live process holds the
+        volume's work, it is waited for, `timeout` seconds at most (None: as long as it takes).
+        """
+        waited = 0.0
+        while True:
+            try:
+                volume = self.stores.volumes.get(volume_id)
+            except VolumeNotFound:
+                volume = None
+            if volume is None or not volume.status.in_progress or (timeout is not None and waited > timeout):
+                break
+            if progress is not None:
+                progress(volume)
+            self._woken.clear()
+            if not (self.scheduler.work_once() or self.agent.work_once()):
+                self._woken.wait(self.conf.scheduler.poll_interval / 10)
+                waited += self.conf.scheduler.poll_interval / 10
+        self.delivery.deliver_due()
+        return volume
+
+
+@contextmanager
+def application(conf: Configuration) -> Iterator[Application]:
+    """volsched for one `with` block."""
+    made = Application(conf)
+    try:
+        yield made
+    finally:
+        made.close()

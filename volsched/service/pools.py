@@ -1,0 +1,69 @@
+"""The pools as every process sees them: reports and claims of all processes, read from the database they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from volsched.db.backends import Backends
+from volsched.db.claims import Claims
+from volsched.domain.candidates import PoolSnapshot
+from volsched.domain.claim import Claim
+from volsched.domain.parsing import pools_from
+from volsched.domain.report import CapabilityReport, ServiceState
+from volsched.state.registry import Registry
+
+
+class SharedPools:
+    """A registry that is kept in step with the database. A port: PoolSource; also a ReportSink for agents."""
+
+    def __init__(self, registry: Registry, backends: Backends, claims: Claims, *, default_ratio: str) -> None:
+        self._registry = registry
+        self._backends = backends
+        self._claims = claims
+        self._default_ratio = default_ratio
+
+    def sync(self) -> None:
+        """Take over services, reports and pending claims as they stand in the database."""
+        self._registry.load(self._backends.services(), self._backends.reports(), self._claims.pending())
+
+    def record(self, report: CapabilityReport) -> None:
+        """Keep a report for every process, and see it at once in this one."""
+        parsed = pools_from(
+            report, ServiceState(host=report.host, cluster_name=report.cluster_name), self._default_ratio
+        )
+        self._backends.record(report, parsed)
+        self._registry.report(report)
+
+    # -- PoolSource ----------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> PoolSnapshot:
+        return self._registry.snapshot()
+
+    def set_aside(self) -> tuple[tuple[str, str], ...]:
+        return self._registry.set_aside()
+
+    def claimed(self, claim: Claim) -> None:
+        self._registry.claimed(claim)
+
+    def released(self, key: str) -> None:
+        self._registry.released(key)
+
+    def refresh(self, pool_id: str) -> None:
+        """Another process changed the pool: look at everything anew, for it has been busy elsewhere too."""
+        self.sync()
+
+    def report(self, report: CapabilityReport) -> None:
+        self.record(report)
+
+    def usage_changes(self, report: CapabilityReport) -> tuple[Mapping[str, Any], ...]:
+        return self._registry.usage_changes(report)
+
+    def ready(self) -> bool:
+        return self._registry.ready()
+
+    def first_received(self) -> bool:
+        return self._registry.first_received()
+
+    def backup_host(self, volume: Mapping[str, Any] | None, zone: str | None, driver: str | None) -> str:
+        return self._registry.backup_host(volume, zone, driver)

@@ -1,0 +1,24 @@
+"""Putting things right after a crash: what a dead process held is taken up again, and nothing is lost."""
+
+from __future__ import annotations
+
+import logging
+
+from volsched.db.work import WorkQueue
+from volsched.service.leasing import is_dead
+
+LOG = logging.getLogger(__name__)
+
+
+def release_the_dead(work: WorkQueue) -> int:
+    """Expire the leases of processes of this host that are gone; returns how many pieces of work are free again.
+
+    Leases of other hosts expire by themselves.
+    """
+    freed = 0
+    for owner in work.owners():
+        if is_dead(owner):
+            count = work.expire(owner)
+            LOG.warning("%s is gone; %d pieces of its work are taken up again", owner, count)
+            freed += count
+    return freed

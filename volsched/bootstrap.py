@@ -280,7 +280,8 @@ class Application:
             if not (self.scheduler.work_once() or self.agent.work_once()):
                 self._woken.wait(self.conf.scheduler.poll_interval / 10)
                 waited += self.conf.scheduler.poll_interval / 10
-        self.delivery.deliver_due()
+        while self.delivery.deliver_once():
+            pass
         return volume
 
 

@@ -42,6 +42,10 @@ class PoolSource(Protocol):
         """Look at this pool anew: somebody else changed it."""
         ...
 
+    def renew(self) -> bool:
+        """Look at all pools anew, before a request is refused; False where nothing can have changed unseen."""
+        ...
+
     def report(self, report: CapabilityReport) -> None:
         """Take in a capability report; what cannot be used is set aside with its reason, nothing is raised."""
         ...

@@ -19,11 +19,16 @@ def claim_best(decide: Decide, place: Place, *, pools: PoolSource, claims: Claim
     """Decide and claim the best pool that still has the room; the decision returned names it as `chosen`.
 
     `place` makes the placement for a decision whose `chosen` is set. At most `attempts` claims are tried; when every
-    ranked pool was lost, the question is put again to fresh figures. Raises NoValidBackend, LeaseLost.
+    ranked pool was lost, or none fits, the question is put again to fresh figures. Raises NoValidBackend, LeaseLost.
     """
     conflicts: list[str] = []
+    renewed = False
     while True:
         decision = decide()
+        if not decision and not renewed:
+            renewed = True
+            if pools.renew():
+                continue
         if not decision:
             raise NoValidBackend(decision.reason(), replace(decision, conflicts=tuple(conflicts)))
         for pool in _affordable(decision, attempts - len(conflicts)):

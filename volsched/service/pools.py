@@ -53,6 +53,11 @@ class SharedPools:
         """Another process changed the pool: look at everything anew, for it has been busy elsewhere too."""
         self.sync()
 
+    def renew(self) -> bool:
+        """Other processes may have reported or released since the last look."""
+        self.sync()
+        return True
+
     def report(self, report: CapabilityReport) -> None:
         self.record(report)
 

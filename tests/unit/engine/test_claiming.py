@@ -26,10 +26,15 @@ class Pools:
 
     def __init__(self) -> None:
         self.full: set[str] = set()
+        self.hidden = False  # whether nothing is seen until the pools are looked at anew
         self.taken: list[str] = []
 
     def refresh(self, pool_id: str) -> None:
         self.full.add(pool_id)
+
+    def renew(self) -> bool:
+        was, self.hidden = self.hidden, False
+        return was
 
     def claimed(self, claim: Claim) -> None:
         self.taken.append(claim.pool_id)
@@ -38,7 +43,7 @@ class Pools:
         pools = [
             PoolState(pool_id=f"h@b#{name}", backend_id="h@b", name=name, host="h@b")
             for name in "abc"
-            if f"h@b#{name}" not in self.full
+            if f"h@b#{name}" not in self.full and not self.hidden
         ]
         ranked = PoolSnapshot(pools).candidates()
         return Decision(RequestSpec(volume_id="v"), ranked, np.zeros(len(ranked)), survivors=ranked)
@@ -94,6 +99,12 @@ class TestClaiming(TestCase):
         self.assertEqual(["h@b#a", "h@b#b", "h@b#c"], claims.tried)
         decision = caught.exception.decision
         self.assertEqual(3, len(decision.conflicts) if decision is not None else 0)
+
+    def test_nothing_is_refused_on_an_old_look(self) -> None:
+        pools, claims = Pools(), Claims()
+        pools.hidden = True
+        self.claim(pools, claims)
+        self.assertEqual(["h@b#a"], pools.taken)
 
     def test_the_number_of_tries_is_bounded(self) -> None:
         pools, claims = Pools(), Claims(losing=100)

@@ -1,0 +1,143 @@
+"""Pages of the documentation, run as a reader would: files are written, commands are typed, outputs compared.
+
+A code block with a caption is a file of that name. A `console` block is a session: `$ ` begins a command, a line that
+ends with a backslash goes on in the next, the rest is what is printed. Blocks of other kinds are not run.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+BLOCK = re.compile(
+    r"^(?P<indent> *)\.\. code-block:: (?P<language>\w+)\n(?P<options>(?:(?P=indent) +:.*\n)*)\n"
+    r"(?P<text>(?:(?:(?P=indent) +.*)?\n)+)",
+    re.MULTILINE,
+)
+CAPTION = re.compile(r":caption: *(.+)")
+
+#: What is different each time, and what stands for it where outputs are compared.
+VARYING = (
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "ID"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|\+00:00)?"), "TIME"),
+    (re.compile(r"\b\d+(\.\d+)? (ms|s)\b"), "DURATION"),
+)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that the reader is asked to write."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command that the reader is asked to type, and what it is said to print."""
+
+    command: str
+    output: str
+
+
+def read(page: Path) -> Iterator[File | Step]:
+    """What a page asks for, in order."""
+    for block in BLOCK.finditer(page.read_text() + "\n"):
+        text = textwrap.dedent(block["text"]).strip("\n") + "\n"
+        caption = CAPTION.search(block["options"])
+        if caption:
+            yield File(caption[1].strip(), text)
+        elif block["language"] == "console":
+            yield from _session(text)
+
+
+def _session(text: str) -> Iterator[Step]:
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        lines = part.splitlines()
+        end = 1 + next((at for at, line in enumerate(lines) if not line.endswith("\\")), len(lines) - 1)
+        yield Step("\n".join(lines[:end]), "\n".join(lines[end:]))
+
+
+class Reader:
+    """Somebody who follows a page in an empty folder, which is also the home folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.status = 0
+        kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+        self.environment = {
+            **kept,
+            "HOME": str(folder),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+            "COLUMNS": "120",
+            # `pip install .` installs beside the interpreter and not into it, from what is here already.
+            "PIP_TARGET": str(folder / ".installed"),
+            "PIP_NO_INDEX": "1",
+            "PIP_NO_DEPS": "1",
+            "PIP_NO_BUILD_ISOLATION": "0",  # pip's spelling of: do not isolate
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_ROOT_USER_ACTION": "ignore",
+            "PIP_QUIET": "1",
+            "PYTHONPATH": str(folder / ".installed"),
+        }
+
+    def follow(self, page: Path) -> None:
+        """Do all that the page asks for. Raises AssertionError where it does not happen as the page says."""
+        steps = list(read(page))
+        if not any(isinstance(step, Step) for step in steps):
+            raise AssertionError(f"{page} has no command to type")
+        for step in steps:
+            if isinstance(step, File):
+                file = Path(step.name.replace("~", str(self.folder)))
+                file = self.folder / file
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(step.text)
+            else:
+                self.type(step)
+
+    def type(self, step: Step) -> None:
+        """One command, with what the page says that it prints."""
+        if step.command.startswith("cd "):
+            self.folder = self.folder / step.command.removeprefix("cd ")
+            return
+        done = subprocess.run(
+            ["bash", "-c", f"(exit {self.status})\n{step.command}"],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        self.status = done.returncode
+        if not same(step.output, done.stdout):
+            difference = difflib.unified_diff(
+                comparable(step.output), comparable(done.stdout), "the page", "what is printed", lineterm=""
+            )
+            raise AssertionError(
+                f"$ {step.command}\n{done.stdout}\nexit status {self.status}\n" + "\n".join(difference)
+            )
+
+
+def same(expected: str, printed: str) -> bool:
+    """Whether this was printed, but for what varies; a line of three dots stands for any lines."""
+    parts = re.split(r"^\s*\.\.\.$", "\n".join(comparable(expected)), flags=re.MULTILINE)
+    pattern = r"[\s\S]*".join(re.escape(part.strip("\n")) for part in parts)
+    return re.fullmatch(pattern, "\n".join(comparable(printed))) is not None
+
+
+def comparable(text: str) -> list[str]:
+    """The lines, without what is different each time, and without the blanks and rules that follow its width."""
+    for pattern, name in VARYING:
+        text = pattern.sub(name, text)
+    lines = (re.sub(r"[-─━]{3,}", "---", re.sub(r"[ \t]+", " ", line)).strip() for line in text.splitlines())
+    return [line for line in lines if line]

@@ -84,7 +84,6 @@ ATTRIBUTES: Mapping[str, Attribute] = MappingProxyType(
         "goodness_function": _interned(
             "goodness_function", Kind.ANY, lambda pool: pool.capabilities.get("goodness_function", 0)
         ),
-        "updated": _interned("updated", Kind.ANY, lambda pool: pool.updated),
         "capabilities": Attribute(Kind.MAPPING, lambda pool: pool.capabilities, columns.CAPABILITIES),
         "service": _interned("service", Kind.MAPPING, _service),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
@@ -40,10 +40,14 @@ class CodedColumn:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coded:
-    """Interned values: `values[codes[row]]` is row's value. `codes` has one entry a row, read-only."""
+    """Interned values: `values[codes[row]]` is row's value. `codes` has one entry a row, read-only.
+
+    Values that no row has any more may be among `values`.
+    """
 
     values: tuple[Any, ...]
     codes: NDArray[np.intp]
+    marks: Mapping[Any, int] = field(default_factory=dict)  # the stand-in of each value -> its code
 
     def where(self, judge: Callable[[Any], bool]) -> Mask:
         """The mask of rows whose value `judge` accepts; `judge` is called once per distinct value."""
@@ -68,6 +72,17 @@ def _intern(value: Any) -> Any:
     return (type(value), value)
 
 
+def _coded(read: Callable[[PoolState], Any], pools: Mapping[int, PoolState], before: Coded) -> Coded:
+    """The next interned values: those of `before`, with the rows of `pools` read anew."""
+    codes, values, marks = before.codes.copy(), list(before.values), dict(before.marks)
+    for row, pool in pools.items():
+        value = read(pool)
+        code = codes[row] = marks.setdefault(_intern(value), len(values))
+        if code == len(values):
+            values.append(value)
+    return Coded(tuple(values), _read_only(codes), marks)
+
+
 class PoolSnapshot:
     """All pools at one instant, in the order in which they were first reported. Never changes.
 
@@ -75,13 +90,14 @@ class PoolSnapshot:
     replaced rows leave as it was, and patches the others row by row.
     """
 
-    __slots__ = ("_coded", "_columns", "_rows", "pools")
+    __slots__ = ("_coded", "_columns", "_rows", "every_row", "pools")
 
     def __init__(self, pools: Sequence[PoolState]) -> None:
         self.pools = pools
         self._columns: dict[Column[Any], NDArray[Any]] = {}
         self._coded: dict[CodedColumn, Coded] = {}
         self._rows: dict[str, int] | None = None
+        self.every_row: Rows = _read_only(np.arange(len(pools)))
 
     def __len__(self) -> int:
         return len(self.pools)
@@ -98,18 +114,8 @@ class PoolSnapshot:
         """The interned values of `key`, one code a pool, in snapshot order."""
         found = self._coded.get(key)
         if found is None:
-            index: dict[Any, int] = {}
-            values: list[Any] = []
-            codes = np.empty(len(self.pools), np.intp)
-            for row, pool in enumerate(self.pools):
-                value = key.read(pool)
-                mark = _intern(value)
-                code = index.get(mark)
-                if code is None:
-                    code = index[mark] = len(values)
-                    values.append(value)
-                codes[row] = code
-            found = self._coded[key] = Coded(tuple(values), _read_only(codes))
+            nothing = Coded((), np.zeros(len(self.pools), np.intp))
+            found = self._coded[key] = _coded(key.read, dict(enumerate(self.pools)), nothing)
         return found
 
     def row(self, pool_id: str) -> int | None:
@@ -139,11 +145,15 @@ class PoolSnapshot:
             made._columns[key] = _read_only(patched)
         if only_figures:
             made._coded = self._coded
+            return made
+        for coded_key, coded in self._coded.items():
+            if len(coded.values) <= 2 * len(listed):  # else most are of the past: interned anew when it is asked for
+                made._coded[coded_key] = _coded(coded_key.read, pools, coded)
         return made
 
     def candidates(self) -> Candidates:
         """Every pool, still in the running."""
-        return Candidates(self, _read_only(np.arange(len(self.pools))))
+        return Candidates(self, self.every_row)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,14 +183,17 @@ class Candidates:
         return len(self.rows) == len(self.snapshot)
 
     def column(self, key: Column[S]) -> NDArray[S]:
-        """The column face: one value a candidate, in candidate order."""
-        return self.snapshot.column(key)[self.rows]
+        """The column face: one value a candidate, in candidate order. May be read-only."""
+        column = self.snapshot.column(key)
+        return column if self.rows is self.snapshot.every_row else column[self.rows]
 
     def coded(self, key: CodedColumn) -> Coded:
         """The interned face: `values` are those of the whole snapshot, `codes` one a candidate."""
         coded = self.snapshot.coded(key)
-        return Coded(coded.values, coded.codes[self.rows])
+        return coded if self.rows is self.snapshot.every_row else Coded(coded.values, coded.codes[self.rows])
 
     def take(self, selection: Mask | Rows) -> Candidates:
         """Narrow by a mask, or permute and narrow by positions (not snapshot rows)."""
+        if selection.dtype == np.bool_ and len(selection) == len(self.rows) and selection.all():
+            return self
         return Candidates(self.snapshot, self.rows[selection])

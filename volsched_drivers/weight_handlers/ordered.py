@@ -47,6 +47,10 @@ def best_first(totals: Weights) -> Rows:
     ranked = totals[order]
     differs = ranked[1:] != ranked[:-1]
     if not differs.all():
-        base = np.concatenate(([0], np.cumsum(differs))) * len(totals)  # one a run of equal totals
-        order = np.sort(base + order) - base
+        runs = np.zeros(len(totals), np.intp)  # one number a run of equal totals, far enough apart to hold positions
+        np.cumsum(differs, out=runs[1:])
+        runs *= len(totals)
+        order += runs
+        order.sort()
+        order -= runs
     return order

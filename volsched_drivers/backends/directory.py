@@ -240,11 +240,11 @@ class DirectoryBackend(StorageBackend):
     # -- what can be wrong with its options
 
     def _own_functions(self) -> Iterator[tuple[tuple[str, str], str]]:
-        """((kind, pool), text) of each line `pool: text`; the pool is empty where the line has no colon."""
+        """((kind, pool), text) of each line `pool: text`."""
         for kind, lines in self.function_lines.items():
             for line in lines:
-                pool, colon, text = line.partition(":")
-                yield ((kind, pool.strip()), text.strip()) if colon else ((kind, ""), line)
+                pool, _, text = line.partition(":")
+                yield (kind, pool.strip()), text.strip()
 
     def _problems_of_names(self) -> Iterator[str]:
         if not os.path.isabs(self.path) or "\0" in self.path:
@@ -270,13 +270,23 @@ class DirectoryBackend(StorageBackend):
                 yield f"{option}: {unknown!r} is not one of the pools ({', '.join(self.pools)})"
 
     def _problems_of_values(self) -> Iterator[str]:
+        for kind, lines in self.function_lines.items():
+            for line in lines:
+                if not line.partition(":")[2].strip():
+                    yield f"pool_{kind}: {line!r} is no pool's expression: give the pool's name, a colon, the expression"
         for pool, size in self.sizes.items():
             if not _is_number(size) or not 0 <= float(size) < math.inf:
                 yield f"pool_size_gb: {size!r} of {pool!r} is no size: give GiB, 0 for all that the file system has"
-        for where, ratio in (("max_over_subscription_ratio", self.ratio), *_of_pools(self.ratios)):
+        for where, ratio in (
+            ("max_over_subscription_ratio", self.ratio),
+            *_of_pools("max_over_subscription_ratio", self.ratios),
+        ):
             if ratio is not None and ratio != "auto" and not (_is_number(ratio) and 1 <= float(ratio) < math.inf):
                 yield f"{where}: {ratio!r} is no ratio: give a number of at least 1, or auto"
-        for where, share in (("reserved_percentage", self.reserved), *_of_pools(self.reserved_of)):
+        for where, share in (
+            ("reserved_percentage", self.reserved),
+            *_of_pools("reserved_percentage", self.reserved_of),
+        ):
             if not _is_number(share) or not 0 <= float(share) <= 100:
                 yield f"{where}: {share!r} is no percentage: give 0 to 100"
         extra = (*self.extra, *(key.partition("/")[2] for key in self.extra_of))
@@ -286,9 +296,9 @@ class DirectoryBackend(StorageBackend):
             yield f"unit_bytes: {self.unit} is too small: give at least 4096"
 
 
-def _of_pools(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _of_pools(option: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for pool, value in values.items():
-        yield f"pool {pool}", value
+        yield f"pool_{option} of {pool!r}", value
 
 
 def _is_number(value: object) -> bool:

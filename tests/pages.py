@@ -12,9 +12,10 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 BLOCK = re.compile(
     r"^(?P<indent> *)\.\. code-block:: (?P<language>\w+)\n(?P<options>(?:(?P=indent) +:.*\n)*)\n"
@@ -66,10 +67,14 @@ def _session(text: str) -> Iterator[Step]:
 
 
 class Reader:
-    """Somebody who follows a page in an empty folder, which is also the home folder."""
+    """Somebody who follows a page in an empty folder, which is also the home folder.
 
-    def __init__(self, folder: Path) -> None:
+    `places` are absolute paths that a page names, each with the path that stands for it on this machine.
+    """
+
+    def __init__(self, folder: Path, places: Mapping[str, Path] = MappingProxyType({})) -> None:
         self.folder = folder
+        self.places = places
         self.status = 0
         kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR") if name in os.environ}
         self.environment = {
@@ -95,10 +100,9 @@ class Reader:
             raise AssertionError(f"{page} has no command to type")
         for step in steps:
             if isinstance(step, File):
-                file = Path(step.name.replace("~", str(self.folder)))
-                file = self.folder / file
+                file = self.folder / self.here(step.name.replace("~", self.environment["HOME"]))
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(step.text)
+                file.write_text(self.here(step.text))
             else:
                 self.type(step)
 
@@ -108,7 +112,7 @@ class Reader:
             self.folder = self.folder / step.command.removeprefix("cd ")
             return
         done = subprocess.run(
-            ["bash", "-c", f"(exit {self.status})\n{step.command}"],
+            ["bash", "-c", f"(exit {self.status})\n{self.here(step.command)}"],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,

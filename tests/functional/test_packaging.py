@@ -61,8 +61,8 @@ class TestPackaging(TestCase):
         home = self.out / "home"
         home.mkdir()
         installed = {"PYTHONPATH": str(self.out / "installed"), "HOME": str(home)}
-        run = "import sys; from volsched.cli.main import main; sys.argv[0] = 'volsched'; sys.exit(main())"
         where = self.run_in(home, sys.executable, "-c", "import volsched; print(volsched.__file__)", **installed)
         self.assertIn("installed", where)
-        self.run_in(home, sys.executable, "-c", run, "init", **installed)
-        self.run_in(home, sys.executable, "-c", run, "db", "version", **installed)
+        program = (sys.executable, "-m", "volsched.cli.main", "--config-file", home / "volsched.conf")
+        self.run_in(home, *program, "init", home, **installed)
+        self.run_in(home, *program, "db", "version", **installed)

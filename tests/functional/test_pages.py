@@ -12,7 +12,8 @@ class TestPages(TestCase):
         Reader(self.folder()).follow(TOP / "README.rst")
 
     def test_tutorial_for_operators(self) -> None:
-        Reader(self.folder()).follow(TOP / "doc" / "user" / "tutorial.rst")
+        folder = self.folder()
+        Reader(folder, {"/srv/volsched": folder / "srv"}).follow(TOP / "doc" / "user" / "tutorial.rst")
 
     def test_tutorial_for_authors(self) -> None:
         Reader(self.folder()).follow(TOP / "doc" / "author" / "tutorial.rst")

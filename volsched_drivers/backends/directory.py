@@ -273,7 +273,7 @@ class DirectoryBackend(StorageBackend):
         for kind, lines in self.function_lines.items():
             for line in lines:
                 if not line.partition(":")[2].strip():
-                    yield f"pool_{kind}: {line!r} is no pool's expression: give the pool's name, a colon, the expression"
+                    yield f"pool_{kind}: {line!r} is no pool's expression: give `pool: expression`"
         for pool, size in self.sizes.items():
             if not _is_number(size) or not 0 <= float(size) < math.inf:
                 yield f"pool_size_gb: {size!r} of {pool!r} is no size: give GiB, 0 for all that the file system has"
@@ -296,8 +296,10 @@ class DirectoryBackend(StorageBackend):
             yield f"unit_bytes: {self.unit} is too small: give at least 4096"
 
 
-def _of_pools(option: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for pool, value in values.items():
+def _each(option: str, everywhere: object, of_pools: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """(where it was set, the value) of an option that can be set for all pools and for single ones."""
+    yield option, everywhere
+    for pool, value in of_pools.items():
         yield f"pool_{option} of {pool!r}", value
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, String, Table, UniqueConstraint
+from sqlalchemy.schema import SchemaItem
 
 from volsched.db.types import Document, Moment, Received, sequence_number
 
@@ -25,11 +26,11 @@ KEY = String(320)  # a volume's id with a pool's id behind it
 WORD = String(32)
 
 # Names are compared as they are written, trailing spaces and capitals included, as the other databases do.
-MARIADB = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_nopad_bin"}
+MARIADB: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_nopad_bin"}
 
 
-def _table(name: str, *parts: Any, **options: Any) -> Table:
-    return Table(name, metadata, *parts, **MARIADB, **options)
+def _table(name: str, *parts: SchemaItem, sqlite_autoincrement: bool = False) -> Table:
+    return Table(name, metadata, *parts, **MARIADB, sqlite_autoincrement=sqlite_autoincrement)
 
 
 volume_types = _table(

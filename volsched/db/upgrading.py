@@ -12,6 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
+from alembic.util import CommandError
 from sqlalchemy.engine import Connection
 
 from volsched.exceptions import DatabaseUnavailable
@@ -62,7 +63,7 @@ def knows(revision: str) -> bool:
 def _named() -> Iterator[None]:
     try:
         yield
-    except (command.util.CommandError, RevisionError) as problem:
+    except (CommandError, RevisionError) as problem:
         raise DatabaseUnavailable(f"no such migration: {problem}; is the database a newer volsched's?") from problem
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
@@ -18,7 +20,7 @@ WORD = sa.String(32)
 MOMENT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
 DOCUMENT = sa.Text().with_variant(mysql.LONGTEXT(), "mysql")
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-MARIADB = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_nopad_bin"}
+MARIADB: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_nopad_bin"}
 
 TABLES = (
     "backends",

@@ -1,0 +1,96 @@
+"""Claims: room taken in pools, with everything that becomes true by it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from volsched.db import decisions, outbox, queueing, room, rows
+from volsched.db.database import Database
+from volsched.db.schema import claims, pools
+from volsched.domain.claim import Claim, Placement
+from volsched.exceptions import ClaimConflict, VolumeNotFound
+
+
+class Claims:
+    """Room in pools, taken and given back atomically. A port: ClaimStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, placement: Placement) -> Claim:
+        """Take the room and write all that goes with it, or nothing.
+
+        The same key and pool again is harmless and returns the claim made before. Raises ClaimConflict where the pool
+        has not the room (any more) or the key is claimed in another pool, LeaseLost where the fence is gone, and
+        VolumeNotFound where the volume is.
+        """
+        decision_id = placement.decision_id or str(uuid.uuid4())
+        try:
+            return self._database.run(
+                lambda connection: _claim(connection, placement, decision_id, now=self._database.now(connection))
+            )
+        except IntegrityError as problem:
+            raise VolumeNotFound(placement.claim.volume_id) from problem
+
+    def release(self, key: str) -> None:
+        """Give the room back; harmless where there is no such claim."""
+        self._database.run(lambda connection: room.give_back(connection, [key]))
+
+    def confirm(self, key: str, at: datetime | None = None) -> None:
+        """The backend has made it real; the first time counts, and no such claim is harmless. `at`: by its clock."""
+        self._database.run(lambda connection: room.confirm(connection, [key], at or self._database.now(connection)))
+
+    def get(self, key: str) -> Claim | None:
+        """The claim of this key."""
+        found = self._select(claims.c.key == key)
+        return found[0] if found else None
+
+    def of(self, volume_id: str) -> Sequence[Claim]:
+        """The claims of a volume, oldest first."""
+        return self._select(claims.c.volume_id == volume_id)
+
+    def in_pools(self, pool_ids: Iterable[str]) -> Sequence[Claim]:
+        """All claims in these pools, oldest first."""
+        return self._select(claims.c.pool_id.in_(sorted(set(pool_ids))))
+
+    def pending(self) -> Sequence[Claim]:
+        """The claims that the last reports of their pools cannot know, oldest first."""
+        return self._select(room.UNKNOWN)
+
+    def _select(self, which: sa.ColumnElement[bool]) -> Sequence[Claim]:
+        statement = (
+            sa.select(claims)
+            .join(pools, pools.c.id == claims.c.pool_id)
+            .where(which)
+            .order_by(claims.c.made_at, claims.c.key)
+        )
+        return self._database.read(lambda connection: [room.claim_of(row) for row in connection.execute(statement)])
+
+
+def _claim(connection: Connection, placement: Placement, decision_id: str, *, now: datetime) -> Claim:
+    """Rows are locked in the order work, pool, volume, as everywhere, so that transactions queue up and no more."""
+    claim = placement.claim
+    if placement.fence is not None:
+        queueing.hold(connection, placement.fence)
+    before = connection.execute(sa.select(claims).where(claims.c.key == claim.key)).first()
+    if before is not None:
+        made = room.claim_of(before)
+        if made.pool_id != claim.pool_id:
+            raise ClaimConflict(claim.pool_id, f"the room was taken in {made.pool_id} already")
+        return made
+    if not room.take(connection, claim, thin=placement.thin):
+        raise ClaimConflict(claim.pool_id, f"{claim.size_gb:g} GiB are not left")
+    if placement.volume_changes and not rows.change(connection, claim.volume_id, placement.volume_changes, now):
+        raise VolumeNotFound(claim.volume_id)
+    room.write(connection, claim)
+    if placement.decision is not None:
+        decisions.add(connection, decision_id, claim.volume_id, placement.decision, now=now, pool_id=claim.pool_id)
+    outbox.add(connection, placement.events, now)
+    queueing.queue(connection, placement.work, now)
+    return claim

@@ -1,0 +1,52 @@
+"""Requests that could not be served, written down in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from volsched.db import decisions, messages, outbox, rows
+from volsched.db.database import Database
+from volsched.db.schema import events
+from volsched.domain.events import Event
+from volsched.domain.identity import derived_id
+from volsched.domain.volume import VolumeStatus
+from volsched.domain.work import Message
+
+
+class Failures:
+    """Where failures are written down. A port: FailureLog."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(
+        self,
+        *,
+        volume_id: str | None,
+        status: VolumeStatus | None,
+        event: Event,
+        message: Message | None,
+        decision: Mapping[str, Any] | None,
+    ) -> None:
+        """The volume's new status, what every notifier will be told, what the user reads, what the operator reads.
+
+        The same event id again is harmless: nothing is written twice.
+        """
+
+        def write(connection: Connection) -> None:
+            if connection.execute(sa.select(events.c.seq).where(events.c.id == event.id)).first() is not None:
+                return
+            now = self._database.now(connection)
+            if volume_id is not None and status is not None:
+                rows.change(connection, volume_id, {"status": status}, now)
+            if decision is not None:
+                decisions.add(connection, derived_id("decision", event.id), volume_id, decision, now=now)
+            if message is not None:
+                messages.add(connection, derived_id("message", event.id), message, now=now)
+            outbox.add(connection, [event], now)
+
+        self._database.run(write)

@@ -1,0 +1,233 @@
+"""Work: done once, never lost, one piece of a volume at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+from sqlalchemy.exc import IntegrityError
+
+from volsched.db import messages, outbox, queueing, quotas, room, rows
+from volsched.db.database import Database
+from volsched.db.schema import work
+from volsched.domain.identity import derived_id
+from volsched.domain.work import Lease, Outcome, Work, WorkRequest, WorkState
+from volsched.exceptions import LeaseLost
+
+#: So many pieces of work are looked at before a taker gives up for now: others take the first ones meanwhile.
+CANDIDATES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkRecord:
+    """A piece of work as its row has it."""
+
+    id: str
+    queue: str
+    operation: str
+    volume_id: str | None
+    payload: Mapping[str, Any]
+    state: WorkState
+    owner: str | None
+    lease_until: datetime | None
+    attempt: int
+    problem: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class WorkQueue:
+    """Work rows, taken under leases. A port: WorkStore.
+
+    A queue is worked off in the order in which work came; of one volume, one piece at a time, in the same order,
+    whatever the queues.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, work: WorkRequest) -> None:
+        """Queue work; the same id again is harmless."""
+        self._database.run(lambda connection: queueing.queue(connection, [work], self._database.now(connection)))
+
+    def take(self, queues: Sequence[str], owner: str, lease_seconds: float) -> Work | None:
+        """The oldest piece of work that is queued, or whose lease expired, now under a lease of this owner."""
+        found = self._database.read(
+            lambda connection: connection.execute(_candidates(queues, self._database.now(connection))).all()
+        )
+        if not found:
+            return None
+        try:
+            return self._database.run(lambda connection: self._take_first(connection, found, owner, lease_seconds))
+        except IntegrityError:
+            return None  # other work of the same volume was taken just now, again and again: there is no hurry
+
+    def _take_first(
+        self, connection: Connection, found: Sequence[Row[Any]], owner: str, lease_seconds: float
+    ) -> Work | None:
+        now = self._database.now(connection)
+        until = now + timedelta(seconds=lease_seconds)
+        for row in found:
+            unchanged = sa.and_(
+                work.c.seq == row.seq,
+                work.c.attempt == row.attempt,
+                work.c.state == row.state,
+                sa.or_(work.c.state == WorkState.QUEUED.value, work.c.lease_until <= now),
+            )
+            if self._database.skips_locked:
+                mine = sa.select(work.c.seq).where(unchanged).with_for_update(skip_locked=True)
+                if connection.execute(mine).first() is None:
+                    continue
+            taken = connection.execute(
+                sa.update(work)
+                .where(unchanged)
+                .values(
+                    state=WorkState.RUNNING.value,
+                    busy_volume_id=row.volume_id,
+                    owner=owner,
+                    lease_until=until,
+                    attempt=row.attempt + 1,
+                )
+            )
+            if taken.rowcount == 1:
+                lease = Lease(work_id=row.id, owner=owner, attempt=row.attempt + 1, until=until)
+                return Work(
+                    id=row.id,
+                    queue=row.queue,
+                    operation=row.operation,
+                    volume_id=row.volume_id,
+                    payload=row.payload,
+                    lease=lease,
+                )
+        return None
+
+    def renew(self, lease: Lease, lease_seconds: float) -> Lease:
+        """The lease with its new end. Raises LeaseLost."""
+
+        def write(connection: Connection) -> Lease:
+            until = self._database.now(connection) + timedelta(seconds=lease_seconds)
+            held = connection.execute(sa.update(work).where(queueing.held_by(lease)).values(lease_until=until))
+            if held.rowcount != 1:
+                raise LeaseLost(lease.work_id)
+            return replace(lease, until=until)
+
+        return self._database.run(write)
+
+    def finish(self, lease: Lease, outcome: Outcome) -> None:
+        """End the work, with all that becomes true by it, in one transaction; state QUEUED: put it back.
+
+        The same again is harmless. Raises LeaseLost.
+        """
+        self._database.run(lambda connection: _finish(connection, lease, outcome, self._database.now(connection)))
+
+    def expire(self, owner: str) -> int:
+        """End the leases of an owner that is known to be dead; returns how many there were."""
+
+        def write(connection: Connection) -> int:
+            return connection.execute(
+                sa.update(work)
+                .where(work.c.owner == owner, work.c.state == WorkState.RUNNING.value)
+                .values(lease_until=self._database.now(connection))
+            ).rowcount
+
+        return self._database.run(write)
+
+    def owners(self) -> Sequence[str]:
+        """Whoever holds a lease now, or held it and did not finish."""
+        statement = sa.select(work.c.owner).where(work.c.state == WorkState.RUNNING.value).distinct()
+        return self._database.read(
+            lambda connection: [owner for owner in connection.execute(statement).scalars() if owner]
+        )
+
+    def waiting(self, volume_id: str) -> Sequence[WorkRecord]:
+        """The work of a volume that is not finished, in its order."""
+        return self._select(work.c.volume_id == volume_id, work.c.state.in_(queueing.UNFINISHED))
+
+    def of(self, volume_id: str) -> Sequence[WorkRecord]:
+        """All work of a volume, in its order."""
+        return self._select(work.c.volume_id == volume_id)
+
+    def lengths(self) -> Mapping[str, int]:
+        """Queue -> how much work is not finished."""
+        statement = (
+            sa.select(work.c.queue, sa.func.count()).where(work.c.state.in_(queueing.UNFINISHED)).group_by(work.c.queue)
+        )
+        return self._database.read(
+            lambda connection: {queue: int(count) for queue, count in connection.execute(statement)}
+        )
+
+    def purge(self, *, before: datetime) -> int:
+        """Forget work that was finished before; returns how much that was."""
+        statement = sa.delete(work).where(work.c.finished_at < before)
+        return self._database.run(lambda connection: connection.execute(statement).rowcount)
+
+    def _select(self, *which: sa.ColumnElement[bool]) -> Sequence[WorkRecord]:
+        statement = sa.select(work).where(*which).order_by(work.c.seq)
+        return self._database.read(lambda connection: [_record(row) for row in connection.execute(statement)])
+
+
+def _candidates(queues: Sequence[str], now: datetime) -> sa.Select[Any]:
+    """Work that may be taken, oldest first."""
+    other = work.alias("other")
+    queued = WorkState.QUEUED.value
+    running = WorkState.RUNNING.value
+    behind_another = sa.exists().where(
+        other.c.volume_id == work.c.volume_id,
+        sa.or_(other.c.state == running, sa.and_(other.c.state == queued, other.c.seq < work.c.seq)),
+    )
+    return (
+        sa.select(work)
+        .where(
+            work.c.queue.in_(list(queues)),
+            sa.or_(
+                sa.and_(work.c.state == queued, sa.not_(behind_another)),
+                sa.and_(work.c.state == running, work.c.lease_until <= now),
+            ),
+        )
+        .order_by(work.c.seq)
+        .limit(CANDIDATES)
+    )
+
+
+def _finish(connection: Connection, lease: Lease, outcome: Outcome, now: datetime) -> None:
+    """Rows are locked in the order work, pools, volume, as everywhere, so that transactions queue up and no more."""
+    put_back = outcome.state is WorkState.QUEUED
+    ended = connection.execute(
+        sa.update(work)
+        .where(queueing.held_by(lease))
+        .values(
+            state=outcome.state.value,
+            busy_volume_id=None,
+            problem=outcome.problem,
+            finished_at=None if put_back else now,
+        )
+    )
+    if ended.rowcount != 1:
+        row = connection.execute(sa.select(work).where(work.c.id == lease.work_id)).first()
+        if row is not None and (row.owner, row.attempt, row.state) == (lease.owner, lease.attempt, outcome.state.value):
+            return  # done before: the answer was lost on its way
+        raise LeaseLost(lease.work_id)
+    room.confirm(connection, outcome.confirm, outcome.confirmed_at or now)
+    room.give_back(connection, outcome.release)
+    if outcome.volume_id is not None and outcome.remove_volume:
+        rows.remove(connection, outcome.volume_id)
+    elif outcome.volume_id is not None and outcome.volume_changes:
+        rows.change(connection, outcome.volume_id, outcome.volume_changes, now)
+    for reservation in (outcome.commit_reservation, outcome.cancel_reservation):
+        if reservation is not None:
+            quotas.end(connection, reservation)
+    if outcome.message is not None:
+        message_id = derived_id("message", lease.work_id, lease.attempt)
+        messages.add(connection, message_id, outcome.message, now=now)
+    outbox.add(connection, outcome.events, now)
+    queueing.queue(connection, outcome.follow_up, now)
+
+
+def _record(row: Row[Any]) -> WorkRecord:
+    values = dict(row._mapping)
+    del values["seq"], values["busy_volume_id"]
+    return WorkRecord(**{**values, "state": WorkState(values["state"])})

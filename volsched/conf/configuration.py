@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from oslo_config import cfg
 
 from volsched.conf import agent, database, messaging, notifications, paths, plugins, quota, scheduler
+from volsched.conf.allowed import allowed
 from volsched.conf.origin import Origin, SettingsFiles, Source, group_name
 from volsched.exceptions import ConfigurationError
 
 PROJECT = "volsched"
 GROUPS = (agent, database, messaging, notifications, paths, plugins, quota, scheduler)
+
+
+class BadValue(ConfigurationError):
+    """A value that an option does not accept. `option` also says where it was set."""
+
+    def __init__(self, option: str, what: str, allowed: str) -> None:
+        super().__init__(option, f"{what}; allowed: {allowed}")
+        self.what = what
+        self.allowed = allowed
 
 
 class Configuration(cfg.ConfigOpts):  # type: ignore[misc]  # oslo.config's types are not followed
@@ -24,6 +36,26 @@ class Configuration(cfg.ConfigOpts):  # type: ignore[misc]  # oslo.config's type
 
     settings: SettingsFiles
     environment: Mapping[str, str]
+
+    def _get(self, name: str, group: Any = None, namespace: Any = None) -> Any:
+        # Every look-up of oslo.config ends here. Its own errors say neither line nor what would be right.
+        try:
+            value = super()._get(name, group, namespace)
+        except cfg.TemplateSubstitutionError as error:
+            raise self._bad(name, group, f"{error}; a $ that is meant as such is written $$") from None
+        except ValueError as error:
+            raise self._bad(name, group, str(error).rpartition("is not valid: ")[2]) from None
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self._bad(name, group, "it is not a finite number")
+        return value
+
+    def _bad(self, name: str, group: Any, problem: str) -> BadValue:
+        group = str(getattr(group, "name", group) or "DEFAULT")
+        option = self.option(group, name)
+        what = f"{self.written(group, name)!r} is refused: {problem}"
+        if option.secret:
+            what = "the value, which is secret and not shown, is refused"
+        return BadValue(self.label(group, name), what, allowed(option))
 
     def option(self, group: str, name: str) -> cfg.Opt:
         """A registered option. `group` is DEFAULT for options without one."""
@@ -48,6 +80,20 @@ class Configuration(cfg.ConfigOpts):  # type: ignore[misc]  # oslo.config's type
             return Origin(source=Source.ENVIRONMENT, name=variable)
         found = self.settings.last(spellings(group, info["opt"]))
         return found.origin if found else Origin(source=Source.DEFAULT, name=f"[{group}] {name}")
+
+    def label(self, group: str, name: str) -> str:
+        """An option and where its value came from, for a person: `[scheduler] filters (/etc/volsched.conf:12)`."""
+        origin = self.origin(group, name)
+        written = origin.name if origin.source is Source.FILE else f"[{group}] {name}"
+        return f"{written} ({origin})"
+
+    def written(self, group: str, name: str) -> str | None:
+        """The text of a value, before it is understood; None for a default."""
+        origin = self.origin(group, name)
+        if origin.source is Source.ENVIRONMENT:
+            return self.environment.get(origin.name)
+        found = self.settings.last(spellings(group, self.option(group, name)))
+        return found.value if found else None
 
 
 def environment_name(group: str, name: str) -> str:
@@ -76,7 +122,8 @@ def load(files: Iterable[str] = (), dirs: Iterable[str] = (), *, use_env: bool =
 
     Later files win over earlier ones, environment variables (`OS_<GROUP>__<OPTION>`) over files. Where neither a file
     nor a folder is named, the usual places are looked at. Values are checked when they are read:
-    `volsched.loading.load` reads them all. Raises ConfigurationError where a file cannot be read.
+    `volsched.loading.load` reads them all. Raises ConfigurationError where a file cannot be read;
+    reading a bad value raises BadValue.
     """
     named_files, named_dirs = list(files), list(dirs)
     if not named_files and not named_dirs:

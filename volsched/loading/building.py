@@ -16,13 +16,8 @@ from volsched.loading.selection import Choice
 from volsched.loading.values import read
 from volsched.plugins.options import Plugin
 
-#: Options that the operator sets once for all plugins; a plugin that declares one of its own may be set apart.
-HOST_WIDE: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "expression_dialect": ("scheduler", "expression_dialect"),
-        "max_over_subscription_ratio": ("scheduler", "max_over_subscription_ratio"),
-    }
-)
+#: Options that the operator sets once for all plugins that declare them; one plugin may still be set apart.
+HOST_WIDE: Mapping[str, tuple[str, str]] = MappingProxyType({"expression_dialect": ("scheduler", "expression_dialect")})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

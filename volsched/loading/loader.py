@@ -17,7 +17,7 @@ from volsched.loading.plugins import Plugins
 from volsched.loading.problems import Findings, LoadProblems, Problem
 from volsched.loading.selection import Choice, select
 from volsched.loading.unread import find_unread
-from volsched.loading.values import option_label, read
+from volsched.loading.values import read
 
 LOG = logging.getLogger(__name__)
 
@@ -31,7 +31,8 @@ def load(conf: Configuration, catalogue: Catalogue, kinds: Collection[Kind] = KI
     if plugins is None:
         raise LoadProblems(problem for problem in problems if problem.fatal)
     for problem in plugins.warnings:
-        LOG.warning("%s", problem)
+        # An old name works as well as the new one: `volsched config check` tells who wants to know.
+        LOG.log(logging.INFO if problem.code == "VS122" else logging.WARNING, "%s", problem)
     return plugins
 
 
@@ -64,7 +65,7 @@ def _prepare(conf: Configuration, choice: Choice, findings: Findings) -> Prepare
 def _filters(conf: Configuration, driver: Prepared | None, findings: Findings) -> None:
     uses_filters = driver is not None and getattr(driver.plugin_class, "uses_filters", True)
     if uses_filters and read(conf, FILTER.section, conf.option(FILTER.section, FILTER.option), Findings()) == []:
-        where = option_label(conf, FILTER.section, FILTER.option)
+        where = conf.label(FILTER.section, FILTER.option)
         findings.add("VS125", where, "no filter is selected: every pool would pass", "name at least one filter")
 
 
@@ -91,7 +92,7 @@ def _plugins(
         driver=driver,
         filters=of(FILTER),
         weighers=of(WEIGHER),
-        weight_handler=next((plugin for _, plugin in of(WEIGHT_HANDLER)), None),
+        handler=next((plugin for _, plugin in of(WEIGHT_HANDLER)), None),
         notifiers=MappingProxyType(dict(of(NOTIFIER))),
         backends=MappingProxyType(dict(of(BACKEND))),
         zones=MappingProxyType({name: conf[BACKEND.prefix + name].availability_zone for name, _ in of(BACKEND)}),

@@ -26,11 +26,18 @@ class Plugins:
     driver: Prepared | None
     filters: tuple[tuple[str, Filter], ...]
     weighers: tuple[tuple[str, Weigher], ...]
-    weight_handler: WeightHandler | None
+    handler: WeightHandler | None
     notifiers: Mapping[str, Notifier]
     backends: Mapping[str, StorageBackend]
     zones: Mapping[str, str]  # of the backends
     warnings: tuple[Problem, ...] = ()
+
+    @property
+    def weight_handler(self) -> WeightHandler:
+        """The selected weight handler."""
+        if self.handler is None:
+            raise LookupError("weight handlers were not asked for when the plugins were loaded")
+        return self.handler
 
     def scheduler(self, world: SchedulerWorld) -> SchedulerDriver:
         """The selected scheduler driver, in this world. Raises LoadProblems where it cannot be constructed."""
@@ -68,8 +75,8 @@ class Plugins:
             ("notifier", list(self.notifiers.items())),
             ("backend", list(self.backends.items())),
         )
-        if isinstance(self.weight_handler, Plugin):
-            yield "scheduler", self.weight_handler
+        if self.handler is not None:
+            yield "scheduler", self.handler
         for prefix, named in kinds:
             for name, plugin in named:
                 yield f"{prefix}_{name}", plugin

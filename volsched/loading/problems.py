@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from volsched.exceptions import VolschedError
+from volsched.exceptions import ConfigurationError
 
 #: What each code means, for the documentation. A code never changes its meaning.
 CODES: Mapping[str, str] = MappingProxyType(
@@ -56,14 +56,14 @@ class Problem:
         return f"{self.code} {self.where}: {self.what}\n      {self.mend}"
 
 
-class LoadProblems(VolschedError):
+class LoadProblems(ConfigurationError):
     """Everything that keeps a service from starting, found in one go."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
         heading = "1 problem" if count == 1 else f"{count} problems"
-        super().__init__("\n".join([f"{heading}; nothing was started", *map(str, self.problems)]))
+        super().__init__("configuration", "\n".join([f"{heading}; nothing was started", *map(str, self.problems)]))
 
 
 class Findings:

@@ -13,7 +13,7 @@ from volsched.conf.opts import INSTANCE_OPTIONS
 from volsched.loading.catalogue import Catalogue, Entry, normal_package
 from volsched.loading.kinds import KINDS, Kind
 from volsched.loading.problems import Findings, did_you_mean, listed
-from volsched.loading.values import option_label, read
+from volsched.loading.values import read
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -45,12 +45,17 @@ def select(conf: Configuration, catalogue: Catalogue, kinds: Collection[Kind], f
     return choices
 
 
+def selected_entries(conf: Configuration, catalogue: Catalogue) -> list[Entry]:
+    """The plugins that the configuration names, whatever else is wrong with it."""
+    return [choice.entry for choice in select(conf, catalogue, KINDS, Findings())]
+
+
 def _select_kind(conf: Configuration, catalogue: Catalogue, kind: Kind, findings: Findings) -> list[Choice]:
     option = conf.option(kind.section, kind.option)
     value = read(conf, kind.section, option, findings)
     if value is None:
         return []
-    where = option_label(conf, kind.section, kind.option)
+    where = conf.label(kind.section, kind.option)
     written = [value] if isinstance(value, str) else list(value)
     choices: list[Choice] = []
     for name in written:
@@ -86,7 +91,7 @@ def _of_instance(
         findings.add("VS115", where, f"{instance!r} is listed, but there is no section [{section}]", mend)
         return None, where
     driver = read(conf, section, conf.option(section, "driver"), findings)
-    source = option_label(conf, section, "driver")
+    source = conf.label(section, "driver")
     return resolve(catalogue, kind, str(driver or ""), source, findings), source
 
 
@@ -129,7 +134,7 @@ def _allowed(conf: Configuration, choices: Sequence[Choice], findings: Findings)
         if normal_package(choice.entry.package) in allowed:
             kept.append(choice)
             continue
-        label = option_label(conf, "plugins", "allowed_packages")
+        label = conf.label("plugins", "allowed_packages")
         what = f"{choice.entry.name!r} comes with {choice.entry.provider}, which {label} does not list"
         findings.add("VS110", choice.where, what, f"add {choice.entry.package} there, if you trust it")
     return kept

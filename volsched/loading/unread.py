@@ -16,7 +16,7 @@ from volsched.loading.kinds import KINDS, Kind
 from volsched.loading.problems import Findings, did_you_mean, listed
 
 #: Libraries that read options of their own from the same files.
-LIBRARIES = ("oslo.log", "oslo.messaging", "oslo.service", "oslo.concurrency")
+LIBRARIES = ("oslo.log", "oslo.messaging")
 
 Names = dict[str, set[str]]
 
@@ -40,7 +40,10 @@ def find_unread(conf: Configuration, catalogue: Catalogue, kinds: Collection[Kin
             _option(known, item, findings)
     _environment(conf, catalogue, kinds, known, old, findings)
     _old_names(conf, known, findings)
+    several = {spelt for group, option in conf.options() if option.multi for spelt in spellings(group, option)}
     for first, second in conf.settings.repeated():
+        if (first.group, first.name) in several:
+            continue
         what = f"[{first.group}] {first.name} is set again in line {second.line}, and that counts"
         findings.warn("VS124", str(first.origin), what, "keep one of them")
 

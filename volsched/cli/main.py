@@ -1,0 +1,233 @@
+"""The `volsched` program: global options, finding the command, exit status."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib.metadata
+import itertools
+import logging
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import cliff.app
+import cliff.command
+import cliff.commandmanager
+import cliff.complete
+import cliff.help
+
+from volsched.cli.command import ANSWER_IS_NO, DONE, USERS_MISTAKE, exit_status_of
+from volsched.exceptions import PluginError, VolschedError
+
+PROGRAM = "volsched"
+COMMANDS = "volsched.commands"
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+DESCRIPTION = "A volume scheduler that operators can trust."
+#: What the `log` notifier writes for the record is no news to whoever typed the command, and old names of options
+#: are for `config check` to tell.
+QUIET_LOGGERS = ("volsched.notification", "oslo_config.cfg")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Exit status: 0 done, 1 the answer is no or it failed, 2 the user's mistake."""
+    try:
+        status = Program().run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        status = BROKEN_PIPE
+    if status == BROKEN_PIPE:
+        # Whoever read our output went away; what is still buffered must not raise when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
+class Commands(cliff.commandmanager.CommandManager):  # type: ignore[misc]  # cliff's types are not followed
+    """The sub-commands that packages publish, none of them imported before it is asked for."""
+
+    def load_commands(self, namespace: str) -> None:
+        """volsched's own come first; a name that is taken stays with who has it."""
+        self.group_list.append(namespace)
+        for entry in sorted(importlib.metadata.entry_points(group=namespace), key=_own_first):
+            self.commands.setdefault(entry.name.replace("_", " "), entry)
+
+
+def _own_first(entry: importlib.metadata.EntryPoint) -> tuple[bool, str, str]:
+    package = entry.dist.name if entry.dist is not None else ""
+    return package != PROGRAM, package, entry.name
+
+
+class Help(cliff.help.HelpCommand):  # type: ignore[misc]
+    """Show how a command is used."""
+
+    def get_epilog(self) -> str:
+        return ""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        if parsed_args.cmd and self.app.find(parsed_args.cmd) is not None:
+            return int(super().take_action(parsed_args))
+        if parsed_args.cmd:
+            return USERS_MISTAKE
+        self.app.print_help()
+        return DONE
+
+
+class Complete(cliff.complete.CompleteCommand):  # type: ignore[misc]
+    """Print the completion script of this program for a shell: `source <(volsched complete)`."""
+
+    def get_epilog(self) -> str:
+        return ""
+
+
+class Program(cliff.app.App):  # type: ignore[misc]
+    """The program; `options` are the global ones."""
+
+    NAME = PROGRAM
+
+    def __init__(self) -> None:
+        manager = Commands(COMMANDS)
+        super().__init__(DESCRIPTION, importlib.metadata.version(PROGRAM), manager, deferred_help=True)
+        manager.add_command("help", Help)
+        manager.add_command("complete", Complete)
+
+    def build_option_parser(
+        self, description: str | None, version: str | None, argparse_kwargs: dict[str, Any] | None = None
+    ) -> argparse.ArgumentParser:
+        # No abbreviations: global options are accepted after the command too, whose own options they must not take.
+        parser = argparse.ArgumentParser(
+            prog=PROGRAM, description=description, add_help=False, allow_abbrev=False, **(argparse_kwargs or {})
+        )
+        parser.add_argument("--version", action="version", version=f"{PROGRAM} {version}")
+        parser.add_argument(
+            "--config-file", action="append", metavar="FILE", help="read this configuration file; repeatable"
+        )
+        parser.add_argument(
+            "--config-dir", action="append", metavar="DIR", help="read the .conf files of this folder; repeatable"
+        )
+        volume = parser.add_mutually_exclusive_group()
+        volume.add_argument(
+            "-v", "--verbose", action="count", dest="verbose_level", default=1, help="say more; repeatable"
+        )
+        volume.add_argument(
+            "-q", "--quiet", action="store_const", dest="verbose_level", const=0, help="say only what went wrong"
+        )
+        parser.add_argument("--log-file", metavar="FILE", help="write the log to this file too")
+        parser.add_argument("--debug", action="store_true", help="show where in the program an error arose")
+        parser.add_argument("-h", "--help", dest="deferred_help", action="store_true", help="show this and end")
+        return parser
+
+    def configure_logging(self) -> None:
+        """Warnings go to stderr, one line each; --verbose and --quiet say how much else."""
+        levels = {0: logging.ERROR, 1: logging.WARNING, 2: logging.INFO}
+        console = logging.StreamHandler(self.stderr)
+        console.setLevel(levels.get(self.options.verbose_level, logging.DEBUG))
+        console.setFormatter(_OneLine(debug=self.options.debug))
+        if self.options.verbose_level < 2:
+            console.addFilter(lambda record: not record.name.startswith(QUIET_LOGGERS))
+        root = logging.getLogger()
+        root.setLevel(min(console.level, logging.INFO if self.options.log_file else console.level))
+        root.addHandler(console)
+        if self.options.log_file:
+            log_file = logging.FileHandler(self.options.log_file)
+            log_file.setFormatter(logging.Formatter(self.LOG_FILE_MESSAGE_FORMAT))
+            root.addHandler(log_file)
+
+    def run(self, argv: list[str]) -> int:
+        """The exit status; nothing but a broken pipe or an interrupt is raised, and what --debug asks to see."""
+        self.options, rest = self.parser.parse_known_args(argv)
+        try:
+            self.configure_logging()
+        except OSError as error:
+            return self.refuse(f"--log-file: {error.filename}: {error.strerror}", USERS_MISTAKE)
+        if self.options.deferred_help and rest:
+            rest.insert(0, "help")
+        if not rest:
+            self.print_help()
+            return DONE
+        if rest[0].startswith("-"):
+            return self.refuse(f"no such option: {rest[0]}; see {PROGRAM} --help", USERS_MISTAKE)
+        return self.run_subcommand(rest)
+
+    def run_subcommand(self, argv: list[str]) -> int:
+        try:
+            found = self.find(argv)
+            if found is None:
+                return USERS_MISTAKE
+            command_class, name, rest = found
+            command = command_class(self, self.options)
+            parsed_args = command.get_parser(f"{PROGRAM} {name}").parse_args(rest)
+            return int(command.run(parsed_args) or DONE)
+        except BrokenPipeError:
+            raise
+        except VolschedError as error:
+            if self.options.debug:
+                raise
+            return self.refuse(str(error), exit_status_of(error))
+        except Exception as error:
+            if self.options.debug:
+                raise
+            what = f"{type(error).__name__}: {error}"
+            return self.refuse(f"unexpected error: {what}; --debug shows where it arose", ANSWER_IS_NO)
+
+    def find(self, argv: list[str]) -> tuple[type[cliff.command.Command], str, list[str]] | None:
+        """The command that the words mean, its name, and what is left; None, and said so, where they mean none."""
+        try:
+            command_class, name, rest = self.command_manager.find_command(argv)
+        except ValueError:
+            self.refuse(self._unknown(argv), USERS_MISTAKE)
+            return None
+        except ImportError as error:
+            raise PluginError(" ".join(argv), f"the command cannot be imported: {error}") from error
+        return command_class, name, rest
+
+    def _unknown(self, argv: Sequence[str]) -> str:
+        words = " ".join(itertools.takewhile(lambda word: not word.startswith("-"), argv))
+        names = sorted(self.command_manager.commands)
+        longer = [name for name in names if name.startswith(words + " ")]
+        if longer:
+            return f"{words} what? There is {', '.join(longer)}"
+        similar = difflib.get_close_matches(words, names, n=3)
+        hint = f"did you mean {' or '.join(similar)}?" if similar else f"see {PROGRAM} --help"
+        return f"no command {words!r}; {hint}"
+
+    def refuse(self, why: str, status: int) -> int:
+        """Say why on stderr; returns `status`."""
+        self.stdout.flush()
+        print(f"{PROGRAM}: {why}", file=self.stderr, flush=True)
+        return status
+
+    def print_help(self) -> None:
+        """The global options, and every command with what it does."""
+        self.parser.print_help(self.stdout)
+        commands = sorted(self.command_manager)
+        width = max(len(name) for name, _ in commands)
+        self.stdout.write("\nCommands:\n")
+        self.stdout.writelines(f"  {name:<{width}}  {line}\n" for name, line in _one_liners(commands))
+
+
+def _one_liners(commands: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, str]]:
+    for name, entry in commands:
+        try:
+            text = entry.load().__doc__ or ""
+        except ImportError as error:
+            text = f"(cannot be imported: {error})"
+        yield name, text.strip().partition("\n")[0].rstrip(".")
+
+
+class _OneLine(logging.Formatter):
+    """A record as one line; where in the program it arose only for --debug."""
+
+    def __init__(self, *, debug: bool) -> None:
+        super().__init__("%(levelname)s: %(message)s")
+        self._debug = debug
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's own name
+        return super().formatException(ei) if self._debug else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

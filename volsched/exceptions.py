@@ -58,6 +58,15 @@ class ServiceNotFound(NotFound):
         super().__init__("service", name, mend)
 
 
+class InstanceNotLocated(InvalidRequest):
+    """Nobody can tell where a compute instance runs. `kind`: not_found, hidden, timeout, unreachable or refused."""
+
+    def __init__(self, instance_id: str, kind: str, problem: str) -> None:
+        super().__init__("scheduler_hints.local_to_instance", f"instance {instance_id}: {problem}")
+        self.instance_id = instance_id
+        self.kind = kind
+
+
 class NotAuthorized(VolschedError):
     """The caller may not do this, whatever the arguments."""
 
@@ -142,11 +151,17 @@ class ConfigurationError(VolschedError):
 
 
 class ExpressionError(VolschedError):
-    """A filter or goodness function that cannot be parsed or evaluated; `position` is a 0-based offset, if known."""
+    """A filter or goodness function that cannot be parsed or evaluated; `position` is a 0-based offset, if known.
 
-    def __init__(self, text: str, problem: str, position: int | None = None) -> None:
+    `kind` is the class of error that Cinder's evaluator raises for the same mistake, or `limit` for a bound of ours.
+    """
+
+    def __init__(
+        self, text: str, problem: str, position: int | None = None, *, kind: str = "EvaluatorParseException"
+    ) -> None:
         where = "" if position is None else f" at character {position + 1}"
         super().__init__(f"expression {text[:120]!r}{where}: {problem}")
         self.text = text
         self.problem = problem
         self.position = position
+        self.kind = kind

@@ -71,11 +71,12 @@ class Delivery:
         self._poll_interval = poll_interval
 
     def deliver_once(self) -> int:
-        """One batch to each notifier, all at the same time; returns how many deliveries were tried."""
+        """One batch to each notifier that does not hang, all at the same time; returns how many were tried."""
         tried: list[int] = []
         threads = [
             threading.Thread(target=lambda lane=lane: tried.append(lane.deliver_batch()), name=f"notify-{lane.name}")
             for lane in self._lanes
+            if not lane.stuck
         ]
         for thread in threads:
             thread.start()

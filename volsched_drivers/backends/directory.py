@@ -277,16 +277,10 @@ class DirectoryBackend(StorageBackend):
         for pool, size in self.sizes.items():
             if not _is_number(size) or not 0 <= float(size) < math.inf:
                 yield f"pool_size_gb: {size!r} of {pool!r} is no size: give GiB, 0 for all that the file system has"
-        for where, ratio in (
-            ("max_over_subscription_ratio", self.ratio),
-            *_of_pools("max_over_subscription_ratio", self.ratios),
-        ):
+        for where, ratio in _each("max_over_subscription_ratio", self.ratio, self.ratios):
             if ratio is not None and ratio != "auto" and not (_is_number(ratio) and 1 <= float(ratio) < math.inf):
                 yield f"{where}: {ratio!r} is no ratio: give a number of at least 1, or auto"
-        for where, share in (
-            ("reserved_percentage", self.reserved),
-            *_of_pools("reserved_percentage", self.reserved_of),
-        ):
+        for where, share in _each("reserved_percentage", self.reserved, self.reserved_of):
             if not _is_number(share) or not 0 <= float(share) <= 100:
                 yield f"{where}: {share!r} is no percentage: give 0 to 100"
         extra = (*self.extra, *(key.partition("/")[2] for key in self.extra_of))

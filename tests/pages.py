@@ -123,13 +123,24 @@ class Reader:
             check=False,
         )
         self.status = done.returncode
-        if not same(step.output, done.stdout):
+        printed = self.there(done.stdout)
+        if not same(step.output, printed):
             difference = difflib.unified_diff(
-                comparable(step.output), comparable(done.stdout), "the page", "what is printed", lineterm=""
+                comparable(step.output), comparable(printed), "the page", "what is printed", lineterm=""
             )
-            raise AssertionError(
-                f"$ {step.command}\n{done.stdout}\nexit status {self.status}\n" + "\n".join(difference)
-            )
+            raise AssertionError(f"$ {step.command}\n{printed}\nexit status {self.status}\n" + "\n".join(difference))
+
+    def here(self, text: str) -> str:
+        """With the places of this machine in place of those of the page."""
+        for name, path in self.places.items():
+            text = text.replace(name, str(path))
+        return text
+
+    def there(self, text: str) -> str:
+        """The other way round."""
+        for name, path in self.places.items():
+            text = text.replace(str(path), name)
+        return text
 
 
 def same(expected: str, printed: str) -> bool:

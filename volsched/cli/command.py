@@ -5,8 +5,8 @@ from __future__ import annotations
 import abc
 import argparse
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import cliff.command
@@ -66,10 +66,18 @@ class _Shared:
         return conf.load(getattr(options, "config_file", None) or (), getattr(options, "config_dir", None) or ())
 
     def application(self) -> AbstractContextManager[Application]:
-        """The running volsched of that configuration, for one `with` block."""
+        """volsched as that configuration puts it together, for one `with` block: to look at what is there."""
         from volsched import bootstrap
 
         return bootstrap.application(self.configuration())
+
+    @contextmanager
+    def working(self) -> Iterator[Application]:
+        """The same, ready to work: what dead processes left is free again, and the own backends have just reported."""
+        with self.application() as application:
+            application.recover()
+            application.report()
+            yield application
 
     def context(self) -> dict[str, Any]:
         """Who asks: whoever can read the configuration may do everything, in the project that the environment names."""
@@ -80,16 +88,10 @@ class _Shared:
         }
 
     def run(self, parsed_args: argparse.Namespace) -> int:
-        """The exit status. An error of ours is one line on stderr; `--debug` raises it."""
-        try:
-            if self.columns:
-                self.check_columns(parsed_args, self.columns)
-            status: int = super().run(parsed_args)  # type: ignore[misc]
-        except VolschedError as problem:
-            if getattr(self.app.options, "debug", False):
-                raise
-            self.say(f"volsched: {problem}")
-            return exit_status_of(problem)
+        """The exit status."""
+        if self.columns:
+            self.check_columns(parsed_args, self.columns)
+        status: int = super().run(parsed_args)  # type: ignore[misc]
         return status or self.exit_status
 
     def say(self, text: str) -> None:

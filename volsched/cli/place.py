@@ -13,7 +13,10 @@ from volsched.exceptions import InvalidRequest
 
 
 class Place(Document):
-    """Tell where a volume would go now, and why; nothing is kept. Exit status 1: nowhere."""
+    """Tell where a volume would go now, and why; nothing is kept.
+
+    The exit status is 1 where no pool would take it.
+    """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
@@ -26,7 +29,7 @@ class Place(Document):
             raise InvalidRequest(
                 "--dry-run", "is missing: place only asks. To make a volume: volsched volume create --size GIB"
             )
-        with self.application() as application:
+        with self.working() as application:
             decision = application.volumes.dry_run(self.context(), **request_from(parsed_args))
         if not decision:
             self.exit_status = ANSWER_IS_NO

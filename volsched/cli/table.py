@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 ABSENT = "-"
@@ -23,6 +24,14 @@ def for_people(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(for_people, value)) or ABSENT
     return str(value)
+
+
+def moment(value: datetime | str | None) -> str | None:
+    """A time in UTC to the second, ISO 8601."""
+    if value is None:
+        return None
+    given = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return given.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def sort_key(value: Any) -> tuple[bool, bool, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from volsched.cli import arguments, explanation, volume_fields
 from volsched.cli.command import ANSWER_IS_NO, USERS_MISTAKE, Command, Document, Lister, ShowOne
 from volsched.cli.progress import Progress
+from volsched.cli.table import moment
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import VolumeNotFound
 
@@ -119,7 +120,7 @@ class VolumeCreate(_Changing):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        with self.application() as application:
+        with self.working() as application:
             asked = application.volumes.create(self.context(), **request_from(parsed_args))
             made = self.settled(application, asked, parsed_args)
             if made is None:
@@ -181,7 +182,7 @@ class VolumeDelete(Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        with self.application() as application:
+        with self.working() as application:
             context = self.context()
             named = {
                 volume.id: volume for volume in (application.volumes.get(context, it) for it in parsed_args.volumes)
@@ -207,7 +208,7 @@ class VolumeExtend(_Changing):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        with self.application() as application:
+        with self.working() as application:
             asked = application.volumes.extend(self.context(), parsed_args.volume, parsed_args.size)
             grown = self.settled(application, asked, parsed_args)
             if grown is None:
@@ -236,7 +237,7 @@ class VolumeManage(_Changing):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        with self.application() as application:
+        with self.working() as application:
             asked = application.volumes.manage(
                 self.context(),
                 host=parsed_args.host,
@@ -260,7 +261,10 @@ class VolumeManage(_Changing):
 
 
 class VolumeMessages(Lister):
-    """Show what a volume's owner was told, oldest first; also about a volume that is gone, by its id."""
+    """Show what a volume's owner was told, oldest first.
+
+    By its id, also about a volume that is gone.
+    """
 
     columns = ("Created", "Code", "Text")
 
@@ -272,16 +276,17 @@ class VolumeMessages(Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         with self.application() as application:
             messages = application.volumes.messages(self.context(), parsed_args.volume)
-            return self.columns, [(message.created_at, message.code, message.text) for message in messages]
+            return self.columns, [(moment(message.created_at), message.code, message.text) for message in messages]
 
     def nothing(self, parsed_args: argparse.Namespace) -> str:
         return f"there are no messages about {parsed_args.volume}"
 
 
 class VolumeExplain(Document):
-    """Tell why a volume is where it is, or why it is nowhere: each pool, each filter, each weigher, the order.
+    """Tell why a volume is where it is, or why it is nowhere.
 
-    Works for volumes that were refused too, and by id for volumes that are gone. `-f json` gives the whole document.
+    Each pool, each filter's verdict, each weigher's score, the order. Works for volumes that were refused too, and by
+    id for volumes that are gone. `-f json` gives the whole document.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

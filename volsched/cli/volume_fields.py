@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from volsched.cli.table import moment
 from volsched.domain.volume import Volume, VolumeStatus
 
 if TYPE_CHECKING:
@@ -79,6 +80,6 @@ def _fields(volume: Volume, types: Mapping[str, str]) -> dict[str, Any]:
         "Location": volume.provider_location,
         "Metadata": dict(volume.metadata),
         "Project": volume.project_id,
-        "Created": volume.created_at,
-        "Updated": volume.updated_at,
+        "Created": moment(volume.created_at),
+        "Updated": moment(volume.updated_at),
     }

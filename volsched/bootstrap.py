@@ -73,7 +73,7 @@ class Application:
     def backends(self) -> Backends:
         from volsched.db.backends import Backends
 
-        return Backends(self.database, down_after=self.conf.scheduler.service_down_time)
+        return Backends(self.database, down_after_seconds=self.conf.scheduler.service_down_time)
 
     @cached_property
     def stores(self) -> VolumeDatabase:
@@ -245,10 +245,8 @@ class Application:
     def report(self) -> None:
         """Let the configured backends register themselves and say what they have now."""
         host, zones = self.conf.agent.host, self.plugins.zones
-        from volsched.domain.report import ServiceState
-
         for name in self.plugins.backends:
-            self.backends.register(ServiceState(host=f"{host}@{name}", zone=zones.get(name)))
+            self.backends.heartbeat(f"{host}@{name}", zone=zones.get(name))
         self.agent.report_all()
         self.pools.sync()
 

@@ -102,7 +102,7 @@ class Backends:
     def heartbeat(
         self, host: str, *, cluster_name: str | None = None, zone: str | None = None, kind: str = VOLUME
     ) -> None:
-        """The service on `host` is alive. `zone` None: as before."""
+        """The service on `host` is alive. `zone` None: as before. What the operator decided about it stays."""
 
         def write(connection: Connection) -> None:
             backend = _touched(connection, kind, host, cluster_name, self._database.now(connection))

@@ -14,6 +14,7 @@ from volsched.db import decisions, outbox, queueing, room, rows
 from volsched.db.database import Database
 from volsched.db.schema import claims, pools
 from volsched.domain.claim import Claim, Placement
+from volsched.domain.work import WorkState
 from volsched.exceptions import ClaimConflict, VolumeNotFound
 
 
@@ -26,7 +27,8 @@ class Claims:
     def claim(self, placement: Placement) -> Claim:
         """Take the room and write all that goes with it, or nothing.
 
-        The same key and pool again is harmless and returns the claim made before. Raises ClaimConflict where the pool
+        The work that is done under the fence ends with it. The same key and pool again is harmless and returns the
+        claim made before. Raises ClaimConflict where the pool
         has not the room (any more) or the key is claimed in another pool, LeaseLost where the fence is gone, and
         VolumeNotFound where the volume is.
         """
@@ -77,7 +79,7 @@ def _claim(connection: Connection, placement: Placement, decision_id: str, *, no
     """Rows are locked in the order work, pool, volume, as everywhere, so that transactions queue up and no more."""
     claim = placement.claim
     if placement.fence is not None:
-        queueing.hold(connection, placement.fence)
+        queueing.end(connection, placement.fence, WorkState.DONE, now)
     before = connection.execute(sa.select(claims).where(claims.c.key == claim.key)).first()
     if before is not None:
         made = room.claim_of(before)

@@ -18,14 +18,11 @@ UNFINISHED = (WorkState.QUEUED.value, WorkState.RUNNING.value)
 def queue(connection: Connection, requests: Iterable[WorkRequest], now: datetime) -> None:
     """Queue work, in this order; what is there already, by its id, stays as it is."""
     requests = list(requests)
-    if not requests:
-        return
-    wanted = [request.id for request in requests]
-    known = set(connection.execute(sa.select(work.c.id).where(work.c.id.in_(wanted))).scalars())
+    queued = _queued(connection, requests)
     for request in requests:
-        if request.id in known:
+        if request.id in queued:
             continue
-        known.add(request.id)
+        queued.add(request.id)
         connection.execute(
             sa.insert(work).values(
                 id=request.id,
@@ -40,6 +37,19 @@ def queue(connection: Connection, requests: Iterable[WorkRequest], now: datetime
         )
 
 
+def known(connection: Connection, requests: Iterable[WorkRequest]) -> bool:
+    """Whether there is work, and all of it was queued before."""
+    wanted = {request.id for request in requests}
+    return bool(wanted) and _queued(connection, requests) == wanted
+
+
+def _queued(connection: Connection, requests: Iterable[WorkRequest]) -> set[str]:
+    wanted = [request.id for request in requests]
+    if not wanted:
+        return set()
+    return set(connection.execute(sa.select(work.c.id).where(work.c.id.in_(wanted))).scalars())
+
+
 def held_by(lease: Lease) -> sa.ColumnElement[bool]:
     """The condition that the lease is still the one in force."""
     return sa.and_(
@@ -50,8 +60,24 @@ def held_by(lease: Lease) -> sa.ColumnElement[bool]:
     )
 
 
-def hold(connection: Connection, lease: Lease) -> None:
-    """Nobody takes the work over before this transaction ends. Raises LeaseLost where somebody has."""
-    statement = sa.select(work.c.seq).where(held_by(lease)).with_for_update()
-    if connection.execute(statement).first() is None:
-        raise LeaseLost(lease.work_id)
+def end(connection: Connection, lease: Lease, state: WorkState, now: datetime, *, problem: str | None = None) -> bool:
+    """End the work, or put it back (QUEUED). False where this very lease ended it so before: there is nothing to do.
+
+    Nobody can take the work over before this transaction ends. Raises LeaseLost where somebody has.
+    """
+    ended = connection.execute(
+        sa.update(work)
+        .where(held_by(lease))
+        .values(
+            state=state.value,
+            busy_volume_id=None,
+            problem=problem,
+            finished_at=None if state is WorkState.QUEUED else now,
+        )
+    )
+    if ended.rowcount == 1:
+        return True
+    row = connection.execute(sa.select(work).where(work.c.id == lease.work_id)).first()
+    if row is not None and (row.owner, row.attempt, row.state) == (lease.owner, lease.attempt, state.value):
+        return False
+    raise LeaseLost(lease.work_id)

@@ -6,8 +6,9 @@ Always true of a committed state: a pool's pending_gb is the sum of its claims t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -84,8 +85,13 @@ def recount(connection: Connection, pool_ids: Iterable[str]) -> None:
         )
 
 
-def confirm(connection: Connection, keys: Iterable[str], at: datetime) -> None:
-    """The backend has made these claims real; the first confirmation counts, unknown keys are left out."""
+def confirm(
+    connection: Connection, keys: Iterable[str], at: datetime, sizes: Mapping[str, float] = MappingProxyType({})
+) -> None:
+    """The backend has made these claims real; the first confirmation counts, unknown keys are left out.
+
+    `sizes`: claim key -> what it really took, where that is not what was claimed.
+    """
     wanted = sorted(set(keys))
     affected = _pools_of(connection, claims.c.key.in_(wanted)) if wanted else []
     if not affected:
@@ -96,6 +102,8 @@ def confirm(connection: Connection, keys: Iterable[str], at: datetime) -> None:
         .where(claims.c.key.in_(wanted), claims.c.confirmed_at.is_(None))
         .values(state=ClaimState.CONFIRMED.value, confirmed_at=at)
     )
+    for key in sorted(set(sizes) & set(wanted)):
+        connection.execute(sa.update(claims).where(claims.c.key == key).values(size_gb=sizes[key]))
     recount(connection, affected)
 
 

@@ -126,6 +126,41 @@ class Volumes:
 
         return self._database.run(write)
 
+    def begin(
+        self,
+        volume_id: str,
+        status: VolumeStatus,
+        *,
+        only_from: Iterable[VolumeStatus],
+        work: Sequence[WorkRequest] = (),
+    ) -> Volume:
+        """Move to a status that stands for work in progress, and queue that work, in one transaction.
+
+        The same work again is harmless. Raises VolumeNotFound, and InvalidRequest naming the status where the volume
+        is in none of `only_from`.
+        """
+        allowed = sorted(VolumeStatus(one).value for one in only_from)
+
+        def write(connection: Connection) -> Volume:
+            now = self._database.now(connection)
+            moved = connection.execute(
+                sa.update(volumes)
+                .where(volumes.c.id == volume_id, volumes.c.status.in_(allowed))
+                .values(status=VolumeStatus(status).value, updated_at=now)
+            )
+            found = rows.read(connection, volume_id)
+            if found is None:
+                raise VolumeNotFound(volume_id)
+            if moved.rowcount == 1:
+                queueing.queue(connection, work, now)
+            elif found.status is not VolumeStatus(status) or not queueing.known(connection, work):
+                raise InvalidRequest(
+                    "status", f"volume {volume_id} is {found.status}; it must be {' or '.join(allowed)} for this"
+                )
+            return found
+
+        return self._database.run(write)
+
     def remove(self, volume_id: str) -> None:
         """Remove the row, and give back the room that it claims; harmless where it is gone."""
         self._database.run(lambda connection: rows.remove(connection, volume_id))

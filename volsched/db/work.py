@@ -195,23 +195,9 @@ def _candidates(queues: Sequence[str], now: datetime) -> sa.Select[Any]:
 
 def _finish(connection: Connection, lease: Lease, outcome: Outcome, now: datetime) -> None:
     """Rows are locked in the order work, pools, volume, as everywhere, so that transactions queue up and no more."""
-    put_back = outcome.state is WorkState.QUEUED
-    ended = connection.execute(
-        sa.update(work)
-        .where(queueing.held_by(lease))
-        .values(
-            state=outcome.state.value,
-            busy_volume_id=None,
-            problem=outcome.problem,
-            finished_at=None if put_back else now,
-        )
-    )
-    if ended.rowcount != 1:
-        row = connection.execute(sa.select(work).where(work.c.id == lease.work_id)).first()
-        if row is not None and (row.owner, row.attempt, row.state) == (lease.owner, lease.attempt, outcome.state.value):
-            return  # done before: the answer was lost on its way
-        raise LeaseLost(lease.work_id)
-    room.confirm(connection, outcome.confirm, outcome.confirmed_at or now)
+    if not queueing.end(connection, lease, outcome.state, now, problem=outcome.problem):
+        return
+    room.confirm(connection, outcome.confirm, outcome.confirmed_at or now, outcome.sizes)
     room.give_back(connection, outcome.release)
     if outcome.volume_id is not None and outcome.remove_volume:
         rows.remove(connection, outcome.volume_id)

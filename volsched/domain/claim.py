@@ -50,4 +50,4 @@ class Placement:
     decision_id: str | None = None
     events: tuple[Event, ...] = ()
     work: tuple[WorkRequest, ...] = ()  # casts to the agent, as work rows
-    fence: Lease | None = None  # refused with LeaseLost where this lease is no longer held
+    fence: Lease | None = None  # refused with LeaseLost where it is no longer held; its work ends with the claim

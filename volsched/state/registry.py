@@ -1,0 +1,347 @@
+"""Capability reports and claims in, snapshots out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from volsched.domain.candidates import PoolSnapshot
+from volsched.domain.claim import Claim
+from volsched.domain.pool import PoolState
+from volsched.domain.ports import Clock
+from volsched.domain.report import CapabilityReport, ServiceState
+from volsched.domain.request import SeededDraws
+from volsched.exceptions import ServiceNotFound
+from volsched.state.backends import BackendMap, report_for
+from volsched.state.pending import PendingClaims
+from volsched.state.usage import changed_pools, usage_of
+
+ClaimsOf = Callable[[str], Iterable[Claim]]
+MOST_STRAY_REPORTS = 100
+
+
+def utc_now() -> datetime:
+    """Now, in UTC, naive."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class Registry:
+    """What is known of all pools. Safe for threads: readers take the current snapshot without a lock.
+
+    Reports, claims and services are taken in at once and become a snapshot when the next one is asked for. A report
+    replaces the rows of its backend, a claim one row; all rows are laid out anew only when the set of pools changes.
+
+    `default_ratio` is the configured max_over_subscription_ratio. `claims_of` looks up the claims of one pool that
+    a report may not know, for `refresh`. `backup_use_same_host`: backups prefer the volume's own host.
+    """
+
+    def __init__(
+        self,
+        default_ratio: str = "20.0",
+        *,
+        clock: Clock = utc_now,
+        claims_of: ClaimsOf | None = None,
+        backup_use_same_host: bool = False,
+    ) -> None:
+        self._default_ratio = default_ratio
+        self._clock = clock
+        self._claims_of = claims_of
+        self._backup_use_same_host = backup_use_same_host
+        self._lock = threading.RLock()
+        self._services: tuple[ServiceState, ...] = ()
+        self._reports: dict[str, CapabilityReport] = {}
+        self._backup_reports: dict[str, CapabilityReport] = {}
+        self._last_told: dict[str, CapabilityReport | None] = {}
+        self._map = BackendMap()
+        self._pending = PendingClaims()
+        self._strays: dict[str, str] = {}
+        # What the next snapshot has to take in.
+        self._walk_due = True
+        self._reported: set[str] = set()
+        self._claimed: set[str] = set()
+        self._stale = True
+        self._snapshot = PoolSnapshot(())
+        self._set_aside: tuple[tuple[str, str], ...] = ()
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> PoolSnapshot:
+        """All pools as they stand now."""
+        if self._stale:
+            with self._lock:
+                self._take_in()
+        return self._snapshot
+
+    def set_aside(self) -> tuple[tuple[str, str], ...]:
+        """Pools and backends whose report could not be used, each with the reason."""
+        self.snapshot()
+        return self._set_aside
+
+    def ready(self) -> bool:
+        """Whether every backend that was up when a snapshot was last taken has reported."""
+        return not self._map.missing
+
+    def first_received(self) -> bool:
+        """Whether reports have begun to repeat, some backend takes part, and none that is up is missing."""
+        return bool(self._last_told) and bool(self._map.backends) and not self._map.missing
+
+    # -- services and reports ------------------------------------------------------------------------------------
+
+    def services(self, services: Sequence[ServiceState]) -> None:
+        """These are the services there are, in the order of their registration."""
+        with self._lock:
+            first = not self._services
+            self._services = tuple(services)
+            self._walk_due = self._stale = True
+            if first:
+                self._take_in()
+
+    def report(self, report: CapabilityReport) -> None:
+        """Take in a capability report; what cannot be used is set aside with its reason, nothing is raised.
+
+        A report that is older than the one before is dropped.
+        """
+        fit = self._fit(report)
+        if fit is None:
+            return
+        with self._lock:
+            if fit.service_name == "backup":
+                self._backup_reports[fit.backend_id] = fit
+            elif fit.service_name == "volume":
+                self._volume_report(fit)
+
+    def _fit(self, report: CapabilityReport) -> CapabilityReport | None:
+        """The report with a usable name and time stamp, None (and noted) where it has none."""
+        problem = None
+        if not isinstance(report.backend_id, str) or not isinstance(report.host, str) or not report.host:
+            problem = "host: names no backend; report the service's host as text, like host@backend"
+        elif not isinstance(report.timestamp, datetime):
+            problem = f"timestamp: {report.timestamp!r:.60} is no time; report one in UTC"
+        if problem is not None:
+            with self._lock:
+                if len(self._strays) < MOST_STRAY_REPORTS:
+                    self._strays[f"{report.backend_id!s:.200}"] = problem
+                    self._stale = True
+            return None
+        if report.timestamp.tzinfo is None:
+            return report
+        return replace(report, timestamp=report.timestamp.astimezone(UTC).replace(tzinfo=None))
+
+    def _volume_report(self, report: CapabilityReport) -> None:
+        key = report.backend_id
+        old = self._reports.get(key)
+        if old is not None and report.timestamp < old.timestamp:
+            return
+        starting = not self._last_told
+        if not changed_pools(_capabilities(old), report.capabilities):
+            told = self._last_told.get(key)
+            if old is None or told is None or told.timestamp < old.timestamp:
+                self._last_told[key] = old
+        self._reports[key] = report
+        self._map.missing.discard(key)
+        self._strays.pop(key, None)
+        self._pending.arrived(key, report.timestamp)
+        if key in self._map.backends:
+            self._reported.add(key)
+        else:
+            self._walk_due = True
+        self._stale = True
+        if starting:
+            self._take_in()
+
+    def usage_changes(self, report: CapabilityReport) -> tuple[Mapping[str, Any], ...]:
+        """The usage records (one a changed pool, one for the backend) that a capacity notification is about."""
+        fit = self._fit(report) if report.service_name == "volume" else None
+        if fit is None:
+            return ()
+        with self._lock:
+            key = fit.backend_id
+            stored = self._reports.get(key)
+            if stored is None:
+                changed = changed_pools(None, fit.capabilities)
+            elif stored.timestamp < fit.timestamp:
+                changed = changed_pools(stored.capabilities, fit.capabilities)
+                if not changed and key in self._last_told:
+                    changed = changed_pools(_capabilities(self._last_told[key]), stored.capabilities)
+            else:
+                changed = ()
+            if not changed:
+                return ()
+            self._last_told[key] = fit
+        return usage_of(changed, fit, self._default_ratio)
+
+    # -- claims --------------------------------------------------------------------------------------------------
+
+    def claimed(self, claim: Claim) -> None:
+        """A claim succeeded: the next snapshot shows it. The same claim again changes nothing."""
+        with self._lock:
+            if not self._knows(claim):
+                self._touch(self._pending.add(claim))
+
+    def confirmed(self, key: str, at: datetime) -> None:
+        """The backend made a claim real at this time of its clock: its later reports know of it."""
+        with self._lock:
+            self._pending.confirm(key, at)
+
+    def released(self, key: str) -> None:
+        """A claim was given back: the next snapshot shows it. What a report counts comes back with a later report."""
+        with self._lock:
+            pool_id = self._pending.remove(key)
+            if pool_id is not None:
+                self._touch((pool_id,))
+
+    def refresh(self, pool_id: str) -> None:
+        """Look at this pool's claims anew: somebody else changed it."""
+        if self._claims_of is None:
+            return
+        found = list(self._claims_of(pool_id))
+        with self._lock:
+            self._pending.replace_pool(pool_id, [claim for claim in found if not self._knows(claim)])
+            self._touch((pool_id,))
+
+    def renew(self) -> bool:
+        """Nothing changes unseen: whatever changes comes in by itself."""
+        return False
+
+    def load(
+        self,
+        services: Sequence[ServiceState],
+        reports: Iterable[CapabilityReport],
+        claims: Iterable[Claim] = (),
+    ) -> None:
+        """Take over what is stored elsewhere. `claims` are all there are, but for those that the reports know.
+
+        What is known already costs next to nothing.
+        """
+        with self._lock:
+            for report in reports:
+                known = self._reports.get(report.backend_id)
+                if known is None or known != report:
+                    self.report(report)
+            if tuple(services) != self._services:
+                self.services(services)
+            self.snapshot()
+            self._touch(self._pending.replace_all(claim for claim in claims if not self._knows(claim)))
+
+    def _knows(self, claim: Claim) -> bool:
+        """Whether the report that was applied last counts a claim already."""
+        backend = self._map.backends.get(claim.pool_id.partition("#")[0])
+        applied = backend.applied if backend is not None else None
+        return applied is not None and claim.known_to(applied[0].timestamp)
+
+    def _touch(self, pool_ids: Iterable[str]) -> None:
+        self._claimed.update(pool_ids)
+        self._stale = self._stale or bool(self._claimed)
+
+    # -- the next snapshot ---------------------------------------------------------------------------------------
+
+    def _take_in(self) -> None:
+        """Make the next snapshot of what came in since the last one."""
+        changed_rows: dict[int, PoolState] = {}
+        relaid = False
+        reported = self._reported
+        if self._walk_due:
+            relaid = self._map.walk(self._services, self._reports)
+            reported = set(self._map.backends)
+        for key in reported:
+            backend = self._map.backends.get(key)
+            report = report_for(backend.service, self._reports) if backend is not None else None
+            if backend is None or report is None:
+                continue
+            outcome = backend.apply(report, self._default_ratio)
+            if outcome is None:
+                continue
+            relaid = relaid or outcome
+            if report.backend_id != key:  # a service of a cluster that reports under its own name
+                self._pending.arrived(key, report.timestamp)
+            self._pending.settle(key)
+            if not relaid:
+                changed_rows.update(self._rows_of(backend.usable()))
+        if relaid:
+            self._lay_out()
+        else:
+            self._replace(changed_rows)
+        aside = [item for backend in self._map.backends.values() for item in backend.set_aside]
+        self._set_aside = (*aside, *self._strays.items())
+        self._walk_due = False
+        self._reported = set()
+        self._claimed = set()
+        self._stale = False
+
+    def _lay_out(self) -> None:
+        pools = [self._pending.subtracted(pool) for each in self._map.backends.values() for pool in each.usable()]
+        self._snapshot = PoolSnapshot(pools)
+
+    def _replace(self, changed_rows: dict[int, PoolState]) -> None:
+        snapshot = self._snapshot
+        if changed_rows:
+            snapshot = snapshot.replace(changed_rows)
+        reported = (self._map.pool(pool_id) for pool_id in self._claimed)
+        claimed = self._rows_of(pool for pool in reported if pool is not None)
+        if claimed:
+            snapshot = snapshot.replace(claimed, only_figures=True)
+        self._snapshot = snapshot
+
+    def _rows_of(self, pools: Iterable[PoolState]) -> dict[int, PoolState]:
+        """The pools less their claims, by the row that they have."""
+        made = {}
+        for pool in pools:
+            row = self._snapshot.row(pool.pool_id)
+            if row is not None:
+                made[row] = self._pending.subtracted(pool)
+        return made
+
+    # -- backups -------------------------------------------------------------------------------------------------
+
+    def backup_hosts(self, zone: str | None = None, driver: str | None = None) -> tuple[str, ...]:
+        """The hosts whose backup service reported that it works, of a zone and a driver where these are given."""
+        with self._lock:
+            reports = list(self._backup_reports.items())
+        return tuple(key for key, report in reports if _backs_up(report.capabilities, zone, driver))
+
+    def backup_host(self, volume: Mapping[str, Any] | None, zone: str | None, driver: str | None) -> str:
+        """A host for a backup, the volume's own where that is preferred and can do it. Raises ServiceNotFound.
+
+        Which one of several follows from the volume's id.
+        """
+        volume = volume or {}
+        if self._backup_use_same_host:
+            own = str(volume.get("host") or "").partition("#")[0].partition("@")[0]
+            if own and self._backup_service_up(own, zone):
+                return own
+        hosts = self.backup_hosts(zone, driver)
+        if not hosts:
+            asked = [f"zone {zone}" if zone else "", f"driver {driver}" if driver else ""]
+            raise ServiceNotFound(
+                "backup", "none that works has reported" + "".join(f", {word}" for word in asked if word)
+            )
+        draw = SeededDraws(str(volume.get("id") or "")).uniform("backup", 1)[0]
+        return hosts[int(np.floor(draw * len(hosts)))]
+
+    def _backup_service_up(self, host: str, zone: str | None) -> bool:
+        return any(
+            service.kind == "backup"
+            and service.host == host
+            and service.up
+            and not service.disabled
+            and (not zone or service.zone == zone)
+            for service in self._services
+        )
+
+
+def _capabilities(report: CapabilityReport | None) -> Any:
+    return None if report is None else report.capabilities
+
+
+def _backs_up(capabilities: Any, zone: str | None, driver: str | None) -> bool:
+    return (
+        isinstance(capabilities, Mapping)
+        and bool(capabilities.get("backend_state"))
+        and (not driver or capabilities.get("driver_name") == driver)
+        and (not zone or capabilities.get("availability_zone") == zone)
+    )

@@ -19,6 +19,7 @@ import cliff.complete
 import cliff.help
 
 from volsched.cli.command import ANSWER_IS_NO, DONE, USERS_MISTAKE, exit_status_of
+from volsched.cli.noise import hush
 from volsched.exceptions import PluginError, VolschedError
 
 PROGRAM = "volsched"
@@ -33,6 +34,7 @@ QUIET_LOGGERS = ("volsched.notification", "oslo_config.cfg")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit status: 0 done, 1 the answer is no or it failed, 2 the user's mistake."""
+    hush()
     try:
         status = Program().run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()

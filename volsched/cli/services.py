@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from volsched.cli.noise import hush
 from volsched.exceptions import DatabaseUnavailable, VolschedError
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def _run(
     program: str, description: str, argv: Sequence[str] | None, prepare: Callable[[Application], list[Loop]]
 ) -> int:
     """Exit status 0 after a stop that was asked for, 1 when a loop died, 2 where the configuration is wrong."""
+    hush()
     from volsched import conf
     from volsched.bootstrap import application
 

@@ -20,7 +20,7 @@ PARKED = "parked"
 
 #: Open events are looked through in pages of so many rows.
 PAGE = 200
-#: A notifier that has not asked for events for so long is taken for removed: events wait for it no longer.
+#: A notifier that nobody expects any more, for so long, is taken for removed: events wait for it no longer.
 FORGOTTEN = timedelta(days=1)
 
 
@@ -33,6 +33,16 @@ class Outbox:
     def emit(self, event: Event) -> None:
         """Keep an event for delivery; the same id again is harmless."""
         self._database.run(lambda connection: add(connection, [event], self._database.now(connection)))
+
+    def expect(self, notifiers: Iterable[str]) -> None:
+        """These notifiers are to get every event from now on: none is done with before each of them got it."""
+
+        def write(connection: Connection) -> None:
+            now = self._database.now(connection)
+            for name in sorted(set(notifiers)):
+                _alone(connection, name, now)
+
+        self._database.run(write)
 
     def due(self, notifier: str, *, owner: str, limit: int, lease_seconds: float) -> Sequence[DueEvent]:
         """What is to be delivered to this notifier now, oldest first, and held for this owner until the lease ends.

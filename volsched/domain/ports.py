@@ -217,6 +217,13 @@ class FailureLog(Protocol):
 class OutboxStore(Protocol):
     """Events that wait for delivery, tracked for each notifier by its configured name."""
 
+    def expect(self, notifiers: Iterable[str]) -> None:
+        """These notifiers are to get every event: none is done with before each of them got it, or gave it up.
+
+        Said before the first `due`, and again within every hour: who is not expected for long is taken for removed.
+        """
+        ...
+
     def due(self, notifier: str, *, owner: str, limit: int, lease_seconds: float) -> Sequence[DueEvent]:
         """What is to be delivered to this notifier now, oldest first, and held for this owner until the lease ends.
 

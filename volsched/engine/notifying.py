@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -16,6 +17,8 @@ LOG = logging.getLogger(__name__)
 
 #: So long at most until a loop that has nothing to deliver sees that it is to stop.
 LONGEST_NAP = 0.5
+#: So often, in seconds, the outbox is told which notifiers there are.
+ANNOUNCE_EVERY = 600.0
 #: So many threads of one notifier may hang at a time.
 MOST_HANGING = 3
 
@@ -64,8 +67,10 @@ class Delivery:
         poll_interval: float = 1.0,
     ) -> None:
         chosen = patience if patience is not None else Patience()
+        self._outbox = outbox
+        self._expected_at: float | None = None
         self._lanes = tuple(
-            Lane(name, notifier, outbox=outbox, clock=clock, owner=owner, patience=chosen)
+            Lane(name, notifier, outbox=outbox, clock=clock, owner=owner, patience=chosen, announce=self._announce)
             for name, notifier in notifiers.items()
         )
         self._poll_interval = poll_interval
@@ -100,6 +105,13 @@ class Delivery:
         for lane in self._lanes:
             lane.woken.set()
 
+    def _announce(self) -> None:
+        """All notifiers are known to the outbox before any of them gets an event: else it would be done with then."""
+        now = time.monotonic()
+        if self._expected_at is None or now - self._expected_at >= ANNOUNCE_EVERY:
+            self._outbox.expect([lane.name for lane in self._lanes])
+            self._expected_at = now
+
     def _keep_delivering(self, lane: Lane, stop: threading.Event) -> None:
         while not stop.is_set():
             lane.woken.clear()
@@ -114,7 +126,15 @@ class Lane:
     """One notifier and what waits for it. One thread at a time delivers a batch."""
 
     def __init__(
-        self, name: str, notifier: Recipient, *, outbox: OutboxStore, clock: Clock, owner: str, patience: Patience
+        self,
+        name: str,
+        notifier: Recipient,
+        *,
+        outbox: OutboxStore,
+        clock: Clock,
+        owner: str,
+        patience: Patience,
+        announce: Callable[[], None],
     ) -> None:
         self.name = name
         self.woken = threading.Event()
@@ -123,6 +143,7 @@ class Lane:
         self._clock = clock
         self._owner = owner
         self._patience = patience
+        self._announce = announce
         self._hanging: list[threading.Thread] = []
         self._well = True
 
@@ -141,6 +162,7 @@ class Lane:
             return 0
 
     def _deliver(self, stop: threading.Event | None) -> int:
+        self._announce()
         due = self._outbox.due(
             self.name, owner=self._owner, limit=self._patience.batch, lease_seconds=self._patience.lease_seconds
         )

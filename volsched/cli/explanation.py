@@ -27,7 +27,7 @@ class _Line:
 def explain(decision: Mapping[str, Any]) -> list[str]:
     """The lines of the text. `decision` is `Decision.plain()`, as it was stored."""
     filters = decision.get("filters") or []
-    lines = [f"Decision: {_outcome(decision)}", ""]
+    lines = [f"Decision: {_outcome(decision)}", *_counts(decision, filters), ""]
     pools = [*_ranked(decision), *_turned_away(filters)]
     if pools:
         lines += text_table(_header(decision), [_row(decision, line) for line in pools[:MOST_POOLS]])
@@ -47,7 +47,19 @@ def _outcome(decision: Mapping[str, Any]) -> str:
         return f"{wanted} on {chosen}"
     if ranked:
         return f"{wanted} would go to {ranked[0]['pool']}"
-    return f"no place for {wanted}: {decision.get('reason', 'nothing fits')}"
+    return f"no place for {wanted}"
+
+
+def _counts(decision: Mapping[str, Any], filters: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where nothing was left: what each filter turned away."""
+    if decision.get("ranked"):
+        return []
+    counts = [
+        f"  {step['filter']} turned away {step['rejected_count']} of {step['considered']}"
+        for step in filters
+        if step["rejected_count"]
+    ]
+    return counts or [f"  {decision.get('reason', 'nothing fits')}"]
 
 
 def _number_of_pools(decision: Mapping[str, Any]) -> int:

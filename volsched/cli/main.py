@@ -27,9 +27,15 @@ COMMANDS = "volsched.commands"
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 DESCRIPTION = "A volume scheduler that operators can trust."
-#: What the `log` notifier writes for the record is no news to whoever typed the command, and old names of options
-#: are for `config check` to tell.
-QUIET_LOGGERS = ("volsched.notification", "oslo_config.cfg")
+#: What the `log` notifier writes for the record is no news to whoever typed the command, old names of options are for
+#: `config check` to tell, and that a request failed is told by the command that made it.
+QUIET_LOGGERS = (
+    "volsched.notification",
+    "oslo_config.cfg",
+    "volsched.flows",
+    "volsched.service.scheduler",
+    "volsched.service.agent_work",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from volsched.cli import bars
@@ -12,6 +13,7 @@ from volsched.cli.table import moment
 from volsched.domain import capacity
 
 if TYPE_CHECKING:
+    from volsched.bootstrap import Application
     from volsched.db.backends import PoolRecord
 
 LISTED = ("Pool", "Zone", "Kind", "State", "Total GiB", "Limit GiB", "Room GiB", "Claimed GiB", "Taken %")
@@ -37,6 +39,12 @@ BAR = "Taken"
 BAR_WIDTH = 16
 
 Fields = tuple[Sequence[str], Sequence[Any]]
+
+
+def all_pools(application: Application) -> list[PoolRecord]:
+    """Every pool, by id, in the zone that its backend is in now."""
+    backends = application.backends.list()
+    return [replace(pool, zone=backend.zone) for backend in backends for pool in backend.pools]
 
 
 def limit_gb(pool: PoolRecord) -> float | None:
@@ -105,7 +113,7 @@ class PoolList(Lister):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         with self.working() as application:
-            known = [fields(pool) for pool in application.backends.pools()]
+            known = [fields(pool) for pool in all_pools(application)]
         rows = [tuple(of[name] for name in LISTED) for of in known]
         if parsed_args.formatter != "table" or parsed_args.columns:
             return LISTED, rows
@@ -130,8 +138,9 @@ class PoolShow(ShowOne):
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
         with self.working() as application:
             pool = application.backends.pool(parsed_args.pool)
-            row = application.pools.snapshot()
-            at = row.row(pool.pool_id)
-        capabilities = dict(row.pools[at].capabilities) if at is not None else {}
-        known = {**fields(pool), "Capabilities": capabilities}
+            zone = application.backends.show(pool.backend_id).zone
+            snapshot = application.pools.snapshot()
+        row = snapshot.row(pool.pool_id)
+        capabilities = dict(snapshot.pools[row].capabilities) if row is not None else {}
+        known = {**fields(replace(pool, zone=zone)), "Capabilities": capabilities}
         return SHOWN, tuple(known[name] for name in SHOWN)

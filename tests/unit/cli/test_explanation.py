@@ -75,15 +75,23 @@ class TestExplain(TestCase):
     def test_a_dry_run_says_where_it_would_go(self) -> None:
         self.assertEqual("Decision: 4 GiB would go to h@near#a", explanation.explain(a_decision(chosen=None))[0])
 
-    def test_no_place_gives_the_reason(self) -> None:
-        lines = explanation.explain(a_decision(ranked=[], ranked_count=0, weighers=[], chosen=None, reason="too big"))
-        self.assertEqual("Decision: no place for 4 GiB: too big", lines[0])
+    def test_no_place_says_what_each_filter_turned_away(self) -> None:
+        lines = explanation.explain(a_decision(ranked=[], ranked_count=0, weighers=[], chosen=None))
+        self.assertEqual(
+            [
+                "Decision: no place for 4 GiB",
+                "  availability_zone turned away 1 of 4",
+                "  capacity turned away 1 of 3",
+                "",
+            ],
+            lines[:4],
+        )
 
-    def test_nothing_considered_is_only_the_reason(self) -> None:
+    def test_where_no_pool_was_asked_the_reason_is_all(self) -> None:
         empty = a_decision(
             filters=[], ranked=[], ranked_count=0, weighers=[], chosen=None, reason="no pool has reported"
         )
-        self.assertEqual(["Decision: no place for 4 GiB: no pool has reported", ""], explanation.explain(empty))
+        self.assertEqual(["Decision: no place for 4 GiB", "  no pool has reported", ""], explanation.explain(empty))
 
     def test_reports_that_were_set_aside_are_named(self) -> None:
         lines = explanation.explain(a_decision(set_aside=[{"name": "h@odd", "why": "no mapping"}]))

@@ -1,0 +1,85 @@
+"""The manage_existing flow with a last task that fails, and a record of what every task did and undid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from volsched.exceptions import VolschedError
+from volsched.flows import manage_existing
+
+if TYPE_CHECKING:
+    from volsched.bootstrap import Application
+
+#: TaskFlow's words for what became of a task, and ours.
+OUTCOMES = {"REVERTED": "done, then reverted", "SUCCESS": "done", "FAILURE": "failed", "PENDING": "not begun"}
+MEANINGS = {
+    "ExtractManageSpecTask": "the request was checked; there is nothing to undo",
+    "ReserveQuotaTask": "a volume of quota was reserved; given back",
+    "EntryCreateTask": "the volume's row was made; removed again",
+    "CommitQuotaTask": "the row counted as used; with the row gone it does no longer",
+    "ManageCastTask": "could not reach the scheduler; the row was marked error_managing",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What became of one task."""
+
+    task: str
+    outcome: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What became of the flow."""
+
+    problem: str
+    entries: tuple[Entry, ...]
+
+
+class UnreachableScheduler:
+    """A scheduler that nothing can be cast to."""
+
+    def manage_existing(self, context: Any, volume: Mapping[str, Any], request_spec: Mapping[str, Any]) -> None:
+        raise VolschedError("the scheduler cannot be reached (made to fail by the demonstration)")
+
+
+def run_failing_flow(application: Application, context: Mapping[str, Any], host: str) -> Record:
+    """Run it, and see it reverted."""
+    engine = manage_existing.get_flow(
+        UnreachableScheduler(),
+        application.stores,
+        {
+            "context": context,
+            "host": host,
+            "ref": {"source-name": "no-such-file.img"},
+            "name": "never",
+            "description": None,
+            "metadata": {},
+            "availability_zone": None,
+            "volume_type": None,
+            "bootable": False,
+        },
+    )
+    seen: dict[str, list[str]] = {}
+
+    def note(state: str, details: Mapping[str, Any]) -> None:
+        name = details["task_name"].partition(";")[0].rpartition(".")[2]
+        seen.setdefault(name, []).append(state)
+
+    engine.atom_notifier.register("*", note)
+    try:
+        engine.run()
+    except VolschedError as problem:
+        return Record(problem=str(problem), entries=tuple(_entry(name, states) for name, states in seen.items()))
+    return Record(problem="nothing: the flow went through", entries=())
+
+
+def _entry(name: str, states: list[str]) -> Entry:
+    outcome = (
+        "failed, then reverted" if {"FAILURE", "REVERTED"} <= set(states) else OUTCOMES.get(states[-1], states[-1])
+    )
+    return Entry(task=name, outcome=outcome, meaning=MEANINGS.get(name, ""))

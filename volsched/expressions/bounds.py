@@ -1,0 +1,82 @@
+"""How large an expression and its values may be, so that no text costs more than milliseconds."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from volsched.exceptions import ExpressionError
+
+MAX_CHARACTERS = 16_384
+MAX_TOKENS = 4_096
+MAX_NESTING = 32  # parentheses inside parentheses; Cinder gives up at about 17
+MAX_CHAIN = 168  # `!`, signs, calls or powers in a row; Cinder gives up at about 134 to 167
+MAX_NAMES = 32  # different variables
+MAX_BITS = 65_536  # of a whole number
+MAX_LENGTH = 65_536  # of a text, or of a list
+
+#: What a bound of ours is called where Cinder has none, and where Cinder's own parser gives up.
+LIMIT = "limit"
+TOO_DEEP = "RecursionError"
+
+
+def check_text(text: str, quoted: str) -> None:
+    """Refuse a text that is too long or too deep, before it is parsed; `quoted` is the pattern of quoted text."""
+    if len(text) > MAX_CHARACTERS:
+        raise ExpressionError(text, f"{len(text)} characters long, at most {MAX_CHARACTERS}", kind=LIMIT)
+    depth = 0
+    count = 0
+    for piece in re.finditer(rf"{quoted}|[A-Za-z0-9_.]+|[^ \t\r\n]", text):
+        count += 1
+        if piece[0] == "(":
+            depth += 1
+            if depth > MAX_NESTING:
+                raise ExpressionError(
+                    text, f"parentheses nested deeper than {MAX_NESTING}", piece.start(), kind=TOO_DEEP
+                )
+        elif piece[0] == ")":
+            depth -= 1
+    if count > MAX_TOKENS:
+        raise ExpressionError(text, f"{count} words and signs, at most {MAX_TOKENS}", kind=LIMIT)
+
+
+class TooLarge(ArithmeticError):
+    """A value would be larger than the bounds allow."""
+
+
+def times(left: Any, right: Any) -> Any:
+    """`left * right`, unless a whole number, text or list would get out of hand."""
+    if isinstance(left, int) and isinstance(right, int):
+        if left.bit_length() + right.bit_length() > MAX_BITS:
+            raise TooLarge(f"a product of more than {MAX_BITS} bits")
+    elif isinstance(left, str | list) and isinstance(right, int):
+        _check_length(len(left) * right)
+    elif isinstance(right, str | list) and isinstance(left, int):
+        _check_length(len(right) * left)
+    return left * right
+
+
+def plus(left: Any, right: Any) -> Any:
+    """`left + right`, where a list takes in whatever can be iterated, unless a text or list would get out of hand."""
+    if isinstance(left, str | list) and isinstance(right, str | list):
+        _check_length(len(left) + len(right))
+        if isinstance(left, list):
+            return [*left, *right]
+    return left + right
+
+
+def power(base: Any, exponent: Any) -> Any:
+    """`base` to the power of `exponent`, unless a whole number would get out of hand."""
+    if (
+        isinstance(base, int)
+        and isinstance(exponent, int)
+        and abs(base) > 1
+        and base.bit_length() * exponent > MAX_BITS
+    ):
+        raise TooLarge(f"a power of more than {MAX_BITS} bits")
+    return base**exponent
+
+
+def _check_length(length: int) -> None:
+    if length > MAX_LENGTH:
+        raise TooLarge(f"a text or list of {length} items, at most {MAX_LENGTH}")

@@ -1,0 +1,69 @@
+"""What a backend says of itself: its filter function decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from volsched.domain.candidates import CodedColumn
+from volsched.exceptions import ExpressionError
+from volsched.expressions.expression import compile_expression
+from volsched.expressions.meanings import Dialect, shown
+from volsched.expressions.pools import FILTER_STATS, judgements, of_pool, of_request, spellings, with_values
+from volsched.plugins import Candidates, ColumnFilter, PoolState, RequestSpec, Screening
+from volsched_drivers import dialect
+
+if TYPE_CHECKING:
+    from oslo_config import cfg
+
+FILTER_FUNCTION = CodedColumn("filter_function", lambda pool: pool.filter_function)
+
+
+class DriverFilter(ColumnFilter):
+    """Passes a pool whose `filter_function` is true for the request, and a pool that has none.
+
+    A function that cannot be understood or evaluated rejects its pools. Where the function reads the storage protocol
+    and that has several spellings, one of them is enough.
+    """
+
+    contract = (1, 0)
+
+    def __init__(self, expression_dialect: str = "strict") -> None:
+        self._dialect = Dialect(expression_dialect)
+
+    @classmethod
+    def config_opts(cls) -> Sequence[cfg.Opt]:
+        return (dialect.option(),)
+
+    def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
+        passed = np.ones(len(candidates), np.bool_)
+        for judgement in judgements(FILTER_FUNCTION, self._dialect, FILTER_STATS, request, candidates):
+            holds = np.zeros(len(judgement.positions), np.bool_)
+            if judgement.expression is not None:
+                for rows, outcomes in judgement.spellings:
+                    holds[rows] |= judgement.expression.true(outcomes)
+            passed[judgement.positions] = holds
+        return Screening(passed, lambda position: self._why(request, candidates[position]))
+
+    def _why(self, request: RequestSpec, pool: PoolState) -> str:
+        """The function, what came of it, and the values that it read."""
+        text = pool.filter_function or ""
+        about = f"filter_function {text if len(text) <= 200 else text[:197] + '...'}"
+        try:
+            expression = compile_expression(text, self._dialect)
+        except ExpressionError as error:
+            where = "" if error.position is None else f" at character {error.position + 1}"
+            return f"{about}: {error.problem}{where}"
+        results = []
+        for spelling in range(spellings(expression, pool)):
+            try:
+                value = expression.evaluate({**of_request(request), **of_pool(pool, FILTER_STATS, spelling)})
+                expression.holds(value)
+            except ExpressionError as error:
+                results.append(error.problem)
+            else:
+                results.append(f"is {shown(value)}")
+        found = ", ".join(dict.fromkeys(results))
+        return f"{about}: {found}{with_values(expression, request, pool, FILTER_STATS)}"

@@ -1,0 +1,345 @@
+"""Real servers for the functional tests: started on loopback when a test first asks, gone with the last who asked.
+
+A server is shared by all test processes of this checkout. Whoever uses it holds a shared lock on a file; its keeper, a
+process of its own, waits for the exclusive lock, which the kernel gives it when the last user has ended, in whatever
+way. The server in turn dies with its keeper. So nothing is left behind, and nobody has to be told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import hashlib
+import json
+import os
+import pwd
+import secrets
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+START_SECONDS = 60
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A server that runs."""
+
+    kind: str
+    url: str  # for an administrator of it
+    keeper: int
+    pid: int
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of a new, empty database, which goes away with the block."""
+        name = f"test_{uuid.uuid4().hex}"
+        engine = sa.create_engine(self.url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        force = " WITH (FORCE)" if self.kind == "postgresql" else ""
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        try:
+            yield sa.make_url(self.url).set(database=name).render_as_string(hide_password=False)
+        finally:
+            with engine.connect() as connection:
+                connection.exec_driver_sql(f"DROP DATABASE {name}{force}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a kind of server is found, set up and started."""
+
+    user: str  # who runs it where we are root
+    missing: Callable[[], str | None]  # why it cannot be started here
+    start: Callable[[Path, int, str, str | None], subprocess.Popen[bytes]]  # folder, port, password, user
+    url: Callable[[int, str], str]  # port, password
+
+
+def require(kind: str) -> Server:
+    """The server, started where it does not run. Where it is not installed: failed in CI, skipped elsewhere."""
+    if kind not in _USED:
+        why = RECIPES[kind].missing()
+        if why is not None and os.environ.get("CI", "").lower() in ("1", "true"):
+            raise AssertionError(f"{why}; CI needs it: tools/install-servers")
+        if why is not None:
+            raise unittest.SkipTest(f"{why}; tools/install-servers installs it")
+        _USED[kind] = _used(kind)
+    return _USED[kind][0]
+
+
+#: What this process uses, with the locks that say so; they end with the process.
+_USED: dict[str, tuple[Server, int]] = {}
+
+
+def _used(kind: str) -> tuple[Server, int]:
+    folder = _shared_folder()
+    with (folder / f"{kind}.starting").open("w") as starting:
+        fcntl.flock(starting, fcntl.LOCK_EX)  # others wait here while one of us starts it
+        users = os.open(folder / f"{kind}.users", os.O_WRONLY | os.O_CREAT, 0o600)
+        fcntl.flock(users, fcntl.LOCK_SH)  # where a keeper is just stopping it, this waits until it has
+        known = folder / f"{kind}.json"
+        server = Server(**json.loads(known.read_text())) if known.exists() else None
+        if server is None or not _is_alive(server.keeper) or not _is_alive(server.pid):
+            server = _start(kind)
+            known.write_text(json.dumps(asdict(server)))
+        return server, users
+
+
+def _shared_folder() -> Path:
+    """Where the processes of this checkout find one another; servers that run as other users can pass through."""
+    mark = hashlib.sha256(f"{os.geteuid()}:{Path(__file__).resolve()}".encode()).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"volsched-servers-{mark}"
+    folder.mkdir(mode=0o711, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid():
+        raise AssertionError(f"{folder} belongs to somebody else; remove it")
+    return folder
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _start(kind: str) -> Server:
+    keeper = subprocess.Popen(
+        [sys.executable, "-m", "tests.servers", kind],
+        cwd=Path(__file__).parent.parent,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # an interrupt meant for the tests leaves it to end in order
+    )
+    assert keeper.stdout is not None
+    ready, _, _ = select.select([keeper.stdout], [], [], START_SECONDS)
+    said = keeper.stdout.readline().decode() if ready else ""
+    keeper.stdout.close()
+    keeper.returncode = 0  # it outlives us by design: no warning about a child that still runs
+    if not said.startswith("{"):
+        raise AssertionError(f"{kind} did not start: {said or f'silent for {START_SECONDS} s'}")
+    return Server(**json.loads(said))
+
+
+# -- the keeper: one process a server ----------------------------------------------------------------------------------
+
+
+def keep(kind: str) -> None:
+    """Start a server, say so, and stop it when nobody uses it any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    recipe = RECIPES[kind]
+    shared = _shared_folder()
+    for stale in shared.glob(f"{kind}-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=shared))
+    user = recipe.user if os.geteuid() == 0 else None
+    if user is not None:
+        shutil.chown(folder, user, pwd.getpwnam(user).pw_gid)
+    running: subprocess.Popen[bytes] | None = None
+    try:
+        password = secrets.token_hex(16)
+        port = _free_port()
+        running = recipe.start(folder, port, password, user)
+        url = recipe.url(port, password)
+        _wait_for(running, url)
+        print(json.dumps(asdict(Server(kind=kind, url=url, keeper=os.getpid(), pid=running.pid))), flush=True)
+        sys.stdout.close()
+        with (shared / f"{kind}.users").open("w") as users:
+            fcntl.flock(users, fcntl.LOCK_EX)
+            (shared / f"{kind}.json").unlink(missing_ok=True)
+            _stop(running)
+    except Exception as problem:  # whoever started us prints it
+        print(f"{problem!r} {_last_words(folder)}", flush=True)
+        raise
+    finally:
+        if running is not None:
+            _stop(running)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(running: subprocess.Popen[bytes], url: str) -> None:
+    engine = sa.create_engine(url, poolclass=NullPool)
+    until = time.monotonic() + START_SECONDS * 3 / 4
+    while True:
+        try:
+            with engine.connect():
+                return
+        except sa.exc.OperationalError:
+            if running.poll() is not None:
+                raise RuntimeError(f"ended with {running.returncode}") from None
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+
+
+def _stop(running: subprocess.Popen[bytes]) -> None:
+    """At once: what it holds is thrown away."""
+    running.send_signal(signal.SIGQUIT)
+    try:
+        running.wait(10)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        running.wait()
+
+
+def _last_words(folder: Path) -> str:
+    return " | ".join(log.read_text(errors="replace")[-2000:] for log in folder.glob("*.log"))
+
+
+def _run(arguments: list[str], folder: Path, user: str | None) -> None:
+    with (folder / "setup.log").open("ab") as log:
+        subprocess.run(arguments, cwd=folder, user=user, group=_group(user), stdout=log, stderr=log, check=True)
+
+
+def _spawn(arguments: list[str], folder: Path, user: str | None) -> subprocess.Popen[bytes]:
+    def die_with_parent() -> None:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+    with (folder / "server.log").open("ab") as log:
+        return subprocess.Popen(
+            arguments, cwd=folder, user=user, group=_group(user), stdout=log, stderr=log, preexec_fn=die_with_parent
+        )
+
+
+def _group(user: str | None) -> int | None:
+    return None if user is None else pwd.getpwnam(user).pw_gid
+
+
+# -- PostgreSQL --------------------------------------------------------------------------------------------------------
+
+
+def _postgresql_programs() -> Path | None:
+    """The folder of the newest installed server's programs."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if versions:
+        return versions[-1].parent
+    found = shutil.which("initdb")
+    return Path(found).parent if found else None
+
+
+def _postgresql_missing() -> str | None:
+    return None if _postgresql_programs() else "PostgreSQL is not installed"
+
+
+def _start_postgresql(folder: Path, port: int, password: str, user: str | None) -> subprocess.Popen[bytes]:
+    programs = _postgresql_programs()
+    assert programs is not None
+    data, secret = folder / "data", folder / "password"
+    secret.write_text(password)
+    if user is not None:
+        shutil.chown(secret, user)
+    _run(
+        [
+            f"{programs}/initdb",
+            f"--pgdata={data}",
+            "--username=volsched",
+            f"--pwfile={secret}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ],
+        folder,
+        user,
+    )
+    settings = {
+        "port": port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": folder,
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "max_connections": 100,
+        "deadlock_timeout": "200ms",
+        "shared_buffers": "32MB",
+    }
+    return _spawn(
+        [f"{programs}/postgres", "-D", str(data), *(f"--{key}={value}" for key, value in settings.items())],
+        folder,
+        user,
+    )
+
+
+# -- MariaDB -----------------------------------------------------------------------------------------------------------
+
+
+def _mariadb_missing() -> str | None:
+    found = all(shutil.which(name, path=_PATH) for name in ("mariadbd", "mariadb-install-db"))
+    return None if found else "MariaDB is not installed"
+
+
+_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin"])
+
+
+def _start_mariadb(folder: Path, port: int, password: str, user: str | None) -> subprocess.Popen[bytes]:
+    data, first = folder / "data", folder / "first.sql"
+    first.write_text(
+        f"CREATE USER 'volsched'@'127.0.0.1' IDENTIFIED BY '{password}';\n"  # one statement a line
+        "GRANT ALL ON *.* TO 'volsched'@'127.0.0.1' WITH GRANT OPTION;\n"
+    )
+    if user is not None:
+        shutil.chown(first, user)
+    install, server = (str(shutil.which(name, path=_PATH)) for name in ("mariadb-install-db", "mariadbd"))
+    _run([install, "--no-defaults", f"--datadir={data}", "--skip-test-db", "--skip-name-resolve"], folder, user)
+    settings = {
+        "datadir": data,
+        "port": port,
+        "bind-address": "127.0.0.1",
+        "socket": folder / "socket",
+        "pid-file": folder / "pid",
+        "init-file": first,
+        "innodb-flush-log-at-trx-commit": 0,
+        "innodb-flush-method": "nosync",
+        "innodb-buffer-pool-size": "32M",
+        "innodb-log-file-size": "16M",
+        "max-connections": 100,
+    }
+    options = [f"--{key}={value}" for key, value in settings.items()]
+    return _spawn([server, "--no-defaults", *options, "--skip-name-resolve", "--skip-log-bin"], folder, user)
+
+
+def _url(driver: str, database: str) -> Callable[[int, str], str]:
+    def url(port: int, password: str) -> str:
+        return f"{driver}://volsched:{password}@127.0.0.1:{port}/{database}"
+
+    return url
+
+
+RECIPES: dict[str, Recipe] = {
+    "postgresql": Recipe(
+        user="postgres",
+        missing=_postgresql_missing,
+        start=_start_postgresql,
+        url=_url("postgresql+psycopg", "postgres"),
+    ),
+    "mariadb": Recipe(
+        user="mysql",
+        missing=_mariadb_missing,
+        start=_start_mariadb,
+        url=_url("mysql+pymysql", "mysql"),
+    ),
+}
+
+if __name__ == "__main__":
+    keep(sys.argv[1])

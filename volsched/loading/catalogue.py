@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -113,7 +114,7 @@ def _same_package(one: str, other: str) -> bool:
 
 def normal_package(name: str) -> str:
     """A distribution's name as pip compares them: case, and which of - _ . is used, do not count."""
-    return name.lower().replace("_", "-").replace(".", "-")
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _entry(kind: Kind, entry_point: importlib.metadata.EntryPoint) -> Entry:

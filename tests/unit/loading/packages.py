@@ -101,7 +101,7 @@ class Site:
     def python(self, *arguments: str, env: Mapping[str, str] | None = None) -> Outcome:
         """Run Python in the same way. Every warning is an error in it too."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
-        surroundings = {"PYTHONPATH": str(self.folder), "HOME": str(self.home), "XDG_STATE_HOME": str(self.home)}
+        surroundings = {"PYTHONPATH": str(self.folder), "HOME": str(self.home), "OS_PATHS__STATE_PATH": str(self.home)}
         done = subprocess.run(
             [sys.executable, *arguments],
             env={**kept, **surroundings, **(env or {})},

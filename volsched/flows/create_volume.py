@@ -15,7 +15,8 @@ from volsched.domain.plain import plain
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.domain.work import Message
 from volsched.exceptions import DatabaseUnavailable, InvalidRequest, LeaseLost, NoValidBackend, PluginError
-from volsched.flows.task import VolschedTask, plain_context
+from volsched.flows.context import plain_context
+from volsched.flows.task import VolschedTask
 
 if TYPE_CHECKING:
     from oslo_context.context import RequestContext

@@ -14,7 +14,8 @@ from taskflow.types.failure import Failure
 from volsched.domain.plain import plain
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import InvalidRequest
-from volsched.flows.task import VolschedTask, plain_context
+from volsched.flows.context import plain_context
+from volsched.flows.task import VolschedTask
 
 if TYPE_CHECKING:
     from oslo_context.context import RequestContext

@@ -8,7 +8,7 @@ from typing import Any
 from volsched.domain.identity import derived_id
 from volsched.domain.ports import VolumeCaster, WorkStore
 from volsched.domain.work import SCHEDULER_QUEUE, WorkRequest
-from volsched.flows.task import plain_context
+from volsched.flows.context import plain_context
 
 
 def scheduler_work(

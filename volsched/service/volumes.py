@@ -21,8 +21,7 @@ from volsched.domain.volume import Volume, VolumeStatus
 from volsched.domain.work import SCHEDULER_QUEUE, WorkRequest, agent_queue
 from volsched.engine.scheduling import backend_part
 from volsched.exceptions import BackendNotFound, InvalidRequest, NotFound
-from volsched.flows import manage_existing
-from volsched.flows.task import plain_context
+from volsched.flows.context import plain_context
 from volsched.service.casting import QueuedScheduler, scheduler_work
 
 if TYPE_CHECKING:
@@ -242,6 +241,8 @@ class VolumeService:
         metadata: Mapping[str, str] | None = None,
     ) -> Volume:
         """A volume in status `managing`, of size 0 until its backend has looked at it: runs manage_existing."""
+        from volsched.flows import manage_existing  # TaskFlow is slow to import, and every other call goes without
+
         found_type = self._db.types.find(volume_type) if volume_type is not None else None
         self._check_zone(zone)
         self._check_backend(host)

@@ -2,6 +2,8 @@
 
 A code block with a caption is a file of that name. A `console` block is a session: `$ ` begins a command, a line that
 ends with a backslash goes on in the next, the rest is what is printed. Blocks of other kinds are not run.
+
+`python -m tests.pages PAGE...` writes what is printed now into pages.
 """
 
 from __future__ import annotations
@@ -11,11 +13,11 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 BLOCK = re.compile(
     r"^(?P<indent> *)\.\. code-block:: (?P<language>\w+)\n(?P<options>(?:(?P=indent) +:.*\n)*)\n"
@@ -69,28 +71,33 @@ def _session(text: str) -> Iterator[Step]:
 class Reader:
     """Somebody who follows a page in an empty folder, which is also the home folder.
 
-    `places` are absolute paths that a page names, each with the path that stands for it on this machine.
+    What a page calls `/home/you` and `/srv/volsched` are folders of this machine, which goes by the name of node1.
     """
 
-    def __init__(self, folder: Path, places: Mapping[str, Path] = MappingProxyType({})) -> None:
-        self.folder = folder
-        self.places = places
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "home"
+        self.folder.mkdir()
+        self.places = {
+            "/home/you": str(self.folder),
+            "/srv/volsched": str(folder / "srv"),
+        }
         self.status = 0
         kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR") if name in os.environ}
         self.environment = {
             **kept,
-            "HOME": str(folder),
+            "HOME": str(self.folder),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
             "COLUMNS": "120",
+            "OS_AGENT__HOST": "node1",
             # `pip install .` installs beside the interpreter and not into it, from what is here already.
-            "PIP_TARGET": str(folder / ".installed"),
+            "PIP_TARGET": str(folder / "installed"),
             "PIP_NO_INDEX": "1",
             "PIP_NO_DEPS": "1",
             "PIP_NO_BUILD_ISOLATION": "0",  # pip's spelling of: do not isolate
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_ROOT_USER_ACTION": "ignore",
             "PIP_QUIET": "1",
-            "PYTHONPATH": str(folder / ".installed"),
+            "PYTHONPATH": str(folder / "installed"),
         }
 
     def follow(self, page: Path) -> None:
@@ -99,20 +106,25 @@ class Reader:
         if not any(isinstance(step, Step) for step in steps):
             raise AssertionError(f"{page} has no command to type")
         for step in steps:
-            if isinstance(step, File):
-                file = self.folder / self.here(step.name.replace("~", self.environment["HOME"]))
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(self.here(step.text))
-            else:
-                self.type(step)
+            printed = self.do(step)
+            if isinstance(step, Step) and not same(step.output, printed):
+                lines = difflib.unified_diff(
+                    comparable(step.output), comparable(printed), "the page", "what is printed", lineterm=""
+                )
+                raise AssertionError(f"$ {step.command}\n{printed}exit status {self.status}\n" + "\n".join(lines))
 
-    def type(self, step: Step) -> None:
-        """One command, with what the page says that it prints."""
+    def do(self, step: File | Step) -> str:
+        """Write a file, or type a command and give what it prints, in the words of the page."""
+        if isinstance(step, File):
+            file = self.folder / self._here(step.name.replace("~", self.environment["HOME"]))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(self._here(step.text))
+            return ""
         if step.command.startswith("cd "):
             self.folder = self.folder / step.command.removeprefix("cd ")
-            return
+            return ""
         done = subprocess.run(
-            ["bash", "-c", f"(exit {self.status})\n{self.here(step.command)}"],
+            ["bash", "-c", f"(exit {self.status})\n{self._here(step.command)}"],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -123,24 +135,42 @@ class Reader:
             check=False,
         )
         self.status = done.returncode
-        printed = self.there(done.stdout)
-        if not same(step.output, printed):
-            difference = difflib.unified_diff(
-                comparable(step.output), comparable(printed), "the page", "what is printed", lineterm=""
-            )
-            raise AssertionError(f"$ {step.command}\n{printed}\nexit status {self.status}\n" + "\n".join(difference))
+        return self._there(done.stdout)
 
-    def here(self, text: str) -> str:
-        """With the places of this machine in place of those of the page."""
-        for name, path in self.places.items():
-            text = text.replace(name, str(path))
+    def _here(self, text: str) -> str:
+        for name, place in self.places.items():
+            text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", place, text)
         return text
 
-    def there(self, text: str) -> str:
-        """The other way round."""
-        for name, path in self.places.items():
-            text = text.replace(str(path), name)
+    def _there(self, text: str) -> str:
+        for name, place in self.places.items():
+            text = re.sub(rf"(?<![\w.-]){re.escape(place)}(?![\w-])", name, text)
         return text
+
+
+def refresh(page: Path) -> None:
+    """Write what is printed now into the page, where it is not the same."""
+    text = page.read_text()
+    # A folder whose name is as long as the one on the page, so that tables keep their shape.
+    with tempfile.TemporaryDirectory(prefix="", dir="/tmp") as made:
+        reader = Reader(Path(made))
+        reader.places["/srv/volsched"] = made
+        done = 0
+        for step in read(page):
+            printed = reader.do(step)
+            if isinstance(step, Step):
+                old, new = (_indented(f"$ {step.command}\n{output}") for output in (step.output, printed))
+                at = text.index(old, done)
+                if not same(step.output, printed):
+                    text = text[:at] + new + text[at + len(old) :]
+                    old = new
+                done = at + len(old)
+    page.write_text(text)
+
+
+def _indented(session: str) -> str:
+    lines = (line.rstrip() for line in session.rstrip("\n").splitlines())
+    return "".join(f"   {line}".rstrip() + "\n" for line in lines)
 
 
 def same(expected: str, printed: str) -> bool:
@@ -156,3 +186,8 @@ def comparable(text: str) -> list[str]:
         text = pattern.sub(name, text)
     lines = (re.sub(r"[-─━]{3,}", "---", re.sub(r"[ \t]+", " ", line)).strip() for line in text.splitlines())
     return [line for line in lines if line]
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        refresh(Path(name))

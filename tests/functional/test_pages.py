@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests import TestCase
 from tests.meta.sources import TOP
-from tests.pages import File, Reader, Step, read, same
+from tests.pages import File, Reader, Step, read, refresh, same
 
 
 class TestPages(TestCase):
@@ -12,8 +12,7 @@ class TestPages(TestCase):
         Reader(self.folder()).follow(TOP / "README.rst")
 
     def test_tutorial_for_operators(self) -> None:
-        folder = self.folder()
-        Reader(folder, {"/srv/volsched": folder / "srv"}).follow(TOP / "doc" / "user" / "tutorial.rst")
+        Reader(self.folder()).follow(TOP / "doc" / "user" / "tutorial.rst")
 
     def test_tutorial_for_authors(self) -> None:
         Reader(self.folder()).follow(TOP / "doc" / "author" / "tutorial.rst")
@@ -47,10 +46,25 @@ class TestReader(TestCase):
         self.assertFalse(same("first\n...\nlast", "first\nsecond"))
 
     def test_a_page_that_is_wrong_is_noticed(self) -> None:
+        page = self.folder() / "page.rst"
+        page.write_text(".. code-block:: console\n\n   $ false\n   nothing of the kind\n")
         with self.assertRaisesRegex(AssertionError, "exit status 1"):
-            Reader(self.folder()).type(Step("false", "nothing of the kind"))
+            Reader(self.folder()).follow(page)
+        page.write_text("Nothing to do.\n")
+        with self.assertRaisesRegex(AssertionError, "no command"):
+            Reader(self.folder()).follow(page)
 
-    def test_the_last_status_is_there(self) -> None:
+    def test_the_last_status_and_the_places_are_there(self) -> None:
         reader = Reader(self.folder())
-        reader.type(Step("false", ""))
-        reader.type(Step("echo $?", "1"))
+        reader.do(File("~/data", "in /srv/volsched"))
+        self.assertEqual("", reader.do(Step("false", "")))
+        self.assertEqual("1\n", reader.do(Step("echo $?", "1")))
+        self.assertEqual("in /srv/volsched\n", reader.do(Step("echo $(cat /home/you/data)", "")))
+
+    def test_a_page_is_refreshed(self) -> None:
+        page = self.folder() / "page.rst"
+        page.write_text(".. code-block:: console\n\n   $ echo one\n   $ echo two\n   three\n\nText.\n")
+        refresh(page)
+        self.assertEqual(
+            ".. code-block:: console\n\n   $ echo one\n   one\n   $ echo two\n   two\n\nText.\n", page.read_text()
+        )

@@ -1,0 +1,72 @@
+"""Keeping volumes apart, and together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests import TestCase
+from volsched.domain.request import Facts
+from volsched.exceptions import InvalidRequest
+from volsched.plugins import VOLUME_BACKENDS
+from volsched.testing.builders import a_pool, a_request, a_snapshot
+from volsched_drivers.filters.affinity import DifferentBackendFilter, SameBackendFilter
+
+ONE = "064a2c8a-cb00-42f9-a364-0b7e7fd77038"
+TWO = "0e7c5373-59d1-477c-ad43-bedaecee2856"
+UNSEEN = "47b016f8-a45f-4494-a5af-f97915c07061"
+POOLS = a_snapshot(a_pool("a"), a_pool("b"), a_pool("c", cluster_name="cluster@disk"))
+FACTS = Facts(volume_backends={ONE: "node1@disk#a", TWO: "cluster@disk#c"})
+
+
+class AffinityTest(TestCase):
+    def passed(self, plugin: DifferentBackendFilter | SameBackendFilter, hint: Any) -> str:
+        name = "different_host" if isinstance(plugin, DifferentBackendFilter) else "same_host"
+        candidates = POOLS.candidates()
+        self.screening = plugin.screen(a_request(hints={name: hint}, facts=FACTS), candidates)
+        return "".join(pool.name for pool in candidates.take(self.screening.passed))
+
+    def test_kept_apart(self) -> None:
+        plugin = DifferentBackendFilter()
+        for hint, passed in (([], "abc"), ([ONE], "bc"), (ONE, "bc"), ([ONE, TWO], "b"), ([TWO], "ab")):
+            with self.subTest(hint=hint):
+                self.assertEqual(passed, self.passed(plugin, hint))
+        self.assertEqual(f"holds volume {TWO}, to be kept apart from", self.screening.why(2))
+
+    def test_kept_together(self) -> None:
+        plugin = SameBackendFilter()
+        for hint, passed in (([], "abc"), ([ONE], "a"), (TWO, "c"), ([ONE, TWO], "ac")):
+            with self.subTest(hint=hint):
+                self.assertEqual(passed, self.passed(plugin, hint))
+        self.assertEqual("holds none of the 2 volumes to be kept together with", self.screening.why(1))
+
+    def test_volumes_that_the_user_may_not_see(self) -> None:
+        """F10: together with such a one is nowhere, apart from it is everywhere."""
+        self.assertEqual("", self.passed(SameBackendFilter(), [UNSEEN]))
+        self.assertEqual("abc", self.passed(DifferentBackendFilter(), [UNSEEN]))
+
+    def test_every_spelling_of_an_id_means_the_same(self) -> None:
+        """F10: for Cinder on SQLite such an id is accepted, and no volume has it."""
+        for spelling in (ONE.upper(), ONE.replace("-", "")):
+            with self.subTest(spelling):
+                self.assertEqual("a", self.passed(SameBackendFilter(), spelling))
+                self.assertEqual("bc", self.passed(DifferentBackendFilter(), [spelling]))
+
+    def test_what_is_no_id_is_told(self) -> None:
+        """Cinder rejects every pool, which tells nobody what is wrong."""
+        for plugin, name in ((DifferentBackendFilter(), "different_host"), (SameBackendFilter(), "same_host")):
+            for hint, place in (
+                ("", "''"),
+                ("nope", "'nope'"),
+                ([ONE, "x"], "item 2: 'x'"),
+                (None, "None"),
+                ([None], "item 1"),
+            ):
+                with self.subTest(name=name, hint=hint), self.assertRaises(InvalidRequest) as caught:
+                    self.passed(plugin, hint)
+                self.assertEqual(f"scheduler_hints.{name}", caught.exception.field)
+                self.assertIn(place, caught.exception.problem)
+
+    def test_no_hint(self) -> None:
+        for plugin in (DifferentBackendFilter(), SameBackendFilter()):
+            self.assertTrue(plugin.screen(a_request(), POOLS.candidates()).passed.all())
+            self.assertEqual({VOLUME_BACKENDS}, plugin.needs)

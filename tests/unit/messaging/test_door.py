@@ -1,0 +1,122 @@
+"""What may come in over the bus, and what may not."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+import hypothesis
+from hypothesis import strategies
+
+from tests import TestCase
+from volsched.domain.report import CapabilityReport
+from volsched.exceptions import InvalidRequest
+from volsched.messaging import door
+
+NOW = datetime(2026, 11, 22, 9)
+
+JSON = strategies.recursive(
+    strategies.none()
+    | strategies.booleans()
+    | strategies.integers()
+    | strategies.floats(allow_nan=False, allow_infinity=False)
+    | strategies.text(),
+    lambda inner: strategies.lists(inner) | strategies.dictionaries(strategies.text(), inner),
+    max_leaves=8,
+)
+
+
+def a_message(**changes: Any) -> dict[str, Any]:
+    """A report as a real volume service sends it."""
+    return {
+        "service_name": "volume",
+        "host": "e2ehost@lvm",
+        "capabilities": {"volume_backend_name": "lvm", "pools": [{"pool_name": "lvm", "total_capacity_gb": 40.0}]},
+        "cluster_name": None,
+        "timestamp": "2026-11-22T09:00:02.668855",
+        **changes,
+    }
+
+
+class TestPlainJson(TestCase):
+    @hypothesis.given(JSON)
+    def test_json_comes_back_as_it_was(self, value: Any) -> None:
+        self.assertEqual(value, door.plain_json("x", value))
+
+    def test_refuses_what_is_no_json(self) -> None:
+        deep: Any = 0
+        for _ in range(door.MOST_DEPTH + 1):
+            deep = [deep]
+        for value, text in (
+            ((1, 2), "tuple is no JSON"),
+            ({1, 2}, "set is no JSON"),
+            (NOW, "datetime is no JSON"),
+            (b"x", "bytes is no JSON"),
+            ({1: 2}, "the key 1 must be text"),
+            (math.nan, "send finite numbers"),
+            ({"a": [math.inf]}, "send finite numbers"),
+            (deep, "nested more than 16 levels deep"),
+            ("x" * door.MOST_BYTES, "at most 4194304 are taken"),
+        ):
+            with self.subTest(text=text), self.assertRaisesRegex(InvalidRequest, text):
+                door.plain_json("x", value)
+
+
+class TestReport(TestCase):
+    def test_reads_what_a_real_service_sends(self) -> None:
+        report = door.report_from(a_message(), received_at=NOW)
+        self.assertEqual(("volume", "e2ehost@lvm", None), (report.service_name, report.host, report.cluster_name))
+        self.assertEqual(datetime(2026, 11, 22, 9, 0, 2, 668855), report.timestamp)
+        self.assertEqual("lvm", report.capabilities["volume_backend_name"])
+
+    def test_goes_there_and_back(self) -> None:
+        sent = CapabilityReport(
+            service_name="volume",
+            host="h@b",
+            cluster_name="c@b",
+            capabilities=MappingProxyType({"pools": ({"pool_name": "p"},)}),
+            timestamp=NOW,
+        )
+        report = door.report_from(door.message_of(sent), received_at=datetime(2020, 1, 1))
+        self.assertEqual({"pools": [{"pool_name": "p"}]}, report.capabilities)
+        self.assertEqual((NOW, "c@b"), (report.timestamp, report.backend_id))
+
+    def test_time_is_utc_and_that_of_arrival_where_none_was_sent(self) -> None:
+        for sent, known in (
+            (None, NOW),
+            ("2026-11-22T10:00:00+01:00", datetime(2026, 11, 22, 9)),
+            ("2026-11-22T09:00:00Z", datetime(2026, 11, 22, 9)),
+        ):
+            with self.subTest(sent=sent):
+                self.assertEqual(known, door.report_from(a_message(timestamp=sent), received_at=NOW).timestamp)
+
+    def test_refuses_what_has_not_the_form_of_one(self) -> None:
+        for changes, field in (
+            ({"service_name": "scheduler"}, "service_name"),
+            ({"service_name": None}, "service_name"),
+            ({"host": ""}, "host"),
+            ({"host": 5}, "host"),
+            ({"host": "nobackend"}, "host"),
+            ({"host": "h@b#p"}, "host"),
+            ({"host": "h@b\n"}, "host"),
+            ({"host": "h@" + "b" * 300}, "host"),
+            ({"cluster_name": ""}, "cluster_name"),
+            ({"cluster_name": []}, "cluster_name"),
+            ({"capabilities": None}, "capabilities"),
+            ({"capabilities": "text"}, "capabilities"),
+            ({"capabilities": [1]}, "capabilities"),
+            ({"capabilities": {"pools": [{}] * (door.MOST_POOLS + 1)}}, "capabilities.pools"),
+            ({"capabilities": {"x": math.nan}}, "report"),
+            ({"timestamp": "yesterday"}, "timestamp"),
+            ({"timestamp": 12}, "timestamp"),
+            ({"more": 1}, "more"),
+        ):
+            with self.subTest(changes=str(changes)[:60]), self.assertRaises(InvalidRequest) as caught:
+                door.report_from(a_message(**changes), received_at=NOW)
+            self.assertEqual(field, caught.exception.field)
+
+    def test_backup_service_has_a_host_without_backend(self) -> None:
+        report = door.report_from(a_message(service_name="backup", host="e2ehost"), received_at=NOW)
+        self.assertEqual("e2ehost", report.backend_id)

@@ -1,0 +1,109 @@
+"""The message bus: a connection to it that knows nothing of global configuration, and servers on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+from volsched.exceptions import ConfigurationError
+from volsched.messaging.door import plain_json
+
+if TYPE_CHECKING:
+    from oslo_config import cfg
+
+SCHEDULER_TOPIC = "volsched-scheduler"
+AGENT_TOPIC = "volsched-agent"
+VERSION = "1.0"
+
+#: What we want of RabbitMQ where the URL's query does not say otherwise. Quorum queues outlive a broker's restart, and
+#: a queue's kind cannot be changed later.
+RABBIT = {"rabbit_quorum_queue": "true", "rabbit_interval_max": "10"}
+
+
+class JsonOnly:
+    """An oslo.messaging serializer that lets only JSON through, on every driver (`fake://` would pass any object)."""
+
+    def serialize_entity(self, context: Any, entity: Any) -> Any:
+        return plain_json("argument", entity)
+
+    def deserialize_entity(self, context: Any, entity: Any) -> Any:
+        return plain_json("argument", entity)
+
+    def serialize_context(self, context: Any) -> dict[str, Any]:
+        """Only what ties log lines together; no credentials travel."""
+        request_id = context.get("request_id") if isinstance(context, dict) else getattr(context, "request_id", None)
+        return {"request_id": request_id} if isinstance(request_id, str) else {}
+
+    def deserialize_context(self, context: Any) -> dict[str, Any]:
+        return {"request_id": context.get("request_id")}
+
+
+def connect(url: str) -> Any:
+    """An oslo.messaging RPC transport. Connects when it is first used; make it after forking.
+
+    Raises ConfigurationError where `url` names no bus.
+    """
+    messaging = _oslo_messaging()
+    try:
+        return messaging.get_rpc_transport(_private_configuration(), url=_completed(url))
+    except (messaging.DriverLoadFailure, messaging.InvalidTransportURL, ValueError) as problem:
+        raise ConfigurationError(
+            "[messaging] transport_url", f"names no message bus: {problem}; e.g. rabbit://USER:PASSWORD@HOST:5672/"
+        ) from problem
+
+
+def client(transport: Any, topic: str) -> Any:
+    """An RPC client whose casts give up at once when the bus is down."""
+    messaging = _oslo_messaging()
+    target = messaging.Target(topic=topic, version=VERSION)
+    return messaging.get_rpc_client(transport, target, serializer=JsonOnly(), retry=0)
+
+
+def server(transport: Any, topic: str, name: str, endpoints: Sequence[Any]) -> Any:
+    """An RPC server (`start`, `stop`, `wait`) for a topic; `name` is its own queue beside the shared one."""
+    messaging = _oslo_messaging()
+    return messaging.get_rpc_server(
+        transport,
+        messaging.Target(topic=topic, server=name),
+        list(endpoints),
+        serializer=JsonOnly(),
+        access_policy=messaging.DefaultRPCAccessPolicy,
+    )
+
+
+def _completed(url: str) -> str:
+    """The URL with what we want of RabbitMQ added to its query."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("rabbit", "kombu"):
+        return url
+    given = parse_qs(parts.query)
+    added = "&".join(f"{key}={value}" for key, value in RABBIT.items() if key not in given)
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, added)))))
+
+
+def _oslo_messaging() -> Any:
+    """oslo.messaging, on threads.
+
+    The kind of concurrency is chosen for the whole process when oslo.service is first imported, and eventlet is what
+    one gets without asking.
+    """
+    from oslo_service import backend
+
+    if backend.get_backend_type() is None:
+        backend.init_backend(backend.BackendType.THREADING)
+    import oslo_messaging
+
+    return oslo_messaging
+
+
+def _private_configuration() -> cfg.ConfigOpts:
+    """A configuration of the bus's own, with the two groups that oslo.messaging registers on the global one only."""
+    from oslo_config import cfg
+    from oslo_messaging import _metrics, _tracing
+
+    conf = cfg.ConfigOpts()
+    conf.register_opts(_tracing.client.oslo_messaging_tracing, group="oslo_messaging_tracing")
+    conf.register_opts(_metrics.client.oslo_messaging_metrics, group="oslo_messaging_metrics")
+    conf([], project="volsched-bus", default_config_files=[], default_config_dirs=[])
+    return conf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,6 +35,9 @@ INSTANCE_OPTIONS: Mapping[str, Callable[[str], list[cfg.Opt]]] = MappingProxyTyp
     }
 )
 
+#: Options that the operator sets once for all plugins which declare them; one plugin may still be set apart.
+HOST_WIDE: Mapping[str, str] = MappingProxyType({"expression_dialect": "${scheduler.expression_dialect}"})
+
 Listing = list[tuple[cfg.OptGroup, list[cfg.Opt]]]
 
 
@@ -59,6 +63,17 @@ def set_defaults() -> None:
     log.set_defaults(default_log_levels=[*log.get_default_log_levels(), "taskflow=WARN", "alembic=WARN"])
 
 
+def host_wide(options: Iterable[cfg.Opt]) -> list[cfg.Opt]:
+    """The options of a plugin, with what is set for all plugins as the default of those that are in HOST_WIDE."""
+    made = []
+    for option in options:
+        if option.dest in HOST_WIDE:
+            option = copy.copy(option)
+            option.default = HOST_WIDE[option.dest]
+        made.append(option)
+    return made
+
+
 def _package(entry: importlib.metadata.EntryPoint) -> str:
     return entry.dist.name if entry.dist is not None else ""
 
@@ -73,7 +88,7 @@ def _plugin_opts(entries: Iterable[importlib.metadata.EntryPoint]) -> Listing:
     listing: Listing = []
     for entry in entries:
         try:
-            own = list(entry.load().config_opts())
+            own = host_wide(entry.load().config_opts())
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's module may raise anything; named here
             LOG.warning("options of %s (%s) are left out: %s: %s", entry.name, entry.value, type(error).__name__, error)
             continue

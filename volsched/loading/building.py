@@ -10,14 +10,12 @@ from typing import Any
 from oslo_config import cfg
 
 from volsched.conf.configuration import Configuration
+from volsched.conf.opts import host_wide
 from volsched.conf.origin import Source
 from volsched.loading.problems import Findings, listed
 from volsched.loading.selection import Choice
 from volsched.loading.values import read
 from volsched.plugins.options import Plugin
-
-#: Options that the operator sets once for all plugins that declare them; one plugin may still be set apart.
-HOST_WIDE: Mapping[str, tuple[str, str]] = MappingProxyType({"expression_dialect": ("scheduler", "expression_dialect")})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +57,7 @@ def _declared(choice: Choice, plugin_class: type[Plugin], findings: Findings) ->
     else:
         strange = [option for option in options if not isinstance(option, cfg.Opt)]
         if not strange:
-            return options
+            return host_wide(options)
         what = f"its config_opts() has {listed([repr(option) for option in strange])}, no option of oslo.config"
     findings.add("VS112", str(choice.entry), what, f"tell the vendor of {choice.entry.package}")
     return None
@@ -67,9 +65,6 @@ def _declared(choice: Choice, plugin_class: type[Plugin], findings: Findings) ->
 
 def _value(conf: Configuration, choice: Choice, option: cfg.Opt, findings: Findings) -> Any:
     section = choice.section
-    if option.dest in HOST_WIDE and conf.origin(section, option.dest).source is Source.DEFAULT:
-        group, name = HOST_WIDE[option.dest]
-        return read(conf, group, conf.option(group, name), findings)
     value = read(conf, section, option, findings)
     if value is None and option.required and conf.origin(section, option.dest).source is Source.DEFAULT:
         what = f"{choice.entry} needs the option {option.dest}: {option.help or 'it has no help text'}"

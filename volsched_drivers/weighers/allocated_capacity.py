@@ -30,6 +30,7 @@ class AllocatedCapacityWeigher(ColumnWeigher):
         return (
             cfg.FloatOpt(
                 "allocated_capacity_weight_multiplier",
+                deprecated_group="DEFAULT",  # where Cinder has it
                 default=-1.0,
                 help="How much allocated capacity counts: negative spreads volumes over the pools, positive packs.",
             ),

@@ -34,6 +34,7 @@ class CapacityWeigher(ColumnWeigher):
         return (
             cfg.FloatOpt(
                 "capacity_weight_multiplier",
+                deprecated_group="DEFAULT",  # where Cinder has it
                 default=1.0,
                 help="How much free room counts: positive spreads volumes over the pools, negative packs them.",
             ),

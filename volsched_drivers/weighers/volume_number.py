@@ -39,6 +39,7 @@ class VolumeNumberWeigher(ColumnWeigher):
         return (
             cfg.FloatOpt(
                 "volume_number_multiplier",
+                deprecated_group="DEFAULT",  # where Cinder has it
                 default=-1.0,
                 help="How much the number of volumes counts: negative spreads them over the pools, positive packs.",
             ),

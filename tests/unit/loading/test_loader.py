@@ -63,12 +63,14 @@ class TestLoad(tests.TestCase):
             "scheduler_default_filters = AvailabilityZoneFilter,CapacityFilter,CapabilitiesFilter,RetryFilter\n"
             "scheduler_default_weighers = CapacityWeigher,AllocatedCapacityWeigher\n"
             "scheduler_weight_handler = cinder.scheduler.weights.OrderedHostWeightHandler\n"
+            "capacity_weight_multiplier = 2.5\n"
         )
         self.assertEqual(
             ["availability_zone", "capacity", "capabilities", "ignore_attempted_hosts"],
             [name for name, _ in plugins.filters],
         )
         self.assertEqual(["capacity", "allocated_capacity"], [name for name, _ in plugins.weighers])
+        self.assertEqual({"capacity": 2.5, "allocated_capacity": -1.0}, {n: w.multiplier for n, w in plugins.weighers})
         self.assertEqual({"VS122"}, {problem.code for problem in plugins.warnings})
 
     def test_backends_with_their_zones(self) -> None:

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from volsched.exceptions import InvalidRequest, StorageError
+from volsched.exceptions import ExpressionError, InvalidRequest, StorageError
 from volsched.plugins import Managed, StorageBackend, Volume
 from volsched_drivers.backends.files import Figures, PoolFolder
 
@@ -109,7 +109,7 @@ class DirectoryBackend(StorageBackend):
     # -- life
 
     def validate(self) -> list[str]:
-        return [*self._problems_of_names(), *self._problems_of_values()]
+        return [*self._problems_of_names(), *self._problems_of_functions(), *self._problems_of_values()]
 
     def start(self) -> None:
         for pool in self.pools:
@@ -269,11 +269,20 @@ class DirectoryBackend(StorageBackend):
             for unknown in sorted(names.difference(self.pools)):
                 yield f"{option}: {unknown!r} is not one of the pools ({', '.join(self.pools)})"
 
-    def _problems_of_values(self) -> Iterator[str]:
+    def _problems_of_functions(self) -> Iterator[str]:
         for kind, lines in self.function_lines.items():
+            texts: list[tuple[str, str | None]] = [(kind, self.functions[kind])]
             for line in lines:
-                if not line.partition(":")[2].strip():
+                own = line.partition(":")[2].strip()
+                if not own:
                     yield f"pool_{kind}: {line!r} is no pool's expression: give `pool: expression`"
+                texts.append((f"pool_{kind}", own))
+            for option, text in texts:
+                problem = _unreadable(text) if text else None
+                if problem:
+                    yield f"{option}: {problem}"
+
+    def _problems_of_values(self) -> Iterator[str]:
         for pool, size in self.sizes.items():
             if not _is_number(size) or not 0 <= float(size) < math.inf:
                 yield f"pool_size_gb: {size!r} of {pool!r} is no size: give GiB, 0 for all that the file system has"
@@ -288,6 +297,21 @@ class DirectoryBackend(StorageBackend):
             yield f"extra capabilities: {key!r} cannot be given here: the backend reports it itself, or it is empty"
         if self.unit < 4096:
             yield f"unit_bytes: {self.unit} is too small: give at least 4096"
+
+
+def _unreadable(text: str) -> str | None:
+    """Why no scheduler could read the expression, whichever dialect it is set to; None where one can."""
+    from volsched.expressions import Dialect, compile_expression
+
+    problem = None
+    for dialect in Dialect:
+        try:
+            compile_expression(text, dialect)
+        except ExpressionError as found:
+            problem = str(found)
+        else:
+            return None
+    return problem
 
 
 def _each(option: str, everywhere: object, of_pools: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -475,7 +475,9 @@ class TestOptions(TestCase):
             max_over_subscription_ratio="0.5",
             pool_max_over_subscription_ratio={"a": "many"},
             reserved_percentage=101,
+            filter_function="volume.size >",
             pool_filter_function=["no colon", "e: 1"],
+            pool_goodness_function=["a: 5 5"],
             extra_capabilities={"pool_name": "x"},
             pool_capabilities={"f/media": "ssd"},
             unit_bytes=1,
@@ -494,6 +496,8 @@ class TestOptions(TestCase):
             "reserved_percentage: 101",
             "pool_filter_function: 'no colon' is no pool's expression",
             "pool_filter_function: 'e'",
+            "filter_function: expression 'volume.size >' at character 14",
+            "pool_goodness_function: expression '5 5' at character 3",
             "'pool_name' cannot be given here",
             "pool_capabilities: 'f'",
             "unit_bytes: 1 is too small",
@@ -525,7 +529,7 @@ thick_pools = gold
 pool_size_gb = gold:500, silver:20.5
 pool_max_over_subscription_ratio = silver:2.5
 pool_reserved_percentage = gold:10
-pool_filter_function = gold: volume.size >= 10, or else
+pool_filter_function = gold: min(volume.size, 3) >= 10
 pool_filter_function = silver: max(1, 2) > 1
 extra_capabilities = media:ssd,tier:1
 pool_capabilities = gold/media:nvme

@@ -68,7 +68,7 @@ suite: servers same-tests stestr pytest  ## the tests, under stestr and under py
 	@$(BIN)/python tools/summarise_runs.py
 
 servers:
-	@if test -x tools/install-servers; then tools/install-servers; fi
+	@tools/install-servers || test -z "$$CI"  # without them, outside CI, the tests that need them are skipped
 
 same-tests: $(READY:%=%-to-test)
 	@$(STEP) 'both runners find the same tests' $(BIN)/python tools/compare_test_ids.py

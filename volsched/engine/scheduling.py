@@ -6,6 +6,7 @@ import abc
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -187,6 +188,8 @@ class PlacingScheduler(SchedulerDriver):
                     f"no backend serves every type of the group: {decision.reason()}", _asked(decision, group_request)
                 )
             running = decision if running is None else _on_backends_of(running, decision)
+            if not running:
+                raise NoValidBackend("no backend serves every type of the group", _asked(running, group_request))
         if running is None:
             raise NoValidBackend("a group needs at least one volume type", _asked(for_group, group_request))
         running = _asked(_on_backends_of(running, for_group), group_request)
@@ -248,7 +251,7 @@ class PlacingScheduler(SchedulerDriver):
         operation: Operation,
     ) -> RequestSpec:
         request = parsing.request_from(context, request_spec, filter_properties, operation=operation)
-        lease = filter_properties.get("lease")
+        lease = (filter_properties or {}).get("lease")
         return replace(
             request,
             fence=Lease.parse(lease) if lease is not None else None,
@@ -311,7 +314,7 @@ class PlacingScheduler(SchedulerDriver):
         }
         retry = decision.retry
         attempt = retry.num_attempts if retry is not None else 1
-        passed_on = {key: value for key, value in filter_properties.items() if key not in NOT_PASSED_ON}
+        passed_on = {key: value for key, value in (filter_properties or {}).items() if key not in NOT_PASSED_ON}
         payload = {
             "volume": {**(request_spec.get("volume") or {"id": volume_id, "size_gb": request.size_gb}), **changes},
             "pool_id": pool.pool_id,
@@ -324,7 +327,7 @@ class PlacingScheduler(SchedulerDriver):
             claim=Claim(key=volume_id, volume_id=volume_id, pool_id=pool.pool_id, size_gb=request.size_gb, made_at=now),
             thin=request.thin,
             volume_changes=changes,
-            decision=decision.plain(most=self.world.decision_detail),
+            decision=partial(decision.plain, most=self.world.decision_detail),
             decision_id=derived_id("decision", volume_id, "create", attempt),
             events=(
                 self._event(

@@ -162,18 +162,19 @@ class Registry:
         with self._lock:
             key = fit.backend_id
             stored = self._reports.get(key)
-            if stored is None:
-                changed = changed_pools(None, fit.capabilities)
-            elif stored.timestamp < fit.timestamp:
-                changed = changed_pools(stored.capabilities, fit.capabilities)
-                if not changed and key in self._last_told:
-                    changed = changed_pools(_capabilities(self._last_told[key]), stored.capabilities)
-            else:
-                changed = ()
+            told = changed = changed_pools(_capabilities(stored), fit.capabilities)
+            if stored is not None and fit.timestamp <= stored.timestamp:
+                return ()
+            if stored is not None and not changed:
+                changed = changed_pools(_capabilities(self._last_told.get(key)), stored.capabilities)
+                backend = self._map.backends.get(key)
+                applied = backend.applied if backend is not None else None
+                # What a snapshot showed already is told as part of the sum only.
+                told = () if applied is not None and applied[0] is stored else changed
             if not changed:
                 return ()
             self._last_told[key] = fit
-        return usage_of(changed, fit, self._default_ratio)
+        return usage_of(told, fit, self._default_ratio)
 
     # -- claims --------------------------------------------------------------------------------------------------
 
@@ -305,15 +306,17 @@ class Registry:
         return tuple(key for key, report in reports if _backs_up(report.capabilities, zone, driver))
 
     def backup_host(self, volume: Mapping[str, Any] | None, zone: str | None, driver: str | None) -> str:
-        """A host for a backup, the volume's own where that is preferred and can do it. Raises ServiceNotFound.
+        """A host for a backup; only the volume's own where the configuration says so. Raises ServiceNotFound.
 
         Which one of several follows from the volume's id.
         """
         volume = volume or {}
-        if self._backup_use_same_host:
-            own = str(volume.get("host") or "").partition("#")[0].partition("@")[0]
-            if own and self._backup_service_up(own, zone):
+        zone = zone or volume.get("availability_zone")
+        own = str(volume.get("host") or "").partition("#")[0].partition("@")[0]
+        if own and self._backup_use_same_host:
+            if self._backup_service_up(own, zone):
                 return own
+            raise ServiceNotFound("backup", f"none is up on {own}, where the volume is, and no other may do it")
         hosts = self.backup_hosts(zone, driver)
         if not hosts:
             asked = [f"zone {zone}" if zone else "", f"driver {driver}" if driver else ""]

@@ -50,23 +50,24 @@ def _differs(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> bool:
 
 
 def usage_of(
-    pools: Sequence[Mapping[str, Any]], report: CapabilityReport, default_ratio: str
+    told: Sequence[Mapping[str, Any]], report: CapabilityReport, default_ratio: str
 ) -> tuple[Mapping[str, Any], ...]:
-    """One record a pool, and one of their sums for the backend. Pools of unbounded or unknown size add nothing."""
-    backend_id = report.backend_id
-    only = CapabilityReport(
-        service_name=report.service_name,
-        host=report.host,
-        cluster_name=report.cluster_name,
-        capabilities={**report.capabilities, "pools": list(pools)},
-        timestamp=report.timestamp,
-    )
+    """One record for each pool of the report that is among `told`, and one of the sums of all its pools.
+
+    Pools of unbounded or unknown size have no record and add nothing.
+    """
+    listed = _pools_of(report.capabilities)
+    if not listed:
+        return ()
     service = ServiceState(host=report.host, cluster_name=report.cluster_name)
+    usable = {pool.name: pool for pool in pools_from(report, service, default_ratio).pools}
     reported_at = report.timestamp.isoformat()
     records: list[Mapping[str, Any]] = []
     sums = dict.fromkeys(("total", "free", "allocated", "provisioned", "virtual_free"), 0.0)
-    for pool in pools_from(only, service, default_ratio).pools:
-        if not pool.bounded:
+    for reported in listed:
+        name = reported.get("pool_name") if isinstance(reported, Mapping) else None
+        pool = usable.get(name) if isinstance(name, str) else None
+        if pool is None or not pool.bounded:
             continue
         figures = {
             "total": pool.total_gb,
@@ -75,9 +76,8 @@ def usage_of(
             "provisioned": pool.provisioned_gb,
             "virtual_free": capacity.room_gb(pool, thin=True),
         }
-        records.append({"type": "pool", "name_to_id": pool.pool_id, **figures, "reported_at": reported_at})
+        if reported in told:
+            records.append({"type": "pool", "name_to_id": pool.pool_id, **figures, "reported_at": reported_at})
         for key, value in figures.items():
             sums[key] += value
-    if not pools:
-        return ()
-    return (*records, {"type": "backend", "name_to_id": backend_id, **sums, "reported_at": reported_at})
+    return (*records, {"type": "backend", "name_to_id": report.backend_id, **sums, "reported_at": reported_at})

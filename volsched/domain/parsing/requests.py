@@ -55,7 +55,7 @@ def request_from(
         is_admin=bool(_of_context(context, "is_admin")),
         zones=_zones(spec.get("availability_zones")),
         zone=_zone(spec, properties, operation),
-        volume_type=_volume_type(spec.get("volume_type")),
+        volume_type=_volume_type(spec, operation),
         qos_specs=_optional_mapping(properties.get("qos_specs"), "volume_properties.qos_specs"),
         properties=properties,
         metadata=_optional_mapping(properties.get("metadata"), "volume_properties.metadata") or NOTHING,
@@ -125,10 +125,13 @@ def _zone(spec: Mapping[str, Any], properties: Mapping[str, Any], operation: Ope
     return _name(properties.get("availability_zone"), "volume_properties.availability_zone") or None
 
 
-def _volume_type(given: Any) -> VolumeType | None:
+def _volume_type(spec: Mapping[str, Any], operation: Operation) -> VolumeType | None:
+    """The volume type; where a group itself is placed, the group's type stands for it."""
+    key = "group_type" if operation is Operation.GROUP and "volume_type" not in spec else "volume_type"
+    given = spec.get(key)
     if given is None:
         return None
-    field = "request_spec.volume_type"
+    field = f"request_spec.{key}"
     kind = _frozen_mapping(given, field)
     if not kind:
         return None

@@ -1,0 +1,347 @@
+"""A recorded case, request by request, through volsched's own engine."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from volsched.domain import parsing
+from volsched.domain.candidates import Candidates, PoolSnapshot
+from volsched.domain.claim import Claim
+from volsched.domain.decision import Decision
+from volsched.domain.pool import PoolState
+from volsched.domain.request import Operation, RequestSpec
+from volsched.exceptions import (
+    ConfigurationError,
+    InstanceNotLocated,
+    InvalidRequest,
+    NoValidBackend,
+    PluginNotFound,
+    ServiceNotFound,
+    VolschedError,
+    VolumeNotFound,
+    VolumeTypeNotFound,
+)
+from volsched.testing.choosing import FILTERS
+from volsched.testing.parity.answers import Answer, Failure, Figures, Pass, pass_of
+from volsched.testing.parity.cases import Case, decoded, stamp
+from volsched.testing.parity.stage import DEFAULT_FILTERS, DEFAULT_WEIGHERS, Stage, services_of, volume_of
+
+INSTANCE_ERRORS = {"not_found": "ServerNotFound", "timeout": "APITimeout", "hidden": "CinderException"}
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """volsched's answer to one request, and what is needed to ask it again with other figures."""
+
+    answer: Answer
+    before: Mapping[str, PoolState]  # the pools that it decided on
+    asked: tuple[tuple[RequestSpec, Candidates, int], ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    set_aside: tuple[tuple[str, str], ...] = ()
+    problem: Exception | None = None
+
+
+def failure_from(problem: Exception) -> Failure:
+    """An error of volsched's, under the name that Cinder has for the same thing."""
+    return Failure(_name_of(problem), str(problem), isinstance(problem, VolschedError))
+
+
+def _name_of(problem: Exception) -> str:
+    if isinstance(problem, InstanceNotLocated):
+        return INSTANCE_ERRORS.get(problem.kind, "InstanceNotLocated")
+    if isinstance(problem, PluginNotFound):
+        return "SchedulerHostFilterNotFound" if problem.group == FILTERS else "SchedulerHostWeigherNotFound"
+    if isinstance(problem, ConfigurationError):
+        return "InvalidParameterValue"
+    for kind in (NoValidBackend, VolumeTypeNotFound, VolumeNotFound, ServiceNotFound):
+        if isinstance(problem, kind):
+            return kind.__name__
+    if isinstance(problem, InvalidRequest) and problem.field == "scheduler_hints.local_to_instance":
+        return "InvalidUUID"
+    return type(problem).__name__
+
+
+class Replay:
+    """One case being played. `start_failure` says why volsched refuses to start with the case's configuration."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.start_failure: Failure | None = None
+        self._specs: list[tuple[Any, dict[str, Any]]] = []
+        self._number = 0
+        try:
+            self.stage = Stage(case)
+        except VolschedError as problem:
+            self.start_failure = failure_from(problem)
+            return
+        for report in case.get("capabilities") or ():
+            if report.get("at"):
+                self.stage.clock.now = datetime.fromisoformat(report["at"])
+            self._report(report)
+
+    # -- one request ---------------------------------------------------------------------------------------------
+
+    def step(self, request: Mapping[str, Any], *, draws_before: int) -> Replayed:
+        """Play the next request. `draws_before`: how many random numbers Cinder had drawn until then."""
+        stage = self.stage
+        if request.get("at"):
+            stage.clock.now = datetime.fromisoformat(request["at"])
+        stage.chooser.forget()
+        stage.draws.position = draws_before
+        operation: Callable[[Mapping[str, Any]], Answer] = getattr(self, f"_{request['operation']}")
+        self._specs.append((None, {}))
+        problem: Exception | None = None
+        before: Mapping[str, PoolState] = {}
+        try:
+            if request["operation"] in QUESTIONS:
+                before = {pool.pool_id: pool for pool in stage.registry.snapshot().pools}
+            answer = operation(request)
+        except Exception as raised:  # noqa: BLE001 - whatever leaves is compared, accidents of our own included
+            problem = raised
+            answer = Answer(failure=failure_from(raised), retry=self._retry_of(raised))
+        self._number += 1
+        passes = answer.passes or tuple(pass_of(decision) for decision in self._first_decisions(request))
+        return Replayed(
+            answer=replace(answer, passes=passes, figures=self._figures(request)),
+            before=before,
+            asked=tuple(stage.chooser.asked),
+            decisions=tuple(stage.chooser.decided),
+            set_aside=stage.registry.set_aside() if request["operation"] in QUESTIONS else (),
+            problem=problem,
+        )
+
+    def _first_decisions(self, request: Mapping[str, Any]) -> list[Decision]:
+        """What was decided on the first look: a question is put again where all claims were lost."""
+        decided = self.stage.chooser.decided
+        return decided if request["operation"] == "create_group" else decided[:1]
+
+    def _figures(self, request: Mapping[str, Any]) -> Mapping[str, Figures]:
+        if request["operation"] not in QUESTIONS:
+            return {}
+        pools = self.stage.registry.snapshot().pools
+        return {pool.pool_id: (pool.free_gb, pool.allocated_gb, pool.provisioned_gb) for pool in pools}
+
+    def _retry_of(self, problem: Exception) -> Mapping[str, Any] | None:
+        if isinstance(problem, NoValidBackend) and problem.decision is not None:
+            return parsing.plain_retry(problem.decision.request.retry)
+        return None
+
+    def again(self, replayed: Replayed, figures: Mapping[str, Figures]) -> tuple[Pass, ...] | None:
+        """What volsched decides on these figures; None where it was not asked, or a plugin refuses."""
+        passes = []
+        for request, candidates, position in replayed.asked:
+            pools = [_with_figures(pool, figures.get(pool.pool_id)) for pool in candidates.snapshot.pools]
+            self.stage.draws.position = position
+            try:
+                decision = self.stage.chooser.placing.place(request, PoolSnapshot(pools).candidates())
+            except VolschedError:
+                return None
+            passes.append(pass_of(decision))
+        return tuple(passes)
+
+    # -- operations ----------------------------------------------------------------------------------------------
+
+    def _create_volume(self, request: Mapping[str, Any]) -> Answer:
+        spec, properties = self._prepared(request)
+        volume_id = spec.get("volume_id") if isinstance(spec, Mapping) else None
+        if volume_id and not request.get("volume_missing"):
+            self._ensure_volume(volume_id, spec)
+        decision = self.stage.driver.schedule_create_volume(self._context(request), spec, properties)
+        retry = parsing.plain_retry(decision.retry)
+        self._specs[-1] = (spec, {**properties, "retry": retry})
+        if volume_id and self._number not in self._reschedules():
+            self.stage.claims.confirm(volume_id, self.stage.clock.now)
+        return Answer(chosen=decision.chosen.pool_id, retry=retry)
+
+    def _reschedules(self) -> set[int]:
+        """The requests whose volume service failed: their claims are never confirmed."""
+        return {each["reschedule_of"] for each in self.case["requests"] if "reschedule_of" in each}
+
+    def _backend_passes_filters(self, request: Mapping[str, Any]) -> Answer:
+        spec, properties = self._prepared(request)
+        decision = self.stage.driver.judge(
+            self._context(request), request["backend"], spec, properties, Operation.MANAGE
+        )
+        if request.get("consume"):
+            self._take(decision.chosen.pool_id, request["consume"])
+        return Answer(chosen=decision.chosen.pool_id, retry=parsing.plain_retry(decision.request.retry))
+
+    def _find_retype_backend(self, request: Mapping[str, Any]) -> Answer:
+        spec, properties = self._prepared(request)
+        decision = self.stage.driver.retype(
+            self._context(request), spec, properties, request.get("migration_policy", "never")
+        )
+        chosen = decision.chosen.pool_id
+        current = spec["volume_properties"].get("cluster_name") or spec["volume_properties"]["host"]
+        if current not in (chosen, chosen.partition("#")[0]):
+            self._take(chosen, spec["volume_properties"]["size"])
+        return Answer(chosen=chosen, retry=parsing.plain_retry(decision.request.retry))
+
+    def _create_group(self, request: Mapping[str, Any]) -> Answer:
+        decision = self.stage.driver.schedule_create_group(
+            self._context(request),
+            {"id": "group"},
+            decoded(copy.deepcopy(request["group_spec"])),
+            decoded(copy.deepcopy(request["request_spec_list"])),
+            decoded(copy.deepcopy(request.get("group_filter_properties", {}))),
+            decoded(copy.deepcopy(request.get("filter_properties_list"))),
+        )
+        return Answer(chosen=decision.chosen.pool_id, retry=parsing.plain_retry(decision.request.retry))
+
+    def _get_pools(self, request: Mapping[str, Any]) -> Answer:
+        found = self.stage.driver.get_pools(self._context(request), copy.deepcopy(request.get("filters")))
+        self.stage.chooser.decided.clear()
+        detail = {pool["name"]: pool["capabilities"] for pool in found} if request.get("detail") else None
+        return Answer(pools=tuple(pool["name"] for pool in found), capabilities=detail)
+
+    def _filter_and_weigh(self, request: Mapping[str, Any]) -> Answer:
+        """Named filters and weighers with filter properties as they are."""
+        stage = self.stage
+        properties = decoded(copy.deepcopy(request.get("filter_properties") or {}))
+        known = stage.config
+        placing = stage.placing(
+            _listed(request.get("filters"), known.get("scheduler_default_filters", DEFAULT_FILTERS)),
+            _listed(request.get("weighers"), known.get("scheduler_default_weighers", DEFAULT_WEIGHERS)),
+        )
+        spec = dict(properties.get("request_spec") or {})
+        described = {"size": properties.get("size"), **(spec.get("volume_properties") or {})}
+        spec |= {"volume_properties": described, "volume_type": properties.get("volume_type")}
+        asked = parsing.request_from(self._context(request), spec, properties, operation=Operation.QUERY)
+        usual, stage.chooser.placing = stage.chooser.placing, placing
+        try:
+            decision = stage.driver._decide(stage.driver._with_facts(asked))
+        finally:
+            stage.chooser.placing = usual
+        return Answer(chosen=decision.ranked[0].pool_id if decision else None)
+
+    def _update_capabilities(self, request: Mapping[str, Any]) -> Answer:
+        self._report(request)
+        return Answer()
+
+    def _notify_capabilities(self, request: Mapping[str, Any]) -> Answer:
+        records = self.stage.driver.notify_service_capabilities(
+            request.get("service_name", "volume"),
+            request["backend"],
+            decoded(copy.deepcopy(request["capabilities"])),
+            stamp(request.get("timestamp")),
+        )
+        return Answer(notifications=tuple(records))
+
+    def _set_services(self, request: Mapping[str, Any]) -> Answer:
+        self.stage.registry.services(services_of(request["services"], request.get("clusters")))
+        return Answer()
+
+    def _is_ready(self, request: Mapping[str, Any]) -> Answer:
+        return Answer(value=self.stage.driver.is_ready())
+
+    def _is_first_receive(self, request: Mapping[str, Any]) -> Answer:
+        return Answer(value=self.stage.driver.is_first_receive())
+
+    def _get_backup_host(self, request: Mapping[str, Any]) -> Answer:
+        host = self.stage.driver.get_backup_host(
+            request.get("volume"), request.get("availability_zone"), request.get("driver")
+        )
+        return Answer(value=host)
+
+    # -- what they share -----------------------------------------------------------------------------------------
+
+    def _report(self, report: Mapping[str, Any]) -> None:
+        self.stage.driver.update_service_capabilities(
+            report.get("service_name", "volume"),
+            report.get("host"),
+            decoded(copy.deepcopy(report["capabilities"])),
+            report.get("cluster_name"),
+            stamp(report.get("timestamp")),
+        )
+
+    def _context(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {
+            "user_id": "user",
+            "project_id": "project",
+            "is_admin": False,
+            **(self.case.get("context") or {}),
+            **(request.get("context") or {}),
+        }
+
+    def _prepared(self, request: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """The request spec and filter properties, taken over from the attempt before where it is a reschedule."""
+        if "reschedule_of" in request:
+            spec, properties = copy.deepcopy(self._specs[request["reschedule_of"]])
+            if request.get("request_spec"):
+                spec = _spec_of(request)
+            volume_id = (spec or {}).get("volume_id")
+            if volume_id in self.stage.volumes.rows:
+                self.stage.volumes.update(volume_id, {"host": None})
+            if request.get("exc") and properties.get("retry"):
+                properties["retry"]["exc"] = request["exc"]
+        else:
+            spec = _spec_of(request)
+            properties = decoded(copy.deepcopy(request.get("filter_properties", {})))
+        self._specs[-1] = (spec, properties or {})
+        return spec, properties or {}
+
+    def _ensure_volume(self, volume_id: str, spec: Mapping[str, Any]) -> None:
+        if volume_id not in self.stage.volumes.rows:
+            described = spec.get("volume_properties") or {}
+            size = described.get("size")
+            row = {
+                "id": volume_id,
+                "status": "creating",
+                "size": size if isinstance(size, int) else 0,
+                "project_id": described.get("project_id") or "project",
+            }
+            self.stage.volumes.create(volume_of(row))
+
+    def _take(self, pool_id: str, size_gb: float) -> None:
+        """What the caller of a question takes on the answer."""
+        now = self.stage.clock.now
+        self.stage.registry.claimed(
+            Claim(
+                key=f"taken/{self._number}",
+                volume_id="",
+                pool_id=pool_id,
+                size_gb=size_gb,
+                made_at=now,
+                confirmed_at=now,
+            )
+        )
+
+
+#: Operations that decide on pools, or list them.
+QUESTIONS = frozenset(
+    {
+        "create_volume",
+        "backend_passes_filters",
+        "find_retype_backend",
+        "create_group",
+        "get_pools",
+        "filter_and_weigh",
+    }
+)
+
+
+def _spec_of(request: Mapping[str, Any]) -> Any:
+    """The request spec as it arrives: one that is an object in Cinder has the properties under both of their names."""
+    spec = decoded(copy.deepcopy(request.get("request_spec")))
+    if isinstance(spec, dict) and request.get("spec_as_object"):
+        spec["resource_properties"] = spec.get("volume_properties")
+    return spec
+
+
+def _listed(given: Any, default: Any) -> list[str]:
+    if given is None:
+        given = default
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _with_figures(pool: PoolState, figures: Figures | None) -> PoolState:
+    if figures is None:
+        return pool
+    free, allocated, provisioned = figures
+    if not isinstance(free, int | float):
+        free = pool.free_gb
+    return replace(pool, free_gb=float(free), allocated_gb=float(allocated), provisioned_gb=float(provisioned))

@@ -87,7 +87,7 @@ class Application:
         return VolumeDatabase(
             volumes=Volumes(self.database),
             types=self.types,
-            quotas=Quotas(self.database),
+            quotas=Quotas(self.database, defaults=dict(self.conf.quota)),
             messages=Messages(self.database),
             decisions=Decisions(self.database),
         )

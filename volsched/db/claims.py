@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -33,9 +34,12 @@ class Claims:
         VolumeNotFound where the volume is.
         """
         decision_id = placement.decision_id or str(uuid.uuid4())
+        document = placement.decision() if placement.decision is not None else None  # before anything is locked
+
+        decided = None if document is None else (decision_id, document)
         try:
             return self._database.run(
-                lambda connection: _claim(connection, placement, decision_id, now=self._database.now(connection))
+                lambda connection: _claim(connection, placement, decided, now=self._database.now(connection))
             )
         except IntegrityError as problem:
             raise VolumeNotFound(placement.claim.volume_id) from problem
@@ -75,7 +79,9 @@ class Claims:
         return self._database.read(lambda connection: [room.claim_of(row) for row in connection.execute(statement)])
 
 
-def _claim(connection: Connection, placement: Placement, decision_id: str, *, now: datetime) -> Claim:
+def _claim(
+    connection: Connection, placement: Placement, decided: tuple[str, Mapping[str, Any]] | None, *, now: datetime
+) -> Claim:
     """Rows are locked in the order work, pool, volume, as everywhere, so that transactions queue up and no more."""
     claim = placement.claim
     if placement.fence is not None:
@@ -91,8 +97,9 @@ def _claim(connection: Connection, placement: Placement, decision_id: str, *, no
     if placement.volume_changes and not rows.change(connection, claim.volume_id, placement.volume_changes, now):
         raise VolumeNotFound(claim.volume_id)
     room.write(connection, claim)
-    if placement.decision is not None:
-        decisions.add(connection, decision_id, claim.volume_id, placement.decision, now=now, pool_id=claim.pool_id)
+    if decided is not None:
+        decision_id, document = decided
+        decisions.add(connection, decision_id, claim.volume_id, document, now=now, pool_id=claim.pool_id)
     outbox.add(connection, placement.events, now)
     queueing.queue(connection, placement.work, now)
     return claim

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -46,7 +46,7 @@ class Placement:
     claim: Claim
     thin: bool  # whether the request accepts thin provisioning: which room of the pool counts
     volume_changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # host, zone, status…
-    decision: Mapping[str, Any] | None = None  # Decision.plain()
+    decision: Callable[[], Mapping[str, Any]] | None = None  # gives Decision.plain(), for a store that keeps it
     decision_id: str | None = None
     events: tuple[Event, ...] = ()
     work: tuple[WorkRequest, ...] = ()  # casts to the agent, as work rows

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from volsched.domain.claim import Claim, Placement
@@ -166,7 +167,7 @@ class SchedulerService:
             claim=claim,
             thin=decision.request.thin,
             volume_changes=changes,
-            decision=decision.plain(most=self._driver.world.decision_detail),
+            decision=partial(decision.plain, most=self._driver.world.decision_detail),
             decision_id=derived_id("decision", work.id, work.lease.attempt),
             events=(self._event(work, volume, f"scheduler.{work.operation}_volume.end", {"pool": pool.pool_id}),),
             work=(

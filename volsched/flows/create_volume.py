@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from taskflow import engines
 from taskflow.patterns import linear_flow
 
 from volsched.domain.events import Event, Priority
@@ -15,6 +14,7 @@ from volsched.domain.plain import plain
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.domain.work import Message
 from volsched.exceptions import DatabaseUnavailable, InvalidRequest, LeaseLost, NoValidBackend, PluginError
+from volsched.flows import engine
 from volsched.flows.context import plain_context
 from volsched.flows.task import VolschedTask
 
@@ -187,4 +187,4 @@ def get_flow(
         "image_id": image_id,
         "backup_id": backup_id,
     }
-    return engines.load(flow, store=store)
+    return engine.load(flow, store)

@@ -7,13 +7,13 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from taskflow import engines
 from taskflow.patterns import linear_flow
 from taskflow.types.failure import Failure
 
 from volsched.domain.plain import plain
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import InvalidRequest
+from volsched.flows import engine
 from volsched.flows.context import plain_context
 from volsched.flows.task import VolschedTask
 
@@ -233,4 +233,4 @@ def get_flow(scheduler_rpcapi: SchedulerCaster, db_api: ApiDatabase, create_what
         ManageCastTask(scheduler_rpcapi, db_api.volumes),
     )
     store = {**create_what, "context": plain_context(create_what["context"]), "optional_args": None}
-    return engines.load(flow, store=store)
+    return engine.load(flow, store)

@@ -13,6 +13,9 @@ import unittest
 from pathlib import Path
 from typing import Any
 
+import hypothesis
+from hypothesis import strategies
+
 from tests import TestCase
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import InvalidRequest, StorageError
@@ -406,6 +409,66 @@ class TestParts(DirectoryTestCase):
                     self.assertEqual(4 * MIB, facts.st_size)
                     self.assertGreaterEqual(facts.st_blocks * 512, 4 * MIB)
                     backend.delete_volume(a_volume(name.removeprefix("volume-")), "thick")
+
+
+class TestManySteps(DirectoryTestCase):
+    """The backend against the simplest model of it: a dict of sizes."""
+
+    @hypothesis.settings(max_examples=40)
+    @hypothesis.given(strategies.data())
+    def test_figures_are_those_of_the_volumes_whatever_was_done(self, data: strategies.DataObject) -> None:
+        shutil.rmtree(self.root, ignore_errors=True)
+        backend = self.backend()
+        sizes: dict[tuple[str, str], int] = {}
+        steps = strategies.tuples(
+            strategies.sampled_from(["create", "delete", "extend"]),
+            strategies.sampled_from(["thin", "thick"]),
+            strategies.sampled_from(["a", "b", "c"]),
+            strategies.integers(1, 6),
+        )
+        for act, pool, id, size in data.draw(strategies.lists(steps, max_size=12)):
+            used = sum(had for (where, _), had in sizes.items() if where == pool)
+            had = sizes.get((pool, id))
+            grows = size if act == "create" and had is None else size - (had or 0)
+            fits = pool == "thin" or used + grows <= 10
+            try:
+                if act == "create":
+                    backend.create_volume(a_volume(id, size), pool)
+                    sizes[pool, id] = had or size
+                elif act == "delete":
+                    backend.delete_volume(a_volume(id), pool)
+                    sizes.pop((pool, id), None)
+                else:
+                    backend.extend_volume(a_volume(id), pool, size)
+                    sizes[pool, id] = size
+            except StorageError:
+                self.assertTrue(not fits or (had is None and act == "extend") or (act == "create" and had < size))
+            except InvalidRequest:
+                self.assertTrue(act == "extend" and had is not None and had > size)
+        for pool in ("thin", "thick"):
+            report = self.pool(backend, pool)
+            total = sum(size for (where, _), size in sizes.items() if where == pool)
+            self.assertEqual((total, total), (report["allocated_capacity_gb"], report["provisioned_capacity_gb"]))
+        self.assertEqual(sorted(f"{pool}/volume-{id}" for pool, id in sizes), self.files())
+
+    @hypothesis.given(strategies.lists(strategies.sampled_from(["..", ".", "", "a", "link", "thick", "precious"])))
+    def test_no_reference_leads_out_of_the_pool(self, steps: list[str]) -> None:
+        shutil.rmtree(self.root, ignore_errors=True)
+        backend = self.backend()
+        (self.thin / "a").mkdir()
+        (self.thin / "a" / "a").write_bytes(b"x")
+        (self.thin / "link").symlink_to("..")
+        (self.root / "precious").write_bytes(b"precious")
+        (self.thick / "precious").write_bytes(b"precious")
+        try:
+            managed = backend.manage_existing(a_volume("v1", 0), "thin", {"source-name": "/".join(steps)})
+        except InvalidRequest:
+            self.assertTrue((self.thin / "a" / "a").exists())
+        else:
+            self.assertEqual(["a", "a"], [step for step in steps if step not in ("", ".")])
+            self.assertEqual(b"x", Path(managed.provider_location).read_bytes())
+        for folder in (self.root, self.thick):
+            self.assertEqual(b"precious", (folder / "precious").read_bytes())
 
 
 class TestTrouble(DirectoryTestCase):

@@ -73,6 +73,7 @@ def _of_expressions(pools: Iterable[PoolState], dialect: str) -> Iterator[Proble
 def _of_types(pools: Sequence[PoolState], types: Iterable[VolumeType]) -> Iterator[Problem]:
     """Extra specs that no pool meets, each by itself: their types cannot be served."""
     from volsched.domain import extra_specs
+    from volsched.domain.columns import NOT_REPORTED
 
     for volume_type in types:
         for key, text in volume_type.extra_specs.items():
@@ -87,7 +88,7 @@ def _of_types(pools: Sequence[PoolState], types: Iterable[VolumeType]) -> Iterat
                 continue
             values = [extra_specs.step_into(pool.capabilities, path) for pool in pools]
             if not any(extra_specs.meets(requirement, value) for value in values):
-                reported = sorted({repr(value) for value in values if value is not extra_specs.NOT_REPORTED})
+                reported = sorted({repr(value) for value in values if value is not NOT_REPORTED})
                 what = f"no pool matches {text!r}; reported: {', '.join(reported)[:200] or 'nothing of the kind'}"
                 yield _warning("VS118", where, what, "correct the extra spec, or what the backends report")
 

@@ -7,15 +7,16 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
-
-from packaging.requirements import InvalidRequirement, Requirement
+from typing import TYPE_CHECKING, Any
 
 from volsched.conf.configuration import PROJECT
 from volsched.loading.catalogue import Entry, normal_package
 from volsched.loading.kinds import KINDS, Kind
 from volsched.loading.problems import Findings, listed
 from volsched.plugins.options import HOST_CONTRACT, Plugin
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 Contract = tuple[int, int]
 
@@ -35,6 +36,8 @@ def load_class(entry: Entry, findings: Findings) -> type[Plugin] | None:
 
 def requirements(entry: Entry) -> Iterator[Requirement]:
     """What its package says that it needs here."""
+    from packaging.requirements import InvalidRequirement, Requirement  # here, for strangers' plugins only need it
+
     declared = entry.entry_point.dist.requires if entry.entry_point.dist is not None else None
     for text in declared or ():
         try:
@@ -46,6 +49,8 @@ def requirements(entry: Entry) -> Iterator[Requirement]:
 
 
 def _release_fits(entry: Entry, findings: Findings) -> bool:
+    if entry.package == PROJECT:
+        return True
     for requirement in requirements(entry):
         if normal_package(requirement.name) != PROJECT:
             continue

@@ -42,6 +42,10 @@ LOG = logging.getLogger(__name__)
 #: Codes of the messages that users read, stable for programs.
 STORAGE_FAILED, BAD_REFERENCE = "VS-STORAGE", "VS-BAD-REQUEST"
 MOST_EXC = 1000
+#: What a user is told could not be done.
+DONE_TO_A_VOLUME: Mapping[str, str] = MappingProxyType(
+    {"create": "created", "delete": "deleted", "extend": "extended", "manage": "taken under management"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,10 +286,10 @@ def _failed(
     keeps_room: bool = False,
 ) -> Outcome:
     """The operator reads why in the event and in the log; the user that it failed, and what to do."""
-    done = job.work.operation
+    done = DONE_TO_A_VOLUME.get(job.work.operation, "changed")
     told = (
-        f"the volume's storage reported a problem, and the {done} did not succeed. "
-        f"Try it again later; if it fails again, ask your operator, and name volume {job.volume.id}."
+        f"the volume could not be {done}: its storage reported a problem. "
+        f"Try again later; if it fails again, ask your operator, and name volume {job.volume.id}."
     )
     return Outcome(
         state=WorkState.FAILED,

@@ -235,7 +235,7 @@ class TestCreate(AgentTestCase):
         self.assertEqual(["volume.create.start", "volume.create.error"], self.events())
         self.assertIn("left in the pool", str(self.outbox.of("v1")[1].payload["reason"]))
         (text,) = self.told()
-        self.assertIn("the volume's storage reported a problem", text)
+        self.assertIn("the volume could not be created: its storage reported a problem", text)
         self.assertNotIn(str(self.root), text)
         self.assertEqual(["stray"], self.files())
         self.assertEqual(WorkState.FAILED, self.work.of("v1")[0].state)

@@ -1,0 +1,31 @@
+"""For tests of plugins: the conformance kit, builders of values, and a scheduler's world in memory."""
+
+from volsched.testing.builders import a_pool, a_report, a_request, a_snapshot, a_volume, a_volume_type, an_event
+from volsched.testing.laws import (
+    BackendConformance,
+    FilterConformance,
+    NotifierConformance,
+    PluginConformance,
+    SchedulerConformance,
+    WeigherConformance,
+    WeightHandlerConformance,
+)
+from volsched.testing.memory import a_world
+
+__all__ = [
+    "BackendConformance",
+    "FilterConformance",
+    "NotifierConformance",
+    "PluginConformance",
+    "SchedulerConformance",
+    "WeigherConformance",
+    "WeightHandlerConformance",
+    "a_pool",
+    "a_report",
+    "a_request",
+    "a_snapshot",
+    "a_volume",
+    "a_volume_type",
+    "a_world",
+    "an_event",
+]

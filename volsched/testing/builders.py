@@ -8,9 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 from volsched.domain.candidates import PoolSnapshot
+from volsched.domain.events import Event, Priority
 from volsched.domain.pool import PoolState
 from volsched.domain.report import CapabilityReport
 from volsched.domain.request import RequestSpec, VolumeType
+from volsched.domain.volume import Volume, VolumeStatus
 
 NOON = datetime(2026, 3, 1, 12, 0, 0)
 VOLUME_ID = "5a1f0c1e-0000-4000-8000-000000000001"
@@ -82,6 +84,27 @@ def a_request(size_gb: float = 10, *, extra_specs: Mapping[str, Any] | None = No
     return RequestSpec(
         **{"volume_id": VOLUME_ID, "project_id": PROJECT_ID, "properties": properties, "size_gb": size_gb, **fields}
     )
+
+
+def a_volume(size_gb: int = 1, **fields: Any) -> Volume:
+    """A volume that is being created."""
+    made: dict[str, Any] = {"id": VOLUME_ID, "project_id": PROJECT_ID, "user_id": "a-user", "size_gb": size_gb}
+    return Volume(**{**made, "status": VolumeStatus.CREATING, **fields})
+
+
+def an_event(event_id: str = "an-event", **fields: Any) -> Event:
+    """An event about a volume."""
+    made: dict[str, Any] = {
+        "id": event_id,
+        "event_type": "scheduler.create_volume",
+        "priority": Priority.INFO,
+        "occurred_at": NOON.isoformat(),
+        "publisher": "scheduler.test",
+        "volume_id": VOLUME_ID,
+        "project_id": PROJECT_ID,
+        "payload": {"size_gb": 1, "reason": None},
+    }
+    return Event(**{**made, **fields})
 
 
 def a_report(

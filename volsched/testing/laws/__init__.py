@@ -1,0 +1,17 @@
+"""The conformance kit: what every plugin keeps to, as mixins for an author's own test cases."""
+
+from volsched.testing.laws.backends import BackendConformance
+from volsched.testing.laws.notifiers import NotifierConformance
+from volsched.testing.laws.placing import FilterConformance, WeigherConformance, WeightHandlerConformance
+from volsched.testing.laws.plugin import PluginConformance
+from volsched.testing.laws.schedulers import SchedulerConformance
+
+__all__ = [
+    "BackendConformance",
+    "FilterConformance",
+    "NotifierConformance",
+    "PluginConformance",
+    "SchedulerConformance",
+    "WeigherConformance",
+    "WeightHandlerConformance",
+]

@@ -1,0 +1,87 @@
+"""The laws for notifiers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from volsched.domain.events import Event, Priority
+from volsched.plugins import Notifier
+from volsched.testing.builders import an_event
+from volsched.testing.laws.plugin import PluginConformance
+from volsched.testing.laws.together import ROUNDS, THREADS, together
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class NotifierConformance(PluginConformance):
+    """What every notifier keeps to. Override `delivered` where a test can see what arrives."""
+
+    group = "volsched.notifiers"
+    bases = (Notifier,)
+    verbs = ("notify",)
+
+    def delivered(self) -> Sequence[str] | None:
+        """The ids of the events that have arrived, in order; None where the test cannot see them."""
+        return None
+
+    def events(self) -> Sequence[Event]:
+        """The events that it is tried on."""
+        return (
+            an_event("plain"),
+            an_event("without-volume", volume_id=None, project_id=None, payload={}),
+            an_event("grave", priority=Priority.ERROR, payload={"reason": "naïve\nü ☃", "nested": {"list": [1, None]}}),
+            an_event("warning", priority=Priority.WARN, event_type="volume.create.end"),
+        )
+
+    @contextmanager
+    def started(self) -> Iterator[Any]:
+        """A notifier at work, or the law is skipped: only where the test sees what arrives may it send anything."""
+        if self.delivered() is None:
+            self.skipTest("this test cannot see what is delivered: override delivered()")
+        plugin = self.make()
+        plugin.start()
+        try:
+            yield plugin
+        finally:
+            plugin.stop()
+
+    def test_every_event_arrives_in_order(self) -> None:
+        """When `notify` has returned, the event is delivered."""
+        with self.started() as plugin:
+            for event in self.events():
+                plugin.notify(event)
+            self.assertEqual([event.id for event in self.events()], list(self.delivered() or ()))
+
+    def test_the_same_event_twice_is_harmless(self) -> None:
+        """Delivery is at least once."""
+        with self.started() as plugin:
+            for _ in range(2):
+                plugin.notify(self.events()[0])
+            self.assertIn(self.events()[0].id, self.delivered() or ())
+
+    def test_it_delivers_after_a_pause(self) -> None:
+        """Stopped and started again, it works as before."""
+        with self.started() as plugin:
+            plugin.stop()
+            plugin.start()
+            plugin.notify(self.events()[0])
+            self.assertEqual([self.events()[0].id], list(self.delivered() or ()))
+
+    def test_it_leaves_the_event_as_it_was(self) -> None:
+        """The next notifier gets the same event."""
+        with self.started() as plugin:
+            for event in self.events():
+                before = json.dumps(event.plain(), sort_keys=True)
+                plugin.notify(event)
+                self.assertEqual(before, json.dumps(event.plain(), sort_keys=True), "it wrote to the event")
+
+    def test_it_is_safe_under_threads(self) -> None:
+        """Several workers may deliver at once: nothing is lost, nothing is mixed up."""
+        with self.started() as plugin:
+            problems = together(lambda number: plugin.notify(an_event(f"round-{number}")))
+            self.assertFalse(problems, "it fails when several threads deliver at once")
+            self.assertEqual(ROUNDS * THREADS, len(self.delivered() or ()), "events were lost")

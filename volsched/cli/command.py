@@ -148,6 +148,8 @@ class ShowOne(_Shared, cliff.show.ShowOne):  # type: ignore[misc]
     """A command that answers with one thing: `(field names, values)`. Values are plain data."""
 
     def produce_output(self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Sequence[Any]) -> int:
+        if not column_names:
+            return DONE  # there is no such thing: it was refused, and that was said
         if parsed_args.formatter == "table":
             data = [table.for_people(value) for value in data]
         status: int = super().produce_output(parsed_args, column_names, data)

@@ -28,6 +28,9 @@ class Demo(Command):
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument("--folder", metavar="DIR", help="use this folder, which must be empty or not there yet")
         parser.add_argument(
+            "--again", action="store_true", help="first remove what an earlier demonstration left in the folder"
+        )
+        parser.add_argument(
             "--remove", action="store_true", help="remove the folder at the end (default: keep it, to look around)"
         )
         parser.add_argument(
@@ -36,7 +39,7 @@ class Demo(Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        folder = _folder(parsed_args.folder)
+        folder = _folder(parsed_args.folder, again=parsed_args.again)
         telling = parsed_args.format == "text"
         if telling:
             self._tell(f"volsched demo, in {folder}")
@@ -46,7 +49,7 @@ class Demo(Command):
             facts.update(step.facts)
             if telling:
                 self._tell(*_told(number, step))
-        facts.update(configuration=str(demonstration.file), database=str(folder / "volsched.db"))
+        facts.update(configuration=str(demonstration.file), database=str(folder / demo_world.DATABASE))
         if parsed_args.remove:
             shutil.rmtree(folder)
         if telling:
@@ -58,18 +61,34 @@ class Demo(Command):
         print(*lines, sep="\n", file=self.app.stdout, flush=True)
 
 
-def _folder(named: str | None) -> Path:
+def _folder(named: str | None, *, again: bool) -> Path:
     """The folder to play in, which is there and empty. Raises InvalidRequest."""
     if named is None:
         return Path(tempfile.mkdtemp(prefix="volsched-demo-")).resolve()
     folder = Path(named).expanduser().absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if again:
+            _clear(folder)
         if any(folder.iterdir()):
-            raise InvalidRequest("--folder", f"{folder} is not empty; remove what is in it, or name another")
+            mend = "remove what is in it, or name another; --again does away with an earlier demonstration"
+            raise InvalidRequest("--folder", f"{folder} is not empty; {mend}")
     except OSError as problem:
         raise InvalidRequest("--folder", f"{folder} cannot be used: {problem.strerror}") from problem
     return folder
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a demonstration makes, if the configuration file says that this is one's folder."""
+    file = folder / demo_world.CONFIGURATION
+    if not file.is_file() or not file.read_text().startswith(f"# {demo_world.HEADING.splitlines()[0]}"):
+        return
+    for name in demo_world.BACKENDS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for pattern in (f"{demo_world.DATABASE}*", demo_world.EVENTS, f".{demo_world.CONFIGURATION}.*"):
+        for made in folder.glob(pattern):
+            made.unlink()
+    file.unlink()
 
 
 def _told(number: int, step: Step) -> list[str]:

@@ -14,7 +14,7 @@ HEADING = (
 )
 HOST = "demo"
 UNIT_BYTES = 1 << 20
-CONFIGURATION, EVENTS, LOG = "volsched.conf", "events.jsonl", "demo.log"
+CONFIGURATION, DATABASE, EVENTS = "volsched.conf", "volsched.db", "events.jsonl"
 
 #: Backend -> zone and options of the directory backend.
 BACKENDS: Mapping[str, tuple[str, Mapping[str, str]]] = {

@@ -164,12 +164,16 @@ class VolumeShow(ShowOne):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument("volume", metavar="ID", help="the volume's id or name")
+        parser.add_argument("--wait", action="store_true", help="not before the work on it is done")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        with self.application() as application:
+        with self.working() if parsed_args.wait else self.application() as application:
             volume = application.volumes.get(self.context(), parsed_args.volume)
-            return volume_fields.SHOWN, volume_fields.shown(application, self.context(), volume)
+            now = settle(self, application, volume, wait=parsed_args.wait)
+            if now is None:
+                raise VolumeNotFound(parsed_args.volume, "it was deleted just now")
+            return volume_fields.SHOWN, volume_fields.shown(application, self.context(), now)
 
 
 class VolumeDelete(Command):
@@ -238,6 +242,7 @@ class VolumeManage(_Changing):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
         with self.working() as application:
+            _check_pool(application, parsed_args.host)
             asked = application.volumes.manage(
                 self.context(),
                 host=parsed_args.host,
@@ -258,6 +263,14 @@ class VolumeManage(_Changing):
         if messages and messages[-1].code == BAD_REQUEST:
             self.exit_status = USERS_MISTAKE
         return (), ()
+
+
+def _check_pool(application: Application, host: str) -> None:
+    """Raises BackendNotFound or PoolNotFound where a pool is named that is not there."""
+    backend, at, _ = host.partition("#")
+    if at and "@" in backend:
+        application.backends.show(backend)
+        application.backends.pool(host)
 
 
 class VolumeMessages(Lister):

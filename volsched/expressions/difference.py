@@ -12,10 +12,11 @@ from volsched.exceptions import ExpressionError
 from volsched.expressions.expression import Expression, compile_expression
 from volsched.expressions.meanings import Dialect, shown
 
-#: Assignments of values that are tried, whole numbers before anything else.
-_TRIES = 600
+#: How many assignments of values are tried: whole numbers first, then whatever the variables can hold.
+_TRIES = 200
 _WHOLE = (0, 1, 100, 2, 10, 1000)
-_PRIMES = (1, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
+_STRIDES = (1, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
+_FIGURES = frozenset({"total_capacity_gb", "free_capacity_gb", "allocated_capacity_gb", "reserved_percentage"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +36,26 @@ def meanings_differ(text: str) -> Example | None:
     """An example for which the dialects disagree; None where none was found among the values tried.
 
     Where neither dialect can read the text they agree. Numbers, truth and errors count; the wording of errors does not.
+    A value of the wrong type for the expression proves nothing, unless no other value makes the dialects agree.
     """
     readings = [_Reading(text, dialect) for dialect in (Dialect.CINDER, Dialect.STRICT)]
     cinder, strict = readings
     if cinder.expression is None and strict.expression is None:
         return None
     names = sorted({name for reading in readings if reading.expression for name in reading.expression.names})
-    last: Example | None = None
-    for values in _assignments(names, _constants(text)):
+    agreed = False
+    mistyped: Example | None = None
+    for values in _assignments(names, text):
         namespaces = _namespaces(values)
         one, other = cinder.result(namespaces), strict.result(namespaces)
-        if not _alike(one, other):
-            example = Example(values, _outcome(one), _outcome(other))
-            if not isinstance(one, ExpressionError):
-                return example
-            last = last or example
-    return last
+        if _alike(one, other):
+            agreed = agreed or not isinstance(one, ExpressionError)
+            continue
+        example = Example(values, _outcome(one), _outcome(other))
+        if "TypeError" not in (getattr(one, "kind", ""), getattr(other, "kind", "")):
+            return example
+        mistyped = mistyped or example
+    return None if agreed else mistyped
 
 
 class _Reading:
@@ -73,27 +78,44 @@ class _Reading:
             return error
 
 
-def _constants(text: str) -> list[float | int]:
-    return [float(word) if "." in word else int(word) for word in re.findall(r"\d{1,15}(?:\.\d{1,15})?", text)[:20]]
-
-
-def _assignments(names: Sequence[str], constants: Sequence[float | int]) -> Iterator[dict[str, Any]]:
-    """Values for the variables: whole numbers about the constants first, then fractions, then texts and flags."""
-    near = [int(constant) + step for constant in constants for step in (-1, 0, 1)]
-    whole = list(dict.fromkeys([*_WHOLE, *near]))
-    fractions = [0.5, 99.5, *(number + 0.5 for number in whole)]
-    stages: tuple[list[Any], ...] = (whole, [*whole, *fractions], [*whole, True, False, "7", "gold"])
-    for candidates in stages:
-        if not names:
-            yield {}
-            return
-        for turn in range(_TRIES // len(stages)):
+def _assignments(names: Sequence[str], text: str) -> Iterator[dict[str, Any]]:
+    """Values for the variables, in a fixed order, that take turns in many combinations."""
+    numbers = [float(word) if "." in word else int(word) for word in re.findall(r"\d{1,15}(?:\.\d{1,15})?", text)[:20]]
+    near = [int(number) + step for number in numbers for step in (-1, 0, 1)]
+    whole = tuple(dict.fromkeys([*_WHOLE, *near]))
+    texts = ("gold", *re.findall(r"[A-Za-z][A-Za-z0-9_-]*", text)[:20])
+    for stage in (_whole_only, _candidates):
+        held = [stage(name, whole, texts) for name in names]
+        for turn in range(_TRIES if names else 1):
             yield {
-                name: candidates[
-                    (turn * _PRIMES[place % len(_PRIMES)] + turn // len(candidates) * place) % len(candidates)
-                ]
-                for place, name in enumerate(names)
+                name: values[(turn * _STRIDES[place % len(_STRIDES)] + turn // len(values) * place) % len(values)]
+                for place, (name, values) in enumerate(zip(names, held, strict=True))
             }
+
+
+def _whole_only(name: str, whole: tuple[int, ...], texts: tuple[str, ...]) -> tuple[Any, ...]:
+    """Whole numbers, for a variable that holds numbers at all."""
+    return _candidates(name, whole, texts) if _is_text(name) else whole
+
+
+def _candidates(name: str, whole: tuple[int, ...], texts: tuple[str, ...]) -> tuple[Any, ...]:
+    """What a variable can hold, as far as its name tells."""
+    namespace, _, key = name.partition(".")
+    if _is_text(name):
+        return (*texts, *(str(number) for number in whole))
+    fractions = (0.5, 99.5, *(number + 0.5 for number in whole))
+    if name == "volume.size":
+        return whole
+    if name == "stats.QoS_support":
+        return (True, False)
+    if namespace == "stats" and key in _FIGURES:
+        return (*whole, *fractions)
+    return (*whole, *fractions, True, False, *texts)
+
+
+def _is_text(name: str) -> bool:
+    namespace, _, key = name.partition(".")
+    return namespace in ("extra", "qos") or (namespace == "stats" and key not in _FIGURES and key != "QoS_support")
 
 
 def _namespaces(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -108,7 +130,7 @@ def _alike(one: Any, other: Any) -> bool:
     if isinstance(one, ExpressionError) or isinstance(other, ExpressionError):
         return isinstance(one, ExpressionError) and isinstance(other, ExpressionError)
     if isinstance(one, bool) is not isinstance(other, bool):
-        return False
+        return not one and not other  # a goodness of true is 100, one of 1 is 1
     if isinstance(one, int | float) and isinstance(other, int | float):
         return one == other or (math.isnan(one) and math.isnan(other))
     return bool(one == other)

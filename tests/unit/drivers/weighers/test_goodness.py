@@ -1,0 +1,118 @@
+"""The goodness weigher: how good a pool says it is, from 0 to 100."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests import TestCase
+from volsched.domain.pool import PoolState
+from volsched.testing.builders import a_pool, a_request, a_snapshot
+from volsched_drivers.weighers.goodness import LOG, GoodnessWeigher
+
+
+def with_function(function: str | None, name: str = "pool", **fields: Any) -> PoolState:
+    return a_pool(name, goodness_function=function, **fields)
+
+
+class GoodnessTestCase(TestCase):
+    def goodness(self, pool: PoolState, dialect: str = "strict", **request: Any) -> float:
+        """The weight, which is the same alone and among a hundred that are alike."""
+        weigher = GoodnessWeigher(expression_dialect=dialect)
+        question = a_request(**request)
+        weights = weigher.weigh(question, a_snapshot(*[pool] * 100).candidates())
+        self.assertEqual(1, len(set(weights.tolist())))
+        self.assertTrue(np.isfinite(weights).all())
+        alone = weigher.weigh(question, a_snapshot(pool).candidates())
+        self.assertEqual(weights[0], alone[0])
+        return float(alone[0])
+
+    def problem(self, pool: PoolState, dialect: str = "strict", **request: Any) -> str:
+        """Why the goodness is 0, as it is also logged."""
+        with self.assertLogs(LOG.name, "WARNING") as logged:
+            self.assertEqual(0.0, self.goodness(pool, dialect, **request))
+        found = list(GoodnessWeigher(dialect).problems(a_request(**request), a_snapshot(pool).candidates()))
+        self.assertEqual([0], [position for position, _ in found])
+        self.assertIn(found[0][1], logged.output[0])
+        return found[0][1]
+
+
+class TestGoodness(GoodnessTestCase):
+    def test_numbers_and_truth(self) -> None:
+        for text, expected in (
+            ("0", 0),
+            ("100", 100),
+            ("37.5", 37.5),
+            ("1", 1),
+            ("volume.size > 5", 100),
+            ("volume.size > 50", 0),
+            ("100 - volume.size", 90),
+            ("volume.size < 5 ? 80 : volume.size < 20 ? 60 : 10", 60),
+            ("stats.free_capacity_gb / stats.total_capacity_gb * 100", 25),
+        ):
+            with self.subTest(text):
+                self.assertEqual(expected, self.goodness(with_function(text, free_gb=250.0), size_gb=10))
+
+    def test_no_function_is_0_without_a_word(self) -> None:
+        with self.assertNoLogs(LOG.name):
+            self.assertEqual(0, self.goodness(with_function(None)))
+
+    def test_pools_side_by_side(self) -> None:
+        functions = ("100 - capabilities.used", None, "volume.size", "volume.size +")
+        pools = [
+            with_function(functions[number % 4], f"pool{number}", capabilities={"used": number}) for number in range(8)
+        ]
+        with self.assertLogs(LOG.name):
+            weights = GoodnessWeigher().weigh(a_request(10), a_snapshot(*pools).candidates())
+        self.assertEqual([100, 0, 10, 0, 96, 0, 10, 0], weights.tolist())
+
+    def test_what_is_no_goodness_counts_0_and_says_why(self) -> None:
+        for text, problem in (
+            ("101", "101.0 is no number from 0 to 100"),
+            ("0 - 1", "-1.0 is no number from 0 to 100"),
+            ("'high'", "'high' is no number from 0 to 100"),
+            ("9^999", "a whole number of 3167 bits is no number from 0 to 100"),
+            ("high", "unknown name high"),
+            ("volume.siez", "unknown name volume.siez"),
+            ("1 / 0", "division by zero"),
+            ("stats.cluster_name == 'a'", "unknown name stats.cluster_name"),
+            ("(", "it ends where"),
+        ):
+            with self.subTest(text):
+                self.assertIn(problem, self.problem(with_function(text)))
+
+    def test_the_best_spelling_counts(self) -> None:
+        family = ("FC", "fibre_channel", "fc")
+        pool = with_function("stats.storage_protocol == 'fc' ? 70 : 10", storage_protocol=family)
+        for dialect in ("strict", "cinder"):
+            self.assertEqual(70, self.goodness(pool, dialect))
+        one = with_function("stats.storage_protocol == 'FC' ? 70 : 1000", storage_protocol=family)
+        with self.assertNoLogs(LOG.name):
+            self.assertEqual(70, self.goodness(one))
+
+
+class TestGoodnessTraps(GoodnessTestCase):
+    def test_w03_texts_lists_and_complex_results(self) -> None:
+        for text in ("high", "'90'", "1, 2", "(0 - 8) ^ 0.5", "inf"):
+            with self.subTest(text):
+                self.assertIn("no number from 0 to 100", self.problem(with_function(text), "cinder"))
+
+    def test_w03_nan(self) -> None:
+        self.assertIn("nan is no number from 0 to 100", self.problem(with_function("nan"), "cinder"))
+        pool = with_function("capabilities.rate", capabilities={"rate": "nan"})
+        self.assertIn("nan is no number", self.problem(pool, "cinder"))
+        self.assertIn("'nan' is no number", self.problem(pool))
+
+    def test_every_failure_counts_0_in_cinder(self) -> None:
+        for text in ("volume.size +", "volume.gone", "1 / 0", "max(1)", "stats.backend_id == 'a'", "qos.iops"):
+            with self.subTest(text):
+                self.problem(with_function(text), "cinder")
+
+    def test_truth_of_variables(self) -> None:
+        pool = with_function("stats.QoS_support", qos_support=True)
+        self.assertEqual((1, 100), (self.goodness(pool, "cinder"), self.goodness(pool)))
+
+    def test_e03_fractions_are_cut_in_cinder(self) -> None:
+        pool = with_function("100 - capabilities.used", capabilities={"used": 42.9})
+        self.assertEqual((58, 57.1), (self.goodness(pool, "cinder"), self.goodness(pool)))

@@ -157,19 +157,25 @@ def keep(kind: str) -> None:
         running = recipe.start(folder, port, password, user)
         url = recipe.url(port, password)
         _wait_for(running, url)
-        print(json.dumps(asdict(Server(kind=kind, url=url, keeper=os.getpid(), pid=running.pid))), flush=True)
-        sys.stdout.close()
+        _say(json.dumps(asdict(Server(kind=kind, url=url, keeper=os.getpid(), pid=running.pid))))
         with (shared / f"{kind}.users").open("w") as users:
             fcntl.flock(users, fcntl.LOCK_EX)
             (shared / f"{kind}.json").unlink(missing_ok=True)
             _stop(running)
-    except Exception as problem:  # whoever started us prints it
-        print(f"{problem!r} {_last_words(folder)}", flush=True)
+    except Exception as problem:
+        _say(f"{problem!r} {_last_words(folder)}".replace("\n", " "))
         raise
     finally:
         if running is not None:
             _stop(running)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _say(line: str) -> None:
+    """To whoever started us, who listens for one line."""
+    if not sys.stdout.closed:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.close()
 
 
 def _free_port() -> int:

@@ -98,17 +98,20 @@ def fault_of(error: DBAPIError) -> Fault:
     if error.connection_invalidated:
         return Fault.LOST
     cause = error.orig
+    driver = type(cause).__module__.partition(".")[0]
     code = getattr(cause, "sqlite_errorcode", None)
     if code is not None:
         return _sqlite(code, str(cause))
+    if driver == "pymysql" and cause is not None and cause.args:
+        # Its SQLSTATEs say less than its numbers: HY000 stands for most of them.
+        return _ERROR_NUMBERS.get(cause.args[0], Fault.OURS)
     state = getattr(cause, "sqlstate", None)
     if state is not None:
         return _SQLSTATES.get(state) or _SQLSTATES.get(state[:2]) or Fault.OURS
-    if type(cause).__module__.startswith("psycopg"):
+    if driver == "psycopg":
         # An error without a state never reached the server: no connection, or a value that it could not be sent.
         return Fault.TOO_LONG if type(cause).__name__ == "DataError" else Fault.LOST
-    number = cause.args[0] if cause is not None and cause.args else None
-    return _ERROR_NUMBERS.get(number, Fault.OURS) if isinstance(number, int) else Fault.OURS
+    return Fault.OURS
 
 
 def _sqlite(code: int, text: str) -> Fault:

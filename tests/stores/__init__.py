@@ -1,0 +1,1 @@
+"""What every store promises, whichever the database: mixins, and the worlds in which they are tried."""

@@ -1,0 +1,1 @@
+"""Tests of the stores on SQLite, and of what only SQLite does."""

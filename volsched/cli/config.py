@@ -78,7 +78,7 @@ class ConfigCheck(Lister):
 
 
 class ConfigShow(Lister):
-    """Show every option that is set, or all of them, with the value that counts and where it came from."""
+    """Show every option that is set, or all of them, with the value that counts. Secrets are not shown."""
 
     columns = ("Section", "Option", "Value", "Origin")
 
@@ -86,6 +86,7 @@ class ConfigShow(Lister):
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument("section", nargs="?", metavar="SECTION", help="only this section")
         parser.add_argument("--all", action="store_true", help="defaults too")
+        parser.add_argument("--origin", action="store_true", help="with where each value came from: file and line")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
@@ -105,7 +106,9 @@ class ConfigShow(Lister):
             origin = conf.origin(section, option.dest)
             if parsed_args.all or parsed_args.section or origin.source is not Source.DEFAULT:
                 rows.append((section, option.dest, _shown(conf, section, option), str(origin)))
-        return self.columns, rows
+        if parsed_args.origin or parsed_args.columns:
+            return self.columns, rows
+        return self.columns[:-1], [row[:-1] for row in rows]
 
     def nothing(self, parsed_args: argparse.Namespace) -> str:
         return "nothing is set: every option has its default; --all shows them"

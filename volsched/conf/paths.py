@@ -7,6 +7,8 @@ from pathlib import Path
 
 from oslo_config import cfg
 
+from volsched.conf.types import Folder
+
 GROUP = "paths"
 HELP = "Folders."
 
@@ -24,8 +26,9 @@ def default_state_path() -> str:
 def options() -> list[cfg.Opt]:
     """Fresh options of this group."""
     return [
-        cfg.StrOpt(
+        cfg.Opt(
             "state_path",
+            type=Folder(),
             default=default_state_path().replace("$", "$$"),
             sample_default=SYSTEM_STATE,
             deprecated_opts=[cfg.DeprecatedOpt("state_path", group="DEFAULT")],

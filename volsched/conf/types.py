@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 
 from oslo_config import types
 
@@ -35,6 +36,31 @@ class OverSubscription(types.ConfigType):  # type: ignore[misc]  # oslo.config's
 
     def __hash__(self) -> int:
         return hash(OverSubscription)
+
+    def _formatter(self, value: object) -> str:
+        return str(value)
+
+
+class Folder(types.ConfigType):  # type: ignore[misc]  # oslo.config's types are not followed
+    """The absolute path of a folder, which need not be there; `~` is the home of who runs the program."""
+
+    def __init__(self) -> None:
+        super().__init__(type_name="absolute path of a folder")
+
+    def __call__(self, value: object) -> str:
+        path = os.path.expanduser(str(value).strip())
+        if not os.path.isabs(path):
+            raise ValueError(f"{value} would be another folder wherever the program is started")
+        return os.path.normpath(path)
+
+    def __repr__(self) -> str:
+        return "Folder()"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Folder)
+
+    def __hash__(self) -> int:
+        return hash(Folder)
 
     def _formatter(self, value: object) -> str:
         return str(value)

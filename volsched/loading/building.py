@@ -25,6 +25,25 @@ class Prepared:
     choice: Choice
     plugin_class: type[Plugin]
     values: Mapping[str, Any]
+    secrets: tuple[str, ...] = ()
+
+    def masked(self, text: str) -> str:
+        """What a plugin says, without the secrets that it was told."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A plugin, and what it was made of."""
+
+    prepared: Prepared
+    plugin: Any
+
+    @property
+    def choice(self) -> Choice:
+        return self.prepared.choice
 
 
 def prepare(conf: Configuration, choice: Choice, plugin_class: type[Plugin], findings: Findings) -> Prepared | None:
@@ -46,7 +65,8 @@ def prepare(conf: Configuration, choice: Choice, plugin_class: type[Plugin], fin
         values[option.dest] = _value(conf, choice, option, findings)
     if len(findings.fatal) > before:
         return None
-    return Prepared(choice=choice, plugin_class=plugin_class, values=MappingProxyType(values))
+    secrets = tuple(str(values[option.dest]) for option in options if option.secret and values.get(option.dest))
+    return Prepared(choice=choice, plugin_class=plugin_class, values=MappingProxyType(values), secrets=secrets)
 
 
 def _declared(choice: Choice, plugin_class: type[Plugin], findings: Findings) -> Sequence[cfg.Opt] | None:
@@ -81,7 +101,7 @@ def build(prepared: Prepared, findings: Findings, *positional: Any) -> Any:
         plugin = prepared.plugin_class(*positional, **prepared.values)
         complaints = plugin.validate()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code may raise anything; it is named
-        what = f"{choice.entry} cannot be constructed: {type(error).__name__}: {error}"
+        what = f"{choice.entry} cannot be constructed: {type(error).__name__}: {prepared.masked(str(error))}"
         findings.add("VS120", where, what, f"look at its options: volsched plugin show {choice.entry.name}")
         return None
     if not isinstance(complaints, list | tuple):
@@ -90,5 +110,5 @@ def build(prepared: Prepared, findings: Findings, *positional: Any) -> Any:
         return None
     for complaint in complaints:
         mend = f"look at its options: volsched plugin show {choice.entry.name}"
-        findings.add("VS119", where, f"{choice.entry} says: {complaint}", mend)
+        findings.add("VS119", where, f"{choice.entry} says: {prepared.masked(str(complaint))}", mend)
     return plugin if len(findings.fatal) == before else None

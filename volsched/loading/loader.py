@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from types import MappingProxyType
-from typing import Any
 
 from volsched.conf.configuration import Configuration
-from volsched.loading.building import Prepared, build, prepare
+from volsched.loading.building import Built, Prepared, build, prepare
 from volsched.loading.catalogue import Catalogue
 from volsched.loading.classes import load_class
-from volsched.loading.kinds import BACKEND, FILTER, KINDS, NOTIFIER, SCHEDULER, WEIGHER, WEIGHT_HANDLER, Kind
+from volsched.loading.kinds import BACKEND, FILTER, KINDS, SCHEDULER, WEIGHER, Kind
 from volsched.loading.plugins import Plugins
 from volsched.loading.problems import Findings, LoadProblems, Problem
 from volsched.loading.selection import Choice, select
@@ -46,15 +45,18 @@ def examine(
             read(conf, group, option, findings)
     prepared = [_prepare(conf, choice, findings) for choice in select(conf, catalogue, kinds, findings)]
     ready = [item for item in prepared if item is not None]
-    made = [(item.choice, build(item, findings)) for item in ready if item.choice.kind is not SCHEDULER]
     driver = next((item for item in ready if item.choice.kind is SCHEDULER), None)
+    made = [Built(prepared=item, plugin=build(item, findings)) for item in ready if item is not driver]
     _filters(conf, driver, findings)
     _weighers(made, findings)
     find_unread(conf, catalogue, kinds, findings)
-    everything = (*findings.fatal, *findings.warnings)
     if findings.fatal:
-        return None, everything
-    return _plugins(conf, driver, made, findings.warnings), everything
+        return None, (*findings.fatal, *findings.warnings)
+    zones = {
+        each.choice.name: conf[each.choice.section].availability_zone for each in made if each.choice.kind is BACKEND
+    }
+    plugins = Plugins(built=tuple(made), driver=driver, zones=MappingProxyType(zones), warnings=findings.warnings)
+    return plugins, findings.warnings
 
 
 def _prepare(conf: Configuration, choice: Choice, findings: Findings) -> Prepared | None:
@@ -69,32 +71,15 @@ def _filters(conf: Configuration, driver: Prepared | None, findings: Findings) -
         findings.add("VS125", where, "no filter is selected: every pool would pass", "name at least one filter")
 
 
-def _weighers(made: list[tuple[Choice, Any]], findings: Findings) -> None:
-    for choice, plugin in made:
-        if choice.kind is not WEIGHER or plugin is None:
+def _weighers(made: Iterable[Built], findings: Findings) -> None:
+    for each in made:
+        choice = each.choice
+        if choice.kind is not WEIGHER or each.plugin is None:
             continue
-        multiplier = getattr(plugin, "multiplier", None)
+        multiplier = getattr(each.plugin, "multiplier", None)
         if not isinstance(multiplier, int | float) or not math.isfinite(multiplier):
             what = f"{choice.entry} has the multiplier {multiplier!r}, which is no finite number"
             findings.add("VS112", f"[{choice.section}]", what, f"tell the vendor of {choice.entry.package}")
         elif multiplier == 0:
             what = f"{choice.name} has the multiplier 0: it is asked and changes nothing"
             findings.warn("VS117", f"[{choice.section}]", what, "give it another multiplier, or do not select it")
-
-
-def _plugins(
-    conf: Configuration, driver: Prepared | None, made: list[tuple[Choice, Any]], warnings: tuple[Problem, ...]
-) -> Plugins:
-    def of(kind: Kind) -> tuple[tuple[str, Any], ...]:
-        return tuple((choice.name, plugin) for choice, plugin in made if choice.kind is kind)
-
-    return Plugins(
-        driver=driver,
-        filters=of(FILTER),
-        weighers=of(WEIGHER),
-        handler=next((plugin for _, plugin in of(WEIGHT_HANDLER)), None),
-        notifiers=MappingProxyType(dict(of(NOTIFIER))),
-        backends=MappingProxyType(dict(of(BACKEND))),
-        zones=MappingProxyType({name: conf[BACKEND.prefix + name].availability_zone for name, _ in of(BACKEND)}),
-        warnings=warnings,
-    )

@@ -3,88 +3,101 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any, cast
 
-from volsched.loading.building import Prepared, build
+from volsched.loading.building import Built, Prepared, build
+from volsched.loading.kinds import BACKEND, FILTER, NOTIFIER, WEIGHER, WEIGHT_HANDLER, Kind
 from volsched.loading.problems import Findings, Problem
 from volsched.plugins.backends import StorageBackend
 from volsched.plugins.filters import Filter
 from volsched.plugins.notifiers import Notifier
-from volsched.plugins.options import Plugin
 from volsched.plugins.schedulers import SchedulerDriver, SchedulerWorld
 from volsched.plugins.weighers import Weigher, WeightHandler
 
 LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plugins:
-    """Everything that the configuration selects. Kinds that were not asked for are empty, or None."""
+    """Everything that the configuration selects. Kinds that were not asked for are empty."""
 
-    driver: Prepared | None
-    filters: tuple[tuple[str, Filter], ...]
-    weighers: tuple[tuple[str, Weigher], ...]
-    handler: WeightHandler | None
-    notifiers: Mapping[str, Notifier]
-    backends: Mapping[str, StorageBackend]
-    zones: Mapping[str, str]  # of the backends
+    built: tuple[Built, ...]
+    driver: Prepared | None = None  # a scheduler driver is constructed when there is a world for it
+    zones: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # of the backends
     warnings: tuple[Problem, ...] = ()
 
-    @property
+    @cached_property
+    def filters(self) -> tuple[tuple[str, Filter], ...]:
+        return tuple(self._of(FILTER).items())
+
+    @cached_property
+    def weighers(self) -> tuple[tuple[str, Weigher], ...]:
+        return tuple(self._of(WEIGHER).items())
+
+    @cached_property
     def weight_handler(self) -> WeightHandler:
-        """The selected weight handler."""
-        if self.handler is None:
-            raise LookupError("weight handlers were not asked for when the plugins were loaded")
-        return self.handler
+        """Raises LookupError where weight handlers were not asked for."""
+        return cast("WeightHandler", next(iter(self._of(WEIGHT_HANDLER).values()), None) or _not_asked_for())
+
+    @cached_property
+    def notifiers(self) -> Mapping[str, Notifier]:
+        return MappingProxyType(self._of(NOTIFIER))
+
+    @cached_property
+    def backends(self) -> Mapping[str, StorageBackend]:
+        return MappingProxyType(self._of(BACKEND))
+
+    def _of(self, kind: Kind) -> dict[str, Any]:
+        return {each.choice.name: each.plugin for each in self.built if each.choice.kind is kind}
 
     def scheduler(self, world: SchedulerWorld) -> SchedulerDriver:
-        """The selected scheduler driver, in this world. Raises LoadProblems where it cannot be constructed."""
-        if self.driver is None:
-            raise LookupError("scheduler drivers were not asked for when the plugins were loaded")
+        """The selected scheduler driver, in this world, started; to stop it is the caller's business.
+
+        Raises LoadProblems where it cannot be constructed or started, LookupError where it was not asked for.
+        """
         findings = Findings()
-        made = build(self.driver, findings, world)
+        made = build(self.driver or _not_asked_for(), findings, world)
         findings.raise_if_fatal()
+        _start([Built(prepared=cast("Prepared", self.driver), plugin=made)])
         return cast("SchedulerDriver", made)
 
     def start(self) -> None:
         """Start every plugin, or none: raises LoadProblems that name all which would not."""
-        findings = Findings()
-        started: list[tuple[str, Plugin]] = []
-        for section, plugin in self._all():
-            try:
-                plugin.start()
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code; it is named to the operator
-                what = f"cannot start: {type(error).__name__}: {error}"
-                findings.add("VS111", f"[{section}]", what, "mend what it names, or take it out of the configuration")
-            else:
-                started.append((section, plugin))
-        if findings.fatal:
-            _stop(started)
-        findings.raise_if_fatal()
+        _start(self.built)
 
     def stop(self) -> None:
         """Stop every plugin, the last one first; one that fails is logged and keeps no other from stopping."""
-        _stop(list(self._all()))
-
-    def _all(self) -> Iterator[tuple[str, Plugin]]:
-        kinds: tuple[tuple[str, list[tuple[str, Any]]], ...] = (
-            ("filter", list(self.filters)),
-            ("weigher", list(self.weighers)),
-            ("notifier", list(self.notifiers.items())),
-            ("backend", list(self.backends.items())),
-        )
-        if self.handler is not None:
-            yield "scheduler", self.handler
-        for prefix, named in kinds:
-            for name, plugin in named:
-                yield f"{prefix}_{name}", plugin
+        _stop(self.built)
 
 
-def _stop(plugins: list[tuple[str, Plugin]]) -> None:
-    for section, plugin in reversed(plugins):
+def _not_asked_for() -> Any:
+    raise LookupError("this kind of plugin was not asked for when the plugins were loaded")
+
+
+def _start(built: Iterable[Built]) -> None:
+    findings = Findings()
+    tried: list[Built] = []
+    for each in built:
+        tried.append(each)
         try:
-            plugin.stop()
-        except Exception:
-            LOG.exception("[%s]: the plugin could not be stopped", section)
+            each.plugin.start()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code; it is named to the operator
+            what = f"{each.choice.entry} cannot start: {type(error).__name__}: {each.prepared.masked(str(error))}"
+            mend = "mend what it names, or take it out of the configuration"
+            findings.add("VS111", f"[{each.choice.section}]", what, mend)
+    if findings.fatal:
+        _stop(tried)
+    findings.raise_if_fatal()
+
+
+def _stop(built: Iterable[Built]) -> None:
+    for each in reversed(tuple(built)):
+        try:
+            each.plugin.stop()
+        except Exception as error:  # noqa: BLE001 - a stranger's code; the others are to be stopped all the same
+            problem = each.prepared.masked(f"{type(error).__name__}: {error}")
+            LOG.error("[%s]: %s could not be stopped: %s", each.choice.section, each.choice.entry, problem)

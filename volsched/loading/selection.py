@@ -10,6 +10,7 @@ from oslo_config import cfg
 
 from volsched.conf.configuration import PROJECT, Configuration, environment_name
 from volsched.conf.opts import INSTANCE_OPTIONS
+from volsched.conf.origin import Source
 from volsched.loading.catalogue import Catalogue, Entry, normal_package
 from volsched.loading.kinds import KINDS, Kind
 from volsched.loading.problems import Findings, did_you_mean, listed
@@ -66,12 +67,26 @@ def _select_kind(conf: Configuration, catalogue: Catalogue, kind: Kind, findings
         if entry is None:
             continue
         choice = Choice(entry=entry, name=name if kind.instances else entry.name, where=source)
-        if any(choice.name == other.name for other in choices):
-            mend = f"name each of the {kind.plural} once"
-            findings.add("VS114", where, f"{choice.name!r} is named twice", mend)
-            continue
-        choices.append(choice)
+        if _fits(choice, choices, where, findings):
+            choices.append(choice)
     return _allowed(conf, choices, findings)
+
+
+def _fits(choice: Choice, others: Sequence[Choice], where: str, findings: Findings) -> bool:
+    """Whether it can be selected beside the others."""
+    if not NAME.fullmatch(choice.name):
+        what = f"{choice.entry} is published under a name that cannot be that of a section"
+        findings.add("VS112", where, what, f"tell the vendor of {choice.entry.package}")
+        return False
+    twin = next((other for other in others if other.name == choice.name), None)
+    if twin is None:
+        return True
+    what, mend = f"{choice.name!r} is named twice", f"name each of the {choice.kind.plural} once"
+    if twin.entry != choice.entry:
+        what = f"{twin.entry.full_name} and {choice.entry.full_name} would share the section [{choice.section}]"
+        mend = "select one of them"
+    findings.add("VS114", where, what, mend)
+    return False
 
 
 def _of_instance(
@@ -92,6 +107,10 @@ def _of_instance(
         return None, where
     driver = read(conf, section, conf.option(section, "driver"), findings)
     source = conf.label(section, "driver")
+    if conf.origin(section, "driver").source is Source.DEFAULT and not catalogue.called(kind, instance):
+        mend = f"add to [{section}]: driver = one of: {listed(catalogue.names(kind))}"
+        findings.add("VS107", f"[{section}] driver", f"nothing says what drives {instance!r}", mend)
+        return None, where
     return resolve(catalogue, kind, str(driver or ""), source, findings), source
 
 

@@ -83,6 +83,42 @@ class TestConfigCheck(CommandsCase):
         self.assertIn("volsched.conf:1: Invalid section", done.stderr)
 
 
+class TestConfigShow(CommandsCase):
+    def shown(self, *arguments: str, env: dict[str, str] | None = None) -> list[dict[str, object]]:
+        path = self.site.configured("[scheduler]\nmax_attempts = 4\n[messaging]\ntransport_url = rabbit://u:S3CRET@h\n")
+        done = self.site.run("--config-file", path, "config", "show", "-f", "json", *arguments, env=env)
+        self.assertEqual(0, done.status, done.stderr)
+        self.assertNotIn("S3CRET", done.stdout + done.stderr)
+        rows: list[dict[str, object]] = json.loads(done.stdout)
+        return rows
+
+    def test_what_is_set_and_where(self) -> None:
+        rows = self.shown("--origin", env={"OS_SCHEDULER__DRIVER": "chance"})
+        path = self.site.home / "volsched.conf"
+        self.assertIn(
+            {"Section": "scheduler", "Option": "max_attempts", "Value": 4, "Origin": f"{path}:2"},
+            rows,
+        )
+        origin = "environment variable OS_SCHEDULER__DRIVER"
+        self.assertIn({"Section": "scheduler", "Option": "driver", "Value": "chance", "Origin": origin}, rows)
+        self.assertIn({"(secret)"}, [{row["Value"]} for row in rows if row["Option"] == "transport_url"])
+
+    def test_one_section_with_defaults(self) -> None:
+        rows = self.shown("quota")
+        self.assertEqual(
+            [
+                {"Section": "quota", "Option": "gigabytes", "Value": -1},
+                {"Section": "quota", "Option": "volumes", "Value": -1},
+            ],
+            rows,
+        )
+
+    def test_no_such_section(self) -> None:
+        done = self.site.run("config", "show", "quotas")
+        self.assertEqual((2, ""), (done.status, done.stdout))
+        self.assertIn("no section 'quotas'; there are agent, ", done.stderr)
+
+
 class TestPluginCommands(CommandsCase):
     def listed(self, *arguments: str) -> list[dict[str, object]]:
         done = self.site.run(*arguments, "-f", "json")

@@ -165,6 +165,13 @@ class TestBadValues(ConfigurationCase):
     def test_the_host_has_no_at_sign(self) -> None:
         self.assert_bad("agent", "host", "a@b", "text that matches")
 
+    def test_a_relative_folder(self) -> None:
+        self.assert_bad("paths", "state_path", "var/lib", "'var/lib'", "absolute path of a folder")
+
+    def test_a_folder_below_the_home(self) -> None:
+        with unittest.mock.patch.dict(os.environ, {"HOME": "/home/u"}):
+            self.assertEqual("/home/u/state", self.load("[paths]\nstate_path = ~/x/../state/\n").paths.state_path)
+
     def test_the_text_of_a_ratio_is_kept(self) -> None:
         made = self.load("[scheduler]\nmax_over_subscription_ratio = 1.50\n")
         self.assertEqual("1.50", made.scheduler.max_over_subscription_ratio)

@@ -309,3 +309,37 @@ class TestOtherMistakes(MistakesCase):
                 self.rack(a_filter() + f"\n        @classmethod\n        def config_opts(cls):\n            {body}\n")
                 found = self.one("[scheduler]\nfilters = rack\n", "VS112")
                 self.assert_says(found, "Problem", "config_opts()", problem)
+
+    def test_a_section_that_does_not_say_its_driver(self) -> None:
+        found = self.one("[notifications]\nnotifiers = ops\n[notifier_ops]\n", "VS107")
+        self.assert_says(found, "Where", "[notifier_ops] driver")
+        self.assert_says(found, "Mend", "add to [notifier_ops]: driver = one of: jsonl, log, noop")
+
+    def test_a_published_name_that_cannot_be_a_sections(self) -> None:
+        group = {"volsched.filters": {"Rack-1": "acme_rack:RackFilter"}}
+        self.site.publish("acme-rack", "1.4", modules={"acme_rack": a_filter()}, entry_points=group)
+        found = self.one("[scheduler]\nfilters = Rack-1\n", "VS112")
+        self.assert_says(found, "Problem", "filter Rack-1 of acme-rack 1.4", "cannot be that of a section")
+
+    def test_two_of_one_name_that_would_share_a_section(self) -> None:
+        self.rack(a_filter())
+        self.rack(a_filter(), package="zeta-rack", version="0.3")
+        found = self.one("[scheduler]\nfilters = acme-rack:rack, zeta-rack:rack\n", "VS114")
+        self.assert_says(found, "Problem", "acme-rack:rack and zeta-rack:rack would share the section [filter_rack]")
+
+    def test_a_plugin_that_tells_secrets(self) -> None:
+        for method in (
+            "__init__(self, *, url, timeout, token):\n            raise ValueError",
+            "validate(self):\n            return [str",
+        ):
+            with self.subTest(method=method):
+                self.site = Site(self.folder())
+                closing = "]" if method.endswith("[str") else ""
+                told = "'hunter' + 'two is no good'"
+                source = a_notifier() + f"\n        def {method}({told}){closing}\n"
+                group = {"volsched.notifiers": {"webhook": "acme_hooks:Webhook"}}
+                self.site.publish("acme-hooks", "2.0", modules={"acme_hooks": source}, entry_points=group)
+                text = "[notifications]\nnotifiers = webhook\n[notifier_webhook]\nurl = x\ntoken = huntertwo\n"
+                (found,) = self.refused(text)
+                self.assert_says(found, "Problem", "*** is no good")
+                self.assertNotIn("huntertwo", str(found))

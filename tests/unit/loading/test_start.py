@@ -116,8 +116,10 @@ class TestTwelveMistakesAtStart(StartCase):
         text = "[notifications]\nnotifiers = one, log, two\n[notifier_one]\nurl = x\n[notifier_two]\nurl = x\n"
         done = self.start(SCHEDULER, text)
         self.assertIn("2 problems; nothing was started", done.stderr)
-        self.assertIn("VS111 [notifier_one]: cannot start: OSError: no route to host", done.stderr)
-        self.assertIn("VS111 [notifier_two]: cannot start: SystemExit: bye", done.stderr)
+        self.assertIn(
+            "VS111 [notifier_one]: notifier one of acme-one 1.0 cannot start: OSError: no route to host", done.stderr
+        )
+        self.assertIn("VS111 [notifier_two]: notifier two of acme-two 1.0 cannot start: SystemExit: bye", done.stderr)
 
     def test_the_agent_too(self) -> None:
         done = self.start(AGENT, "[agent]\nbackends = disk1\n[backend_disk1]\ndriver = directry\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -59,10 +59,6 @@ class Rows(Protocol):
         """One raw value, or MISSING."""
         ...
 
-    def namespaces(self, row: int) -> Mapping[str, Any]:
-        """All namespaces of one row."""
-        ...
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcomes:
@@ -115,8 +111,10 @@ class Over:
         self.hard = np.zeros(len(rows), np.bool_)
         self.errors: dict[int, ExpressionError] = {}
 
-    def evaluate(self, node: Node, variables: Sequence[Variable], alone: Callable[[int], Any]) -> Outcomes:
-        """Every row's outcome; `alone` evaluates one row, or raises ExpressionError."""
+    def evaluate(
+        self, node: Node, variables: Sequence[Variable], alone: Callable[[Mapping[str, Any]], Any]
+    ) -> Outcomes:
+        """Every row's outcome; `alone` evaluates namespaces of one row, or raises ExpressionError."""
         everything = np.arange(len(self.rows))
         if everything.size and not self._columns(node):
             return self._everywhere(alone)
@@ -130,13 +128,11 @@ class Over:
                 cells = self.value(node, everything)
         numbers, truths = cells.numbers.copy(), cells.truths.copy()
         others: dict[int, Any] = {}
-        for row in np.flatnonzero(self.hard).tolist():
-            self.errors.pop(row, None)
-            try:
-                value = alone(row)
-            except ExpressionError as error:
-                self.errors[row] = error
+        for row, value in self._alone(node, alone):
+            if isinstance(value, ExpressionError):
+                self.errors[row] = value
                 continue
+            self.errors.pop(row, None)
             numbers[row], truths[row] = plain(value), isinstance(value, bool)
             if math.isnan(numbers[row]):
                 others[row] = value
@@ -144,16 +140,36 @@ class Over:
             numbers[row], truths[row] = math.nan, False
         return Outcomes(numbers, truths, others, self.errors)
 
+    def _alone(self, node: Node, alone: Callable[[Mapping[str, Any]], Any]) -> Iterator[tuple[int, Any]]:
+        """The value, or the error, of each row in `hard`: evaluated once for all that have the same raw values."""
+        reads = [(name, *name.split(".")) for name in self._columns(node)]
+        known: dict[tuple[Any, ...], Any] = {}
+        for row in np.flatnonzero(self.hard).tolist():
+            namespaces = {**self.rows.shared, **{namespace: {} for _, namespace, _ in reads}}
+            marks = []
+            for _, namespace, key in reads:
+                raw = self.rows.raw(namespace, key, row)
+                marks.append(_mark(raw))
+                if raw is not MISSING:
+                    namespaces[namespace][key] = raw
+            mark = tuple(marks)
+            if mark not in known:
+                try:
+                    known[mark] = alone(namespaces)
+                except ExpressionError as error:
+                    known[mark] = error
+            yield row, known[mark]
+
     def _columns(self, node: Node) -> list[str]:
         """The variables that it reads whose values differ from row to row."""
         return [name for name in node.names if name.partition(".")[0] not in self.rows.shared]
 
-    def _everywhere(self, alone: Callable[[int], Any]) -> Outcomes:
+    def _everywhere(self, alone: Callable[[Mapping[str, Any]], Any]) -> Outcomes:
         """One value, or one error, for all rows."""
         every = range(len(self.rows))
         number, truth, others = math.nan, False, {}
         try:
-            value = alone(0)
+            value = alone(self.rows.shared)
         except ExpressionError as error:
             self.errors = dict.fromkeys(every, error)
         else:
@@ -223,9 +239,13 @@ class Over:
         if len(plain_at):
             cells = _COLUMN_FACE[type(node)](self, node, at[plain_at])
             numbers[plain_at], truths[plain_at] = cells.numbers, cells.truths
+        held: dict[str, Any] = {}
+        namespaces = {**self.rows.shared, namespace: held}
         for raw, positions in self._distinct(namespace, key, at, np.flatnonzero(odd)):
-            held = {} if raw is MISSING else {key: raw}
-            cells = self._alike(node, {**self.rows.shared, namespace: held}, at[positions])
+            held.clear()
+            if raw is not MISSING:
+                held[key] = raw
+            cells = self._alike(node, namespaces, at[positions])
             numbers[positions], truths[positions] = cells.numbers, cells.truths
         return Cells(numbers, truths)
 
@@ -237,8 +257,7 @@ class Over:
         found: dict[Any, tuple[Any, list[int]]] = {}
         for position, row in zip(odd.tolist(), at[odd].tolist(), strict=True):
             raw = self.rows.raw(namespace, key, row)
-            mark = (type(raw), raw) if isinstance(raw, str | int | float | None) or raw is MISSING else id(raw)
-            found.setdefault(mark, (raw, []))[1].append(position)
+            found.setdefault(_mark(raw), (raw, []))[1].append(position)
         return [(raw, np.array(positions, np.intp)) for raw, positions in found.values()]
 
     def _check(self, variable: Variable, at: Positions) -> None:
@@ -248,8 +267,9 @@ class Over:
             return
         odd = np.flatnonzero(np.isnan(self.rows.numbers(variable.namespace, variable.key)))
         for raw, positions in self._distinct(variable.namespace, variable.key, at, odd):
-            held = {} if raw is MISSING else {variable.key: raw}
-            self._readable(variable, {variable.namespace: held}, at[positions])
+            if not isinstance(raw, str | bool):  # as most are, and these can always be read
+                held = {} if raw is MISSING else {variable.key: raw}
+                self._readable(variable, {variable.namespace: held}, at[positions])
 
     def _readable(self, variable: Variable, namespaces: Mapping[str, Any], at: Positions) -> None:
         try:
@@ -376,6 +396,11 @@ _COLUMN_FACE: Mapping[type[Node], Callable[[Over, Any, Positions], Cells]] = {
     Sum: Over._sum,
     Variable: Over._variable,
 }
+
+
+def _mark(raw: Any) -> Any:
+    """Equal for values that are the same to an expression; a structure is equal to nothing."""
+    return (type(raw), raw) if isinstance(raw, str | int | float | None) or raw is MISSING else object()
 
 
 def grouped(codes: Positions) -> list[tuple[int, Positions]]:

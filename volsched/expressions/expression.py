@@ -20,7 +20,7 @@ from volsched.expressions.nodes import Frame, Node, Variable
 from volsched.expressions.strict import StrictMeaning
 
 #: Distinct texts that stay compiled.
-CACHE_SIZE = 4096
+CACHE_SIZE = 16_384
 
 _MEANINGS: Mapping[Dialect, Meaning] = {Dialect.CINDER: CinderMeaning(), Dialect.STRICT: StrictMeaning()}
 
@@ -52,9 +52,8 @@ class Expression:
             raise problem.about(self.text) from None
 
     def over(self, rows: Rows) -> Outcomes:
-        """Its value for each row: what `evaluate` gives for `rows.namespaces(row)`, or its error."""
-        over = Over(rows, self.meaning, self.text)
-        return over.evaluate(self.node, self.variables, lambda row: self.evaluate(rows.namespaces(row)))
+        """Its value for each row, or its error: what `evaluate` gives for the row's values."""
+        return Over(rows, self.meaning, self.text).evaluate(self.node, self.variables, self.evaluate)
 
     def true(self, outcomes: Outcomes) -> NDArray[np.bool_]:
         """The rows whose outcome counts as true: errors, and what is neither true nor false, do not."""

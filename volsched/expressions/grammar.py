@@ -18,6 +18,7 @@ from volsched.exceptions import ExpressionError
 from volsched.expressions import bounds, cinder
 from volsched.expressions.meanings import FUNCTIONS, NAMESPACES, Dialect, Unevaluable
 from volsched.expressions.nodes import (
+    NO_NAMES,
     Call,
     Chain,
     Choice,
@@ -210,7 +211,7 @@ class CinderBuilder(Builder):
         namespace, _, key = token.partition(".")
         if token.type == "WORD" and namespace and key and "." not in key:
             return Variable(frozenset({str(token)}), namespace, key)
-        return Literal(frozenset(), cinder.converted(str(token)))
+        return Literal(NO_NAMES, cinder.converted(str(token)))
 
 
 @v_args(inline=True)
@@ -239,10 +240,10 @@ class StrictBuilder(Builder):
     def constant(self, token: Token) -> Node:
         if len(token) > 300:
             raise Misplaced(f"a number of {len(token)} digits, at most 300", token.start_pos, bounds.LIMIT)
-        return Literal(frozenset(), float(token) if "." in token else int(token))
+        return Literal(NO_NAMES, float(token) if "." in token else int(token))
 
     def text(self, token: Token) -> Node:
-        return Literal(frozenset(), _unquoted(str(token)))
+        return Literal(NO_NAMES, _unquoted(str(token)))
 
     def function(self, name: Token, *arguments: Node) -> Node:
         if name not in FUNCTIONS:
@@ -258,7 +259,7 @@ class StrictBuilder(Builder):
                 raise Misplaced(f"unknown name {token!s}{_meant(namespace, NAMESPACES)}", token.start_pos)
             return Variable(frozenset({str(token)}), namespace, key)
         if token.lower() in ("true", "false"):
-            return Literal(frozenset(), token.lower() == "true")
+            return Literal(NO_NAMES, token.lower() == "true")
         raise Misplaced(
             f"unknown name {token!s}: text stands in quotes, and a variable is a namespace, a dot and a name",
             token.start_pos,

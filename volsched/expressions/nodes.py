@@ -29,8 +29,13 @@ class Node(abc.ABC):
         """Its value. Raises Unevaluable, or what Python raises for the operation."""
 
 
+NO_NAMES: frozenset[str] = frozenset()
+
+
 def names_of(*nodes: Node) -> frozenset[str]:
-    return frozenset().union(*(node.names for node in nodes))
+    """What any of them reads."""
+    first, *rest = {node.names for node in nodes if node.names} or {NO_NAMES}
+    return first.union(*rest) if rest else first
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -157,10 +157,9 @@ class PoolRows:
         return self._candidates.coded(CodedColumn(f"{namespace}.{key}", self._raw(namespace, key)))
 
     def raw(self, namespace: str, key: str, row: int) -> Any:
-        return MISSING if self._unknown(namespace, key) else self._raw(namespace, key)(self._candidates[row])
-
-    def namespaces(self, row: int) -> Mapping[str, Any]:
-        return {**self.shared, **of_pool(self._candidates[row], self._stats, self._spelling)}
+        if self._unknown(namespace, key):
+            return MISSING
+        return read(self._candidates[row], namespace, key, self._spelling)
 
     def _unknown(self, namespace: str, key: str) -> bool:
         return namespace not in _POOL_NAMESPACES or (namespace == "stats" and key not in self._stats)

@@ -150,7 +150,9 @@ class TestPoolRows(TestCase):
                         expression, rows = rows_of(snapshot, text, dialect)
                         outcomes = expression.over(rows)
                         for row in range(count):
-                            alone = self.outcome(expression.evaluate, rows.namespaces(row))
+                            alone = self.outcome(
+                                expression.evaluate, {**rows.shared, **of_pool(snapshot.pools[row], FILTER_STATS)}
+                            )
                             self.assertEqual(alone, self.outcome(outcomes.value, row))
 
     @staticmethod

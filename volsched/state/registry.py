@@ -77,6 +77,12 @@ class Registry:
                 self._take_in()
         return self._snapshot
 
+    def reported(self, pool_id: str) -> PoolState | None:
+        """A pool as it reported, whatever was claimed since."""
+        with self._lock:
+            self.snapshot()
+            return self._map.pool(pool_id)
+
     def set_aside(self) -> tuple[tuple[str, str], ...]:
         """Pools and backends whose report could not be used, each with the reason."""
         self.snapshot()

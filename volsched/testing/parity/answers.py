@@ -43,6 +43,7 @@ class Failure:
     name: str
     message: str
     meant: bool = True
+    stage: str | None = None  # the filter or the weighing that it left, as Cinder's record has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Answer:
     chosen: str | None = None
     failure: Failure | None = None
     retry: Mapping[str, Any] | None = None
+    tells_retry: bool = False  # whether the caller can see the record
     pools: tuple[str, ...] | None = None
     capabilities: Mapping[str, Any] | None = None
     value: Any = None
@@ -89,8 +91,9 @@ def _recorded(result: Mapping[str, Any]) -> Answer:
     return Answer(
         passes=passes,
         chosen=result.get("chosen"),
-        failure=failure_of(result.get("error")),
+        failure=failure_of(result.get("error"), result.get("error_stage")),
         retry=result.get("retry"),
+        tells_retry="retry" in result,
         pools=tuple(result["pools"]) if "pools" in result else None,
         capabilities=None if detail is None else {name: _unmarked(value) for name, value in detail.items()},
         value=result.get("value"),
@@ -103,11 +106,12 @@ def _recorded(result: Mapping[str, Any]) -> Answer:
     )
 
 
-def failure_of(error: Mapping[str, Any] | None) -> Failure | None:
+def failure_of(error: Mapping[str, Any] | None, stage: str | None = None) -> Failure | None:
     """A recorded error."""
     if error is None:
         return None
-    return Failure(SAME_ERROR.get(error["class"], error["class"]), error["message"], bool(error.get("cinder")))
+    name = SAME_ERROR.get(error["class"], error["class"])
+    return Failure(name, error["message"], bool(error.get("cinder")), stage)
 
 
 def _pass(each: Mapping[str, Any]) -> Pass:

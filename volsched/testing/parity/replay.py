@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -39,10 +40,12 @@ class Replayed:
 
     answer: Answer
     before: Mapping[str, PoolState]  # the pools that it decided on
+    reported: Mapping[str, PoolState]  # the same without the claims
     asked: tuple[tuple[RequestSpec, Candidates, int], ...] = ()
     decisions: tuple[Decision, ...] = ()
     set_aside: tuple[tuple[str, str], ...] = ()
     problem: Exception | None = None
+    conflicts: tuple[str, ...] = ()  # pools whose claim was refused on the way
 
 
 def failure_from(problem: Exception) -> Failure:
@@ -73,6 +76,8 @@ class Replay:
         self.start_failure: Failure | None = None
         self._specs: list[tuple[Any, dict[str, Any]]] = []
         self._number = 0
+        self._consumed: dict[str, datetime] = {}  # when Cinder last took room in a pool
+        self.history: dict[str, list[PoolState]] = {}  # every pool as it was reported, oldest first
         try:
             self.stage = Stage(case)
         except VolschedError as problem:
@@ -94,6 +99,7 @@ class Replay:
         stage.draws.position = draws_before
         operation: Callable[[Mapping[str, Any]], Answer] = getattr(self, f"_{request['operation']}")
         self._specs.append((None, {}))
+        self._conflicts: tuple[str, ...] = ()
         problem: Exception | None = None
         before: Mapping[str, PoolState] = {}
         try:
@@ -104,14 +110,23 @@ class Replay:
             problem = raised
             answer = Answer(failure=failure_from(raised), retry=self._retry_of(raised))
         self._number += 1
+        asked = tuple(stage.chooser.asked)
+        if asked:
+            before = {pool.pool_id: pool for pool in asked[0][1].snapshot.pools}
+        reported = {name: stage.registry.reported(name) or pool for name, pool in before.items()}
+        for name, pool in reported.items():
+            if pool not in self.history.setdefault(name, []):
+                self.history[name].append(pool)
         passes = answer.passes or tuple(pass_of(decision) for decision in self._first_decisions(request))
         return Replayed(
             answer=replace(answer, passes=passes, figures=self._figures(request)),
             before=before,
-            asked=tuple(stage.chooser.asked),
+            reported=reported,
+            asked=asked,
             decisions=tuple(stage.chooser.decided),
             set_aside=stage.registry.set_aside() if request["operation"] in QUESTIONS else (),
             problem=problem,
+            conflicts=self._conflicts,
         )
 
     def _first_decisions(self, request: Mapping[str, Any]) -> list[Decision]:
@@ -130,18 +145,71 @@ class Replay:
             return parsing.plain_retry(problem.decision.request.retry)
         return None
 
-    def again(self, replayed: Replayed, figures: Mapping[str, Figures]) -> tuple[Pass, ...] | None:
-        """What volsched decides on these figures; None where it was not asked, or a plugin refuses."""
+    def spec_of(self, number: int) -> Any:
+        """The request spec that request `number` was played with."""
+        return self._specs[number][0]
+
+    def again(
+        self,
+        replayed: Replayed,
+        pools: Mapping[str, PoolState],
+        *,
+        without: Set[str] = frozenset(),
+        other: Callable[[RequestSpec], RequestSpec] = lambda request: request,
+    ) -> tuple[Pass, ...]:
+        """What volsched decides when these pools are as given, `without` some, and asked somewhat `other` questions."""
         passes = []
-        for request, candidates, position in replayed.asked:
-            pools = [_with_figures(pool, figures.get(pool.pool_id)) for pool in candidates.snapshot.pools]
+        for request, candidates, position in replayed.asked[: max(len(replayed.answer.passes), 1)]:
+            listed = [
+                pools.get(pool.pool_id, pool) for pool in candidates.snapshot.pools if pool.pool_id not in without
+            ]
             self.stage.draws.position = position
-            try:
-                decision = self.stage.chooser.placing.place(request, PoolSnapshot(pools).candidates())
-            except VolschedError:
-                return None
-            passes.append(pass_of(decision))
+            with contextlib.suppress(VolschedError):  # told by a difference of the passes
+                decision = self.stage.chooser.placing.place(other(request), PoolSnapshot(listed).candidates())
+                passes.append(pass_of(decision))
         return tuple(passes)
+
+    def follow(self, request: Mapping[str, Any], theirs: Answer, taken_gb: float) -> None:
+        """Go on from where Cinder is: the volume lies where Cinder put it, and its room is taken there.
+
+        So every request is compared for itself, whatever came of the one before.
+        """
+        stage, spec = self.stage, self._specs[-1][0]
+        if theirs.chosen is not None and taken_gb:
+            self._consumed[theirs.chosen] = stage.clock.now
+        volume_id = spec.get("volume_id") if isinstance(spec, Mapping) else None
+        if request["operation"] != "create_volume" or not isinstance(volume_id, str):
+            return
+        made = stage.claims.rows.get(volume_id)
+        placed = theirs.chosen if taken_gb else None
+        if (made.pool_id if made is not None else None) != placed:
+            stage.claims.release(volume_id)
+            stage.registry.released(volume_id)
+            if placed is not None:
+                now = stage.clock.now
+                claim = Claim(key=volume_id, volume_id=volume_id, pool_id=placed, size_gb=taken_gb, made_at=now)
+                stage.claims.rows[volume_id] = claim
+                stage.registry.claimed(claim)
+                if self._number - 1 not in self._reschedules():
+                    stage.claims.confirm(volume_id, now)
+        if placed is not None and theirs.failure is None and volume_id in stage.volumes.rows:
+            stage.volumes.update(volume_id, self._place_of(placed))
+            self._specs[-1] = (spec, {**self._specs[-1][1], "retry": copy.deepcopy(theirs.retry)})
+
+    def consumed_after(self, pool_id: str, moment: datetime | None) -> bool:
+        """Whether Cinder took room in a pool after this moment."""
+        last = self._consumed.get(pool_id)
+        return last is not None and moment is not None and last > moment
+
+    def _place_of(self, pool_id: str) -> Mapping[str, str | None]:
+        """A volume's host and cluster as Cinder writes them: the service's name counts, not the cluster's."""
+        snapshot = self.stage.registry.snapshot()
+        row = snapshot.row(pool_id)
+        if row is None:
+            return {"host": pool_id}
+        pool = snapshot.pools[row]
+        cluster = f"{pool.cluster_name}#{pool.name}" if pool.cluster_name else None
+        return {"host": f"{pool.host}#{pool.name}", "cluster_name": cluster}
 
     # -- operations ----------------------------------------------------------------------------------------------
 
@@ -151,6 +219,7 @@ class Replay:
         if volume_id and not request.get("volume_missing"):
             self._ensure_volume(volume_id, spec)
         decision = self.stage.driver.schedule_create_volume(self._context(request), spec, properties)
+        self._conflicts = decision.conflicts
         retry = parsing.plain_retry(decision.retry)
         self._specs[-1] = (spec, {**properties, "retry": retry})
         if volume_id and self._number not in self._reschedules():
@@ -208,9 +277,10 @@ class Replay:
             _listed(request.get("weighers"), known.get("scheduler_default_weighers", DEFAULT_WEIGHERS)),
         )
         spec = dict(properties.get("request_spec") or {})
-        described = {"size": properties.get("size"), **(spec.get("volume_properties") or {})}
-        spec |= {"volume_properties": described, "volume_type": properties.get("volume_type")}
+        described = spec.get("volume_properties") or {}
+        spec |= {"volume_properties": {"size": properties.get("size")}, "volume_type": properties.get("volume_type")}
         asked = parsing.request_from(self._context(request), spec, properties, operation=Operation.QUERY)
+        asked = replace(asked, properties=described, attach_status=described.get("attach_status"))
         usual, stage.chooser.placing = stage.chooser.placing, placing
         try:
             decision = stage.driver._decide(stage.driver._with_facts(asked))
@@ -336,12 +406,3 @@ def _listed(given: Any, default: Any) -> list[str]:
     if given is None:
         given = default
     return [given] if isinstance(given, str) else list(given)
-
-
-def _with_figures(pool: PoolState, figures: Figures | None) -> PoolState:
-    if figures is None:
-        return pool
-    free, allocated, provisioned = figures
-    if not isinstance(free, int | float):
-        free = pool.free_gb
-    return replace(pool, free_gb=float(free), allocated_gb=float(allocated), provisioned_gb=float(provisioned))

@@ -1,0 +1,1 @@
+"""Parity, measured: decisions recorded from the real Cinder, replayed through volsched."""

@@ -128,7 +128,7 @@ class SettingsFiles:
 def _read(file: str) -> _FileReader:
     reader = _FileReader(file)
     try:
-        lines = Path(file).read_text().splitlines()
+        lines = Path(file).read_text().split("\n")  # as oslo.config does: other line breaks are text
     except FileNotFoundError:
         raise ConfigurationError(file, "there is no such file; --config-file takes the path of one") from None
     except IsADirectoryError:

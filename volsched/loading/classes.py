@@ -72,7 +72,9 @@ def _import(entry: Entry, findings: Findings) -> Any:
     except ModuleNotFoundError as error:
         what = f"cannot be imported: {type(error).__name__}: {error}"
         mend = _what_to_install(entry, error.name or "")
-    except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything; it is named to the operator
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a stranger's module may raise anything; the operator is told
         what = f"cannot be imported: {type(error).__name__}: {error}"
         mend = f"update or reinstall {entry.package}, or tell its vendor"
     findings.add("VS103", str(entry), what, mend)

@@ -99,13 +99,14 @@ def _of_instance(
         return None, where
     section = kind.prefix + instance
     conf.register_group(cfg.OptGroup(section))
-    conf.register_opts(INSTANCE_OPTIONS[kind.entry_points](instance), group=section)
+    options = INSTANCE_OPTIONS[kind.entry_points](instance)
+    conf.register_opts(options, group=section)
     if not _mentioned(conf, section) and not catalogue.called(kind, instance):
         names = catalogue.names(kind)
         mend = f"add [{section}] with driver = one of: {listed(names)}"
         findings.add("VS115", where, f"{instance!r} is listed, but there is no section [{section}]", mend)
         return None, where
-    driver = read(conf, section, conf.option(section, "driver"), findings)
+    driver = {option.dest: read(conf, section, option, findings) for option in options}["driver"]
     source = conf.label(section, "driver")
     if conf.origin(section, "driver").source is Source.DEFAULT and not catalogue.called(kind, instance):
         mend = f"add to [{section}]: driver = one of: {listed(catalogue.names(kind))}"
@@ -144,7 +145,7 @@ def resolve(catalogue: Catalogue, kind: Kind, written: str, where: str, findings
 
 
 def _allowed(conf: Configuration, choices: Sequence[Choice], findings: Findings) -> list[Choice]:
-    packages = read(conf, "plugins", conf.option("plugins", "allowed_packages"), findings)
+    packages = read(conf, "plugins", conf.option("plugins", "allowed_packages"), Findings())  # found wrong elsewhere
     if not packages:
         return list(choices)
     allowed = {normal_package(name) for name in packages} | {PROJECT}

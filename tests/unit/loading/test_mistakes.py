@@ -15,7 +15,9 @@ class MistakesCase(tests.TestCase):
         super().setUp()
         self.site = Site(self.folder())
 
-    def rack(self, source: str, *, package: str = "acme-rack", version: str = "1.4", requires: tuple[str, ...] = ()):
+    def rack(
+        self, source: str, *, package: str = "acme-rack", version: str = "1.4", requires: tuple[str, ...] = ()
+    ) -> None:
         """Publish a filter called `rack`."""
         module = package.replace("-", "_")
         self.site.publish(
@@ -92,6 +94,7 @@ class TestTwelveMistakes(MistakesCase):
             ("raise SystemExit(3)\n", "SystemExit(3)"),
             ("assert 1 > 2, 'wrong machine'\n", "AssertionError: wrong machine"),
             ("1 / 0\n", "ZeroDivisionError: division by zero"),
+            ("import asyncio\nraise asyncio.CancelledError('odd')\n", "CancelledError: odd"),
             ("from volsched.plugins import Renamed\n", "ImportError: cannot import name 'Renamed'"),
             ("class Other: pass\n", "AttributeError: module 'acme_rack' has no attribute 'RackFilter'"),
         ):
@@ -326,6 +329,13 @@ class TestOtherMistakes(MistakesCase):
         self.rack(a_filter(), package="zeta-rack", version="0.3")
         found = self.one("[scheduler]\nfilters = acme-rack:rack, zeta-rack:rack\n", "VS114")
         self.assert_says(found, "Problem", "acme-rack:rack and zeta-rack:rack would share the section [filter_rack]")
+
+    def test_an_option_that_is_the_hosts(self) -> None:
+        source = a_notifier().replace('"timeout"', '"driver"')
+        group = {"volsched.notifiers": {"webhook": "acme_hooks:Webhook"}}
+        self.site.publish("acme-hooks", "2.0", modules={"acme_hooks": source}, entry_points=group)
+        found = self.one("[notifications]\nnotifiers = webhook\n[notifier_webhook]\nurl = x\n", "VS112")
+        self.assert_says(found, "Problem", "declares the option 'driver' of [notifier_webhook]")
 
     def test_a_plugin_that_tells_secrets(self) -> None:
         for method in (

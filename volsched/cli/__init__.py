@@ -1,0 +1,1 @@
+"""What people start: the commands of `volsched`, and the services."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from volsched.cli import bars
 from volsched.cli.command import Lister, ShowOne
 from volsched.cli.table import moment
-from volsched.domain import capacity
 
 if TYPE_CHECKING:
     from volsched.bootstrap import Application
@@ -52,6 +51,8 @@ def limit_gb(pool: PoolRecord) -> float | None:
     if pool.total_gb is None or pool.free_gb is None:
         return None
     ratio = pool.max_over_subscription_ratio or 1.0
+    from volsched.domain import capacity  # here, for `volsched --help` reads this module and NumPy is slow
+
     return float(capacity.total_available_gb(pool.total_gb, pool.reserved_percentage or 0.0, ratio, pool.thin))
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from volsched.cli import arguments
 from volsched.cli.command import Command, Lister, ShowOne
-from volsched.domain.request import VolumeType
+
+if TYPE_CHECKING:
+    from volsched.domain.request import VolumeType
 
 COLUMNS = ("ID", "Name", "Description", "Public", "Extra specs")
 

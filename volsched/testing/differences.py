@@ -55,6 +55,12 @@ def _aside(comparison: Comparison) -> frozenset[str]:
     )
 
 
+def _lost(comparison: Comparison) -> frozenset[str]:
+    """The pools of backends whose last report Cinder failed to keep."""
+    known = {*_known_to_cinder(comparison), *comparison.ours.before}
+    return frozenset(pool_id for pool_id in known if _backend(pool_id) in comparison.replay.lost)
+
+
 def _known_to_cinder(comparison: Comparison) -> Iterator[str]:
     theirs = comparison.theirs
     yield from theirs.figures
@@ -111,8 +117,9 @@ def _as_cinder_asks(comparison: Comparison) -> Callable[[RequestSpec], RequestSp
 
 def _proved(comparison: Comparison) -> bool:
     """Whether all these causes together, and nothing else, made the difference."""
+    lost = _lost(comparison)
     return comparison.reconciled(
-        aside=_aside(comparison), hidden=_hidden(comparison), other=_as_cinder_asks(comparison)
+        aside=_aside(comparison) | lost, hidden=_hidden(comparison) | lost, other=_as_cinder_asks(comparison)
     )
 
 
@@ -137,9 +144,30 @@ def _set_aside(comparison: Comparison) -> frozenset[str]:
 def _report_accident(comparison: Comparison) -> frozenset[str]:
     """One bad report stops every request in Cinder; here its pools are set aside, and nobody else notices."""
     failure = comparison.theirs.failure
-    if failure is None or failure.meant or not comparison.ours.set_aside:
+    if failure is None or failure.meant or FAILURE not in comparison.differing:
+        return NOTHING
+    if not (comparison.ours.set_aside or comparison.replay.lost or _figures_in_text(comparison)):
         return NOTHING
     return OUTCOME | {POOLS, VALUE} if _proved(comparison) else NOTHING
+
+
+def _lost_report(comparison: Comparison) -> frozenset[str]:
+    """A report that Cinder fails to compare with the one before is never stored; here the later one counts."""
+    lost = _lost(comparison)
+    if not lost:
+        return NOTHING
+    explained: set[str] = set()
+    if {*comparison.theirs.figures} - lost == {*comparison.ours.before} - lost - _hidden(comparison):
+        explained |= {KNOWN}
+    if comparison.other_figures <= lost:
+        explained |= {FIGURES_BEFORE}
+    if comparison.theirs.pools is not None and comparison.ours.answer.pools is not None:
+        theirs = [name for name in comparison.theirs.pools if name not in lost]
+        ours = [name for name in comparison.ours.answer.pools if name not in lost]
+        explained |= {POOLS} if theirs == ours else set()
+    if _proved(comparison):
+        explained |= OUTCOME
+    return frozenset(explained) & comparison.differing
 
 
 def _hidden_pools(comparison: Comparison) -> frozenset[str]:
@@ -221,6 +249,16 @@ def _never_over_commits(comparison: Comparison) -> frozenset[str]:
     return frozenset({CHOSEN, RETRY, FAILURE})
 
 
+def _placed_once(comparison: Comparison) -> frozenset[str]:
+    """Asked again for a volume that has its room, volsched answers with that room; Cinder takes more elsewhere."""
+    spec = comparison.replay.spec_of(comparison.number)
+    volume_id = spec.get("volume_id") if isinstance(spec, Mapping) else None
+    held = comparison.replay.holds_room_for(volume_id)
+    if comparison.operation != "create_volume" or held is None or held == comparison.theirs.chosen:
+        return NOTHING
+    return frozenset({CHOSEN, RETRY}) if comparison.ours.answer.chosen == held else NOTHING
+
+
 def _no_claim_without_volume(comparison: Comparison) -> frozenset[str]:
     """Cinder takes the room, then fails to write the volume's row, and keeps the room taken."""
     failure = comparison.theirs.failure
@@ -292,6 +330,15 @@ def _reported_pools(case: Any) -> Iterator[Mapping[str, Any]]:
                 yield pool
 
 
+def _figures_in_text(comparison: Comparison) -> bool:
+    """Whether some pool reports a number as text: Cinder reckons with some of these and trips over others."""
+    return any(
+        isinstance(pool.get(key), str) and pool[key] not in {"infinite", "unknown"}
+        for pool in _reported_pools(comparison.case)
+        for key in ("total_capacity_gb", "reserved_percentage")
+    )
+
+
 def _odd_pools_listed(comparison: Comparison) -> bool:
     """Whether some report of the case holds what is no list of complete pools."""
     for report in (*(comparison.case.get("capabilities") or ()), *comparison.case["requests"]):
@@ -340,8 +387,11 @@ RULES: tuple[Rule, ...] = (
     Rule("claims-outlive-reports", ("H06", "H07", "H28", "H34"), _by_claims(_claim_held)),
     Rule("nothing-is-given-back-twice", ("H06", "H22"), _by_claims(_no_undo)),
     Rule("late-reports-count", ("H07", "H09"), _by_claims(_late_report)),
+    Rule("a-volume-is-placed-once", ("H06",), _placed_once),
+    Rule("reports-are-not-lost", ("H01", "H02", "H12"), _lost_report),
     Rule("never-over-commit", ("F02", "F18"), _never_over_commits),
     Rule("no-claim-without-a-volume", ("H08",), _no_claim_without_volume),
+    Rule("volumes-are-named", ("H08", "F14"), _refuses("volume_id")),
     Rule("sizes-are-whole", (), _refuses("volume_properties.size")),
     Rule("hints-are-checked", ("F09", "F10"), _refuses("scheduler_hints")),
     Rule("retry-records-are-checked", (), _refuses("filter_properties.retry")),

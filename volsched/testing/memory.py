@@ -152,9 +152,13 @@ class MemoryTypes:
 
 
 class MemoryFacts:
-    """Facts from the volumes' rows; `instances` says where compute instances run. A port: FactSource."""
+    """Facts from the volumes' rows; `instances` says where compute instances run. A port: FactSource.
+
+    The copies that migrations make are hidden unless `shows_copies`.
+    """
 
     def __init__(self, volumes: MemoryVolumes, instances: Callable[[str], str] | None = None) -> None:
+        self.shows_copies = False
         self._volumes = volumes
         self._instances = instances
 
@@ -162,7 +166,9 @@ class MemoryFacts:
         found = {}
         for volume_id in volume_ids:
             volume = self._volumes.rows.get(volume_id)
-            if volume is None or (project_id is not None and not _visible(volume, project_id)):
+            if volume is None or (project_id is not None and volume.project_id != project_id):
+                continue
+            if (volume.migration_status or "").startswith("target:") and not self.shows_copies:
                 continue
             place = volume.cluster_name or volume.host
             if place:
@@ -176,11 +182,6 @@ class MemoryFacts:
         if self._instances is None:
             raise InvalidRequest("local_to_instance", f"the host of instance {instance_id} is not known")
         return self._instances(instance_id)
-
-
-def _visible(volume: Volume, project_id: str) -> bool:
-    """Whether a project sees a volume: its own, but for the copies that migrations make."""
-    return volume.project_id == project_id and not (volume.migration_status or "").startswith("target:")
 
 
 class MemoryWork:

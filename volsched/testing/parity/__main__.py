@@ -23,13 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tally.add(finding)
             _show(finding, as_json=options.json, quiet=options.quiet)
     except BadFile as problem:
-        print(problem, file=sys.stderr)
+        sys.stderr.write(f"{problem}\n")
         return BAD_USE
     if options.json:
         counts = {verdict.value: tally.counts[verdict] for verdict in Verdict}
-        print(json.dumps({"summary": tally.line(), "counts": counts, "by_rule": dict(tally.by_rule.most_common())}))
+        _say(json.dumps({"summary": tally.line(), "counts": counts, "by_rule": dict(tally.by_rule.most_common())}))
     else:
-        print(tally.line())
+        _say(tally.line())
     return DIFFERS if tally.wrong else DONE
 
 
@@ -63,6 +63,10 @@ def _checked(case: Case, path: Path) -> Case:
     return case
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
 def _tell(text: str) -> None:
     sys.stderr.write(f"\r\x1b[K{text}")
     sys.stderr.flush()
@@ -71,7 +75,7 @@ def _tell(text: str) -> None:
 def _show(finding: Finding, *, as_json: bool, quiet: bool) -> None:
     if finding.verdict is Verdict.AGREES or (quiet and finding.verdict is Verdict.DELIBERATE):
         return
-    print(json.dumps(finding.plain()) if as_json else finding.line())
+    _say(json.dumps(finding.plain()) if as_json else finding.line())
 
 
 if __name__ == "__main__":

@@ -76,6 +76,9 @@ class Replay:
         self.start_failure: Failure | None = None
         self._specs: list[tuple[Any, dict[str, Any]]] = []
         self._number = 0
+        self.lost: set[str] = set()  # backends whose last report Cinder may have failed to keep
+        self._tried: tuple[str, ...] = ()  # the pools in the retry record that the request came with
+        self._held: dict[str, tuple[str, float] | None] = {}  # where Cinder holds room for a volume
         self._consumed: dict[str, datetime] = {}  # when Cinder last took room in a pool
         self.history: dict[str, list[PoolState]] = {}  # every pool as it was reported, oldest first
         try:
@@ -83,10 +86,12 @@ class Replay:
         except VolschedError as problem:
             self.start_failure = failure_from(problem)
             return
-        for report in case.get("capabilities") or ():
+        failed = {each["index"] for each in case["expected"].get("capability_errors") or ()}
+        for number, report in enumerate(case.get("capabilities") or ()):
             if report.get("at"):
                 self.stage.clock.now = datetime.fromisoformat(report["at"])
             self._report(report)
+            self._note_report(report, failed=number in failed)
 
     # -- one request ---------------------------------------------------------------------------------------------
 
@@ -160,9 +165,7 @@ class Replay:
         """What volsched decides when these pools are as given, `without` some, and asked somewhat `other` questions."""
         passes = []
         for request, candidates, position in replayed.asked[: max(len(replayed.answer.passes), 1)]:
-            listed = [
-                pools.get(pool.pool_id, pool) for pool in candidates.snapshot.pools if pool.pool_id not in without
-            ]
+            listed = [pools.get(pool.pool_id, pool) for pool in candidates if pool.pool_id not in without]
             self.stage.draws.position = position
             with contextlib.suppress(VolschedError):  # told by a difference of the passes
                 decision = self.stage.chooser.placing.place(other(request), PoolSnapshot(listed).candidates())
@@ -174,27 +177,45 @@ class Replay:
 
         So every request is compared for itself, whatever came of the one before.
         """
-        stage, spec = self.stage, self._specs[-1][0]
-        if theirs.chosen is not None and taken_gb:
-            self._consumed[theirs.chosen] = stage.clock.now
-        volume_id = spec.get("volume_id") if isinstance(spec, Mapping) else None
-        if request["operation"] != "create_volume" or not isinstance(volume_id, str):
+        if request["operation"] == "update_capabilities":
+            self._note_report(request, failed=theirs.failure is not None)
+        placed = (theirs.chosen, taken_gb) if theirs.chosen is not None and taken_gb else None
+        if placed is not None:
+            self._consumed[placed[0]] = self.stage.clock.now
+        if request["operation"] != "create_volume":
             return
-        made = stage.claims.rows.get(volume_id)
-        placed = theirs.chosen if taken_gb else None
-        if (made.pool_id if made is not None else None) != placed:
-            stage.claims.release(volume_id)
-            stage.registry.released(volume_id)
-            if placed is not None:
-                now = stage.clock.now
-                claim = Claim(key=volume_id, volume_id=volume_id, pool_id=placed, size_gb=taken_gb, made_at=now)
-                stage.claims.rows[volume_id] = claim
-                stage.registry.claimed(claim)
-                if self._number - 1 not in self._reschedules():
-                    stage.claims.confirm(volume_id, now)
-        if placed is not None and theirs.failure is None and volume_id in stage.volumes.rows:
-            stage.volumes.update(volume_id, self._place_of(placed))
+        spec = self._specs[-1][0]
+        named = spec.get("volume_id") if isinstance(spec, Mapping) else None
+        volume_id = named if isinstance(named, str) else f"unnamed/{self._number}"
+        undone = bool(self._tried) and bool(theirs.passes)
+        held = None if undone else self._held.get(volume_id)
+        if placed is not None and held is not None:  # Cinder has taken room twice for one volume
+            self._claim(f"{volume_id}/before/{self._number}", held)
+        self._claim(volume_id, placed or held)
+        self._held[volume_id] = placed or held
+        if placed is not None and theirs.failure is None and volume_id in self.stage.volumes.rows:
+            self.stage.volumes.update(volume_id, self._place_of(placed[0]))
             self._specs[-1] = (spec, {**self._specs[-1][1], "retry": copy.deepcopy(theirs.retry)})
+
+    def _claim(self, key: str, place: tuple[str, float] | None) -> None:
+        """Let a claim be in this pool, or nowhere."""
+        stage = self.stage
+        made = stage.claims.rows.get(key)
+        if (made.pool_id if made is not None else None) == (place[0] if place is not None else None):
+            return
+        stage.claims.release(key)
+        stage.registry.released(key)
+        if place is not None:
+            now = stage.clock.now
+            stage.claims.rows[key] = Claim(key=key, volume_id=key, pool_id=place[0], size_gb=place[1], made_at=now)
+            stage.registry.claimed(stage.claims.rows[key])
+            if self._number - 1 not in self._reschedules():
+                stage.claims.confirm(key, now)
+
+    def holds_room_for(self, volume_id: Any) -> str | None:
+        """The pool in which Cinder holds room for a volume, from an earlier request."""
+        place = self._held.get(volume_id) if isinstance(volume_id, str) else None
+        return place[0] if place is not None else None
 
     def consumed_after(self, pool_id: str, moment: datetime | None) -> bool:
         """Whether Cinder took room in a pool after this moment."""
@@ -328,14 +349,19 @@ class Replay:
             stamp(report.get("timestamp")),
         )
 
+    def _note_report(self, report: Mapping[str, Any], *, failed: bool) -> None:
+        """Whether Cinder kept a report."""
+        backend_id = report.get("cluster_name") or report.get("host")
+        if failed:
+            self.lost.add(str(backend_id))
+        else:
+            self.lost.discard(str(backend_id))
+
     def _context(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {
-            "user_id": "user",
-            "project_id": "project",
-            "is_admin": False,
-            **(self.case.get("context") or {}),
-            **(request.get("context") or {}),
-        }
+        given = {**(self.case.get("context") or {}), **(request.get("context") or {})}
+        context = {"user_id": "user", "project_id": "project", "is_admin": False, **given}
+        self.stage.facts.shows_copies = bool(context["is_admin"])
+        return context
 
     def _prepared(self, request: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The request spec and filter properties, taken over from the attempt before where it is a reschedule."""
@@ -351,8 +377,11 @@ class Replay:
         else:
             spec = _spec_of(request)
             properties = decoded(copy.deepcopy(request.get("filter_properties", {})))
-        self._specs[-1] = (spec, properties or {})
-        return spec, properties or {}
+        properties = properties or {}
+        tried = properties.get("retry") if isinstance(properties, Mapping) else None
+        self._tried = tuple(tried.get("backends") or ()) if isinstance(tried, Mapping) else ()
+        self._specs[-1] = (spec, properties)
+        return spec, properties
 
     def _ensure_volume(self, volume_id: str, spec: Mapping[str, Any]) -> None:
         if volume_id not in self.stage.volumes.rows:

@@ -155,16 +155,15 @@ def _fails_later(case: Case, failure: Failure) -> bool:
 
 def _expression(case: Case) -> Finding:
     theirs, ours = recorded_value(case), evaluated(case)
-    verdict, rules = Verdict.AGREES, ()
+    verdict = Verdict.AGREES
     if not same_value(theirs, ours):
-        known = beyond_limits(theirs, ours)
-        verdict, rules = (Verdict.DELIBERATE, (EXPRESSION_LIMITS,)) if known else (Verdict.UNEXPLAINED, ())
+        verdict = Verdict.DELIBERATE if beyond_limits(theirs, ours) else Verdict.UNEXPLAINED
     return Finding(
         case=str(case.get("id")),
         request=str(case["expr"])[:80],
         verdict=verdict,
         theirs=theirs.said(),
         ours=ours.said(),
-        rules=rules,
+        rules=(EXPRESSION_LIMITS,) if verdict is Verdict.DELIBERATE else (),
         aspects=("value",) if verdict is Verdict.UNEXPLAINED else (),
     )

@@ -134,12 +134,13 @@ class Stage:
             ),
             self.draws,
         )
+        self.facts = MemoryFacts(self.volumes, self._instance_host)
         self.world = SchedulerWorld(
             pools=self.registry,
             claims=self.claims,
             volumes=self.volumes,
             types=MemoryTypes(map(type_of, case.get("volume_types") or ())),
-            facts=MemoryFacts(self.volumes, self._instance_host),
+            facts=self.facts,
             caster=MemoryCaster(),
             events=MemoryEvents(),
             decisions=MemoryDecisions(),

@@ -274,8 +274,7 @@ class PlacingScheduler(SchedulerDriver):
         if VOLUME_BACKENDS in needs:
             ids = parsing.hinted_volumes(request.hints, AFFINITY_HINTS)
             if ids:
-                project_id = None if request.is_admin else request.project_id
-                facts = replace(facts, volume_backends=self.world.facts.backends_of(ids, project_id))
+                facts = replace(facts, volume_backends=self.world.facts.backends_of(ids, request.project_id))
         if INSTANCE_HOST in needs and request.hints.get("local_to_instance"):
             try:
                 instance = parsing.hinted_instance(request.hints)

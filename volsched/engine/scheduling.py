@@ -307,7 +307,7 @@ class PlacingScheduler(SchedulerDriver):
         now = self.world.clock()
         changes = {
             "host": pool.pool_id,
-            "cluster_name": pool.cluster_name,
+            "cluster_name": pool.pool_id if pool.cluster_name else None,
             "availability_zone": pool.zone,
             "scheduled_at": now.isoformat(),
         }

@@ -161,7 +161,11 @@ class SchedulerService:
             raise NoValidBackend("nothing was chosen", decision)
         now = self._clock()
         claim = Claim(key=key, volume_id=volume.id, pool_id=pool.pool_id, size_gb=size_gb, made_at=now)
-        changes = {"host": pool.pool_id, "cluster_name": pool.cluster_name, "availability_zone": pool.zone}
+        changes = {
+            "host": pool.pool_id,
+            "cluster_name": pool.pool_id if pool.cluster_name else None,
+            "availability_zone": pool.zone,
+        }
         payload = {name: value for name, value in work.payload.items() if name not in ("context", "filter_properties")}
         placement = Placement(
             claim=claim,

@@ -6,10 +6,13 @@ from typing import Any
 
 from tests import TestCase
 from volsched.domain.request import Facts
-from volsched.exceptions import InvalidRequest
+from volsched.exceptions import InvalidRequest, NoValidBackend
 from volsched.plugins import VOLUME_BACKENDS
-from volsched.testing.builders import a_pool, a_request, a_snapshot
+from volsched.testing.builders import PROJECT_ID, a_pool, a_report, a_request, a_snapshot, a_volume
+from volsched.testing.choosing import a_chooser
+from volsched.testing.memory import a_world
 from volsched_drivers.filters.affinity import DifferentBackendFilter, SameBackendFilter
+from volsched_drivers.schedulers.filter import FilterScheduler
 
 ONE = "064a2c8a-cb00-42f9-a364-0b7e7fd77038"
 TWO = "0e7c5373-59d1-477c-ad43-bedaecee2856"
@@ -70,3 +73,25 @@ class AffinityTest(TestCase):
         for plugin in (DifferentBackendFilter(), SameBackendFilter()):
             self.assertTrue(plugin.screen(a_request(), POOLS.candidates()).passed.all())
             self.assertEqual({VOLUME_BACKENDS}, plugin.needs)
+
+
+class PlacedTest(TestCase):
+    """What the scheduler writes into a volume's row is what these filters look for."""
+
+    def test_a_volume_in_a_cluster_is_found_again(self) -> None:
+        world = a_world(
+            a_report("node1@disk", [{}, {}], cluster_name="cluster@disk"),
+            a_report("node2@disk"),
+            volumes=[a_volume(id=ONE), a_volume(id=TWO)],
+            chooser=a_chooser(["different_backend", "same_backend"]),
+        )
+        properties = {"size": 1, "project_id": PROJECT_ID}
+        driver, context = FilterScheduler(world), {"project_id": PROJECT_ID}
+        first = driver.schedule_create_volume(context, {"volume_id": ONE, "volume_properties": properties}, {}).chosen
+        assert first is not None
+        spec = {"volume_id": TWO, "volume_properties": properties}
+        hints = {"scheduler_hints": {"same_host": [ONE]}}
+        self.assertEqual(first.pool_id, driver.backend_passes_filters(context, first.pool_id, spec, hints).pool_id)
+        hints = {"scheduler_hints": {"different_host": [ONE]}}
+        with self.assertRaises(NoValidBackend):
+            driver.backend_passes_filters(context, first.pool_id, spec, hints)

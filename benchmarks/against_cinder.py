@@ -1,0 +1,143 @@
+"""volsched against cinder 29.0.0: the same fleet and requests in one run, in turns, so that the noise is shared."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+CINDER = ("cinder==29.0.0", "pyparsing==3.3.2")  # with pyparsing 3.3.3 no expression of Cinder's parses
+ROUNDS = 4
+#: (work, plugins, pools, requests): Cinder's time for the largest is 16 s a request.
+RUNS = (
+    ("decision", "default", 100, 200),
+    ("decision", "default", 1_000, 100),
+    ("decision", "default", 10_000, 40),
+    ("decision", "full", 100, 60),
+    ("decision", "full", 1_000, 12),
+    ("decision", "full", 10_000, 4),
+    ("flow", "default", 100, 100),
+    ("flow", "default", 1_000, 60),
+    ("flow", "default", 10_000, 24),
+    ("durable-flow", "default", 1_000, 60),
+    ("durable-flow", "default", 10_000, 24),
+)
+
+
+class Side:
+    """A process that does requests; see `side`."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own scripts
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent
+        )
+        self._read()
+
+    def ask(self, work: str, first: int, count: int) -> dict[str, Any]:
+        """Do some requests; returns CPU milliseconds, wall milliseconds and choices."""
+        if self._process.stdin is None:
+            raise RuntimeError("the process has no input")
+        self._process.stdin.write(json.dumps({"work": work, "first": first, "count": count}) + "\n")
+        self._process.stdin.flush()
+        return self._read()
+
+    def stop(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(timeout=60)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _read(self) -> dict[str, Any]:
+        line = self._process.stdout.readline() if self._process.stdout is not None else ""
+        if not line:
+            raise RuntimeError(f"{self._process.args} ended without an answer")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def cinder_python() -> str:
+    """The Python of an environment with Cinder, which is made where it is missing."""
+    folder = Path(os.environ.get("CINDER_VENV", HERE.parent / "build" / "cinder-venv"))
+    python = folder / "bin" / "python"
+    if not (folder / "ready").exists():
+        sys.stderr.write(f"Making an environment with Cinder in {folder} (a minute or two)\n")
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)  # noqa: S603
+        subprocess.run([python, "-m", "pip", "install", "-q", "--no-input", *CINDER], check=True)  # noqa: S603
+        (folder / "ready").touch()
+    return str(python)
+
+
+def measure() -> list[dict[str, Any]]:
+    """A row for each of RUNS, in the words of `latest.json`."""
+    python = cinder_python()
+    rows = []
+    for pools, plugins in sorted({(pools, plugins) for _, plugins, pools, _ in RUNS}):
+        with _sides(python, pools, plugins) as (cinder, ours):
+            for work, of_plugins, of_pools, count in RUNS:
+                if (of_plugins, of_pools) == (plugins, pools):
+                    sys.stderr.write(f"  {work}, {plugins} plugins, {pools} pools\n")
+                    rows.append(_compare(cinder, ours, work, plugins, pools, count))
+    return sorted(rows, key=lambda row: (row["work"], row["plugins"], row["pools"]))
+
+
+@contextmanager
+def _sides(python: str, pools: int, plugins: str) -> Iterator[tuple[Side, Side]]:
+    asked = [str(pools), plugins]
+    ours = Side([sys.executable, "-m", "benchmarks.volsched_side", *asked])
+    try:
+        cinder = Side([python, "-W", "ignore", str(HERE / "cinder_side.py"), *asked])
+        try:
+            yield cinder, ours
+        finally:
+            cinder.stop()
+    finally:
+        ours.stop()
+
+
+#: Each kind of work starts where no other has been: a request is asked once.
+_FIRST = {"decision": 0, "flow": 500, "durable-flow": 1000}
+
+
+def _compare(cinder: Side, ours: Side, work: str, plugins: str, pools: int, count: int) -> dict[str, Any]:
+    first = _FIRST[work]
+    theirs: dict[str, list[Any]] = {"ms": [], "wall_ms": [], "chosen": []}
+    mine: dict[str, list[Any]] = {"ms": [], "wall_ms": [], "chosen": []}
+    ours.ask(work, first + count, min(count, 10))  # warm
+    cinder.ask(
+        work.removeprefix("durable-"), first + count, min(count, 10) if pools * (plugins == "full") < 10_000 else 1
+    )
+    each = max(1, count // ROUNDS)
+    for start in range(first, first + count, each):
+        for store, answer in (
+            (theirs, cinder.ask(work.removeprefix("durable-"), start, each)),
+            (mine, ours.ask(work, start, each)),
+        ):
+            for key, values in store.items():
+                values.extend(answer[key])
+    cinder_ms, volsched_ms = statistics.median(theirs["ms"]), statistics.median(mine["ms"])
+    return {
+        "work": work,
+        "plugins": plugins,
+        "pools": pools,
+        "requests": len(mine["ms"]),
+        "cinder_ms": round(cinder_ms, 4),
+        "volsched_ms": round(volsched_ms, 4),
+        "ratio": round(cinder_ms / volsched_ms, 1),
+        "same_choice": theirs["chosen"] == mine["chosen"],
+        "differing_choices": sum(a != b for a, b in zip(theirs["chosen"], mine["chosen"], strict=True)),
+        "cinder_p99_ms": round(_p99(theirs["ms"]), 4),
+        "volsched_p99_ms": round(_p99(mine["ms"]), 4),
+        "volsched_wall_ms": round(statistics.median(mine["wall_ms"]), 4),
+    }
+
+
+def _p99(values: list[float]) -> float:
+    return sorted(values)[min(len(values) - 1, round((len(values) - 1) * 0.99))]

@@ -1,0 +1,170 @@
+"""volsched's side: the same requests through its driver and its flow, in memory and with durable claims."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import fleet, side
+from volsched.cli.noise import hush
+from volsched.domain.report import CapabilityReport, ServiceState
+from volsched.domain.volume import Volume, VolumeStatus
+from volsched.exceptions import NoValidBackend
+from volsched.plugins import SchedulerDriver, SchedulerWorld
+from volsched.testing.choosing import a_chooser, plugin_class
+from volsched.testing.memory import a_world
+
+CONTEXT = {"user_id": "u" * 32, "project_id": "p" * 32}
+#: As [scheduler] filters and weighers would have it; expressions mean what they mean in Cinder.
+PLUGINS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "full": {
+        "filters": ("availability_zone", "capacity", "capabilities", "driver", "json"),
+        "weighers": ("capacity", "allocated_capacity", "goodness"),
+        "options": {"expression_dialect": "cinder"},
+    },
+}
+
+
+def main() -> None:
+    hush()
+    logging.disable(logging.CRITICAL)
+    pools, plugins = int(sys.argv[1]), sys.argv[2]
+    with tempfile.TemporaryDirectory() as folder:
+        worlds = {"decision": a_memory_world(pools, plugins), "flow": a_memory_world(pools, plugins)}
+        if plugins == "default":
+            worlds["durable-flow"] = a_durable_world(pools, plugins, f"sqlite:///{folder}/bench.db")
+        works = {
+            name: (works_of(a_driver(world), plugins)[name.removeprefix("durable-")]) for name, world in worlds.items()
+        }
+        current: list[SchedulerWorld] = []
+
+        def noting(name: str) -> side.Prepare:
+            def prepare(number: int) -> Callable[[], Any]:
+                current[:] = [worlds[name]]
+                return works[name](number)
+
+            return prepare
+
+        side.serve({name: noting(name) for name in works}, lambda volume_id: current[0].volumes.get(volume_id).host)
+
+
+def works_of(driver: SchedulerDriver, plugins: str) -> dict[str, side.Prepare]:
+    """The decision alone, and the whole flow, with this driver."""
+    from volsched.flows import create_volume
+
+    asked = fleet.requests(2000)
+    hints = {"query": fleet.QUERY} if plugins == "full" else {}
+
+    def decision(number: int) -> Any:
+        volume, spec, properties = request(asked[number], hints)
+        driver.world.volumes.create(volume)
+
+        def run() -> str:
+            try:
+                driver.schedule_create_volume(CONTEXT, spec, properties)
+            except NoValidBackend:
+                pass
+            return volume.id
+
+        return run
+
+    def flow(number: int) -> Any:
+        volume, spec, properties = request(asked[number], hints)
+        driver.world.volumes.create(volume)
+
+        def run() -> str:
+            create_volume.get_flow(CONTEXT, driver, spec, properties, volume).run()
+            return volume.id
+
+        return run
+
+    return {"decision": decision, "flow": flow}
+
+
+def request(asked: dict[str, Any], hints: dict[str, str]) -> tuple[Volume, dict[str, Any], dict[str, Any]]:
+    """The volume's row, and the request as the API side makes it."""
+    zones = asked["zones"]
+    zone = zones[0] if zones and len(zones) == 1 else None
+    volume = Volume(
+        id=asked["volume_id"],
+        project_id="p" * 32,
+        user_id="u" * 32,
+        size_gb=asked["size"],
+        status=VolumeStatus.CREATING,
+        availability_zone=zone,
+    )
+    spec = {
+        "volume_id": asked["volume_id"],
+        "volume_type": {"id": asked["type_id"], "name": asked["type_name"], "extra_specs": asked["extra_specs"]},
+        "volume_properties": {
+            "size": asked["size"],
+            "availability_zone": zone,
+            "volume_type_id": asked["type_id"],
+            "project_id": "p" * 32,
+            "user_id": "u" * 32,
+            "metadata": {},
+            "attach_status": "detached",
+        },
+        "availability_zones": zones,
+    }
+    return volume, spec, {"scheduler_hints": hints} if hints else {}
+
+
+def reports(pools: int, *, functions: bool) -> tuple[list[ServiceState], list[CapabilityReport]]:
+    """The fleet, as its services and their first reports."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    backends = fleet.backends(pools, functions=functions)
+    services = [ServiceState(host=backend["host"], zone=backend["zone"]) for backend in backends]
+    made = [
+        CapabilityReport(
+            service_name="volume", host=backend["host"], capabilities=backend["capabilities"], timestamp=now
+        )
+        for backend in backends
+    ]
+    return services, made
+
+
+def a_memory_world(pools: int, plugins: str) -> SchedulerWorld:
+    services, made = reports(pools, functions=plugins == "full")
+    return a_world(*made, services=services, chooser=a_chooser(**PLUGINS[plugins]))
+
+
+def a_durable_world(pools: int, plugins: str, url: str) -> SchedulerWorld:
+    """The same world with volumes, claims and failures in a database, whose claims survive a crash."""
+    from volsched.db.backends import Backends
+    from volsched.db.claims import Claims
+    from volsched.db.database import Database
+    from volsched.db.failures import Failures
+    from volsched.db.volumes import Volumes
+    from volsched.domain.parsing import pools_from
+
+    database = Database(url)
+    database.upgrade()
+    backends = Backends(database)
+    services, made = reports(pools, functions=plugins == "full")
+    for service, report in zip(services, made, strict=True):
+        backends.heartbeat(service.host, zone=service.zone)
+        backends.record(report, pools_from(report, service, "20.0"))
+    return replace(
+        a_memory_world(pools, plugins),
+        volumes=Volumes(database),
+        claims=Claims(database),
+        failures=Failures(database),
+    )
+
+
+def a_driver(world: SchedulerWorld) -> SchedulerDriver:
+    made: SchedulerDriver = plugin_class("volsched.schedulers", "filter")(world)
+    return made
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    main()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from volsched.db.backends import Backends
     from volsched.db.claims import Claims
     from volsched.db.database import Database
+    from volsched.db.facts import Facts
     from volsched.db.outbox import Outbox
     from volsched.db.volume_types import VolumeTypes
     from volsched.db.work import WorkQueue
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from volsched.engine.scheduling import PlacingScheduler
     from volsched.loading.plugins import Plugins
     from volsched.messaging.caster import LocalCaster
+    from volsched.messaging.compute import ComputeApi
     from volsched.service.agent import Agent
     from volsched.service.pools import SharedPools
     from volsched.service.scheduler import SchedulerService
@@ -145,9 +147,39 @@ class Application:
         return pools
 
     @cached_property
+    def compute(self) -> ComputeApi:
+        from volsched.messaging.compute import ComputeApi, session_for
+
+        options = self.conf.compute
+        session = session_for(
+            options.auth_url,
+            username=options.username,
+            password=options.password,
+            user_domain_name=options.user_domain_name,
+            project_name=options.project_name,
+            project_domain_name=options.project_domain_name,
+            cafile=options.cafile,
+            timeout=options.timeout,
+        )
+        return ComputeApi(
+            session,
+            region_name=options.region_name,
+            interface=options.interface,
+            endpoint_override=options.endpoint_override,
+        )
+
+    @cached_property
+    def facts(self) -> Facts:
+        from volsched.db.facts import Facts
+
+        if not self.conf.compute.auth_url:
+            return Facts(self.database)
+        # asked late, for few requests name an instance and the client is slow to import
+        return Facts(self.database, instance_host=lambda instance_id: self.compute.instance_host(instance_id))
+
+    @cached_property
     def driver(self) -> PlacingScheduler:
         """The selected scheduler driver, in its world."""
-        from volsched.db.facts import Facts
         from volsched.db.failures import Failures
         from volsched.engine.placement import Placing
         from volsched.plugins import SchedulerWorld
@@ -158,7 +190,7 @@ class Application:
             claims=self.claims,
             volumes=self.stores.volumes,
             types=self.types,
-            facts=Facts(self.database),
+            facts=self.facts,
             caster=self.caster,
             events=self.outbox,
             decisions=self.stores.decisions,

@@ -4,12 +4,36 @@ from __future__ import annotations
 
 from keystoneauth1 import exceptions as answers
 from keystoneauth1.adapter import Adapter
+from keystoneauth1.identity.v3 import Password
 from keystoneauth1.session import Session
 
 from volsched.exceptions import InstanceNotLocated
 
 #: What the compute API shows to those that its policy lets see it; administrators by default.
 HOST_ATTRIBUTE = "OS-EXT-SRV-ATTR:host"
+
+
+def session_for(
+    auth_url: str,
+    *,
+    username: str | None,
+    password: str | None,
+    user_domain_name: str,
+    project_name: str,
+    project_domain_name: str,
+    cafile: str | None = None,
+    timeout: float,
+) -> Session:
+    """Who asks, and how long for. Nothing is sent before the first question."""
+    account = Password(
+        auth_url,
+        username=username,
+        password=password,
+        user_domain_name=user_domain_name,
+        project_name=project_name,
+        project_domain_name=project_domain_name,
+    )
+    return Session(auth=account, verify=cafile or True, timeout=timeout)
 
 
 class ComputeApi:

@@ -13,7 +13,7 @@ from keystoneauth1.token_endpoint import Token
 
 from tests import TestCase
 from volsched.exceptions import InstanceNotLocated, InvalidRequest
-from volsched.messaging.compute import HOST_ATTRIBUTE, ComputeApi
+from volsched.messaging.compute import HOST_ATTRIBUTE, ComputeApi, session_for
 
 INSTANCE = "3079f9f9-4e5f-401e-ae94-997d670f1d7d"
 
@@ -102,3 +102,62 @@ class ComputeApiTest(TestCase):
             deaf.bind(("127.0.0.1", 0))
             deaf.listen()
             self.assertEqual("timeout", self.refusal(self.api(deaf.getsockname()[1], timeout=0.05)).kind)
+
+
+class _Cloud(_Compute):
+    """Identity and compute in one server: a token for the right password, and the catalogue."""
+
+    def do_POST(self) -> None:
+        said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.logins.append(said["auth"]["identity"]["password"]["user"])  # type: ignore[attr-defined]
+        here = f"http://127.0.0.1:{self.server.server_address[1]}"  # type: ignore[attr-defined]
+        endpoints = [{"interface": "internal", "region_id": "R", "region": "R", "url": f"{here}/v2.1", "id": "e"}]
+        token = {
+            "methods": ["password"],
+            "expires_at": "2099-01-01T00:00:00.000000Z",
+            "catalog": [{"type": "compute", "name": "nova", "id": "c", "endpoints": endpoints}],
+            "user": {"id": "u", "name": "volsched", "domain": {"id": "default", "name": "Default"}},
+        }
+        body = json.dumps({"token": token}).encode()
+        self.send_response(201)
+        self.send_header("X-Subject-Token", "a-token")
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class CloudTest(ComputeApiTest):
+    """The same by way of the identity service: it gives the token, and knows where the compute service is."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server.RequestHandlerClass = _Cloud
+        self.server.logins = []  # type: ignore[attr-defined]
+
+    def api(self, port: int | None = None, timeout: float = 5.0) -> ComputeApi:
+        session = session_for(
+            f"http://127.0.0.1:{port or self.server.server_address[1]}/v3",
+            username="volsched",
+            password="secret",
+            user_domain_name="Default",
+            project_name="service",
+            project_domain_name="Default",
+            timeout=timeout,
+        )
+        self.addCleanup(session.session.close)
+        return ComputeApi(session, region_name="R")
+
+    def test_who_asks(self) -> None:
+        self.answer(200, {"server": {"id": INSTANCE, HOST_ATTRIBUTE: "compute7"}})
+        api = self.api()
+        for _ in range(2):
+            self.assertEqual("compute7", api.instance_host(INSTANCE))
+        self.assertEqual(
+            [{"name": "volsched", "domain": {"name": "Default"}, "password": "secret"}],
+            self.server.logins,  # type: ignore[attr-defined]
+        )
+
+    def test_a_region_that_has_no_compute_service(self) -> None:
+        api = ComputeApi(self.api()._adapter.session, region_name="elsewhere")
+        self.assertEqual("unreachable", self.refusal(api).kind)

@@ -36,6 +36,16 @@ class VolumeNotFound(NotFound):
         super().__init__("volume", name, mend)
 
 
+class SnapshotNotFound(NotFound):
+    def __init__(self, name: str, mend: str = "volsched snapshot list names the ones there are") -> None:
+        super().__init__("snapshot", name, mend)
+
+
+class GroupNotFound(NotFound):
+    def __init__(self, name: str, mend: str = "volsched group list names the ones there are") -> None:
+        super().__init__("group", name, mend)
+
+
 class VolumeTypeNotFound(NotFound):
     def __init__(self, name: str, mend: str = "volsched type list names the ones there are") -> None:
         super().__init__("volume type", name, mend)

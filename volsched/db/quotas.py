@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from volsched.db.database import Database
 from volsched.db.schema import quotas, reservations, volumes
+from volsched.domain.identity import derived_id
 from volsched.exceptions import InvalidRequest, QuotaExceeded
 
 RESOURCES = ("gigabytes", "volumes")  # in the order in which they are locked
@@ -59,22 +60,30 @@ class Quotas:
             self._lock(connection, project_id)
             now = self._database.now(connection)
             for type_id in [ALL_TYPES] + [one for one in [volume_type_id] if one]:
-                for usage in self._usage(connection, project_id, type_id, now):
-                    wanted = asked[usage.resource]
-                    if usage.limit != UNLIMITED and wanted > 0 and usage.used + usage.reserved + wanted > usage.limit:
-                        resource = usage.resource if not type_id else f"{usage.resource} of volume type {type_id}"
-                        raise QuotaExceeded(
-                            resource, limit=usage.limit, used=usage.used, reserved=usage.reserved, asked=wanted
-                        )
-            connection.execute(
-                sa.insert(reservations).values(
-                    id=reservation,
-                    project_id=project_id,
-                    volume_type_id=volume_type_id or ALL_TYPES,
-                    **asked,
-                    expires_at=now + self._lifetime,
-                )
-            )
+                self._refuse_beyond(connection, project_id, type_id, asked, now)
+            _reserve(connection, reservation, project_id, volume_type_id, asked, now + self._lifetime)
+
+        self._database.run(write)
+        return reservation
+
+    def reserve_retype(self, project_id: str, *, gigabytes: int, volume_type_id: str) -> str:
+        """Room within the limits of a volume type for one volume that the project has already, of another type.
+
+        What the project has in all stays as it is. Raises QuotaExceeded.
+        """
+        reservation = str(uuid.uuid4())
+        asked = {"volumes": 1, "gigabytes": gigabytes}
+
+        def write(connection: Connection) -> None:
+            if connection.execute(sa.select(reservations.c.id).where(reservations.c.id == reservation)).first():
+                return  # made before: the answer was lost on its way
+            self._lock(connection, project_id)
+            now = self._database.now(connection)
+            self._refuse_beyond(connection, project_id, volume_type_id, asked, now)
+            _reserve(connection, reservation, project_id, volume_type_id, asked, now + self._lifetime)
+            # The counterpart: over all types together, nothing is reserved.
+            less = {resource: -amount for resource, amount in asked.items()}
+            _reserve(connection, _counterpart(reservation), project_id, ALL_TYPES, less, now + self._lifetime)
 
         self._database.run(write)
         return reservation
@@ -113,6 +122,16 @@ class Quotas:
             )
         )
 
+    def _refuse_beyond(
+        self, connection: Connection, project_id: str, type_id: str, asked: Mapping[str, int], now: datetime
+    ) -> None:
+        """Raises QuotaExceeded where a limit would be passed; `type_id` ALL_TYPES: of all types together."""
+        for usage in self._usage(connection, project_id, type_id, now):
+            wanted = asked[usage.resource]
+            if usage.limit != UNLIMITED and wanted > 0 and usage.used + usage.reserved + wanted > usage.limit:
+                resource = usage.resource if not type_id else f"{usage.resource} of volume type {type_id}"
+                raise QuotaExceeded(resource, limit=usage.limit, used=usage.used, reserved=usage.reserved, asked=wanted)
+
     def _lock(self, connection: Connection, project_id: str) -> None:
         """Nobody else reserves for the project before this transaction ends, if it has a limit at all."""
         own = sa.select(quotas).where(quotas.c.project_id == project_id).order_by(*quotas.primary_key.columns)
@@ -147,7 +166,31 @@ class Quotas:
 
 def end(connection: Connection, reservation: str) -> None:
     """The reservation counts no longer: the rows say it, or nothing came of it."""
-    connection.execute(sa.delete(reservations).where(reservations.c.id == reservation))
+    ids = [reservation, _counterpart(reservation)]
+    connection.execute(sa.delete(reservations).where(reservations.c.id.in_(ids)))
+
+
+def _counterpart(reservation: str) -> str:
+    return derived_id("reservation", reservation)
+
+
+def _reserve(
+    connection: Connection,
+    reservation: str,
+    project_id: str,
+    volume_type_id: str | None,
+    asked: Mapping[str, int],
+    expires_at: datetime,
+) -> None:
+    connection.execute(
+        sa.insert(reservations).values(
+            id=reservation,
+            project_id=project_id,
+            volume_type_id=volume_type_id or ALL_TYPES,
+            **asked,
+            expires_at=expires_at,
+        )
+    )
 
 
 def _set(connection: Connection, project_id: str, type_id: str | None, resource: str, limit: int | None) -> None:

@@ -114,6 +114,11 @@ def give_back(connection: Connection, keys: Iterable[str]) -> None:
         _remove(connection, claims.c.key.in_(wanted))
 
 
+def give_back_in(connection: Connection, volume_id: str, pool_id: str) -> None:
+    """Remove the claims of a volume in one pool."""
+    _remove(connection, sa.and_(claims.c.volume_id == volume_id, claims.c.pool_id == pool_id))
+
+
 def give_back_all(connection: Connection, volume_id: str) -> None:
     """Remove every claim of a volume."""
     _remove(connection, claims.c.volume_id == volume_id)

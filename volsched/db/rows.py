@@ -25,8 +25,13 @@ def volume_of(row: Row[Any]) -> Volume:
     """A volume from its row."""
     values = dict(row._mapping)
     for name in TIMES:
-        values[name] = values[name].isoformat() if values[name] is not None else None
+        values[name] = written(values[name])
     return Volume.parse(values)
+
+
+def written(moment: datetime | None) -> str | None:
+    """A time as ISO 8601 text."""
+    return None if moment is None else moment.isoformat()
 
 
 def values_of(volume: Volume) -> dict[str, Any]:
@@ -50,12 +55,17 @@ def change(connection: Connection, volume_id: str, changes: Mapping[str, Any], n
 
 def remove(connection: Connection, volume_id: str) -> None:
     """Remove the row and all its claims; harmless where it is gone. Raises InvalidRequest while it has snapshots."""
+    refuse_with_snapshots(connection, volume_id)
+    room.give_back_all(connection, volume_id)
+    connection.execute(sa.delete(volumes).where(volumes.c.id == volume_id))
+
+
+def refuse_with_snapshots(connection: Connection, volume_id: str) -> None:
+    """Raises InvalidRequest while the volume has snapshots."""
     found = sa.select(sa.func.count()).select_from(snapshots).where(snapshots.c.volume_id == volume_id)
     count = connection.execute(found).scalar_one()
     if count:
         raise InvalidRequest("volume", f"{volume_id} has {count} snapshots; delete them first")
-    room.give_back_all(connection, volume_id)
-    connection.execute(sa.delete(volumes).where(volumes.c.id == volume_id))
 
 
 def _stored(name: str, value: Any) -> Any:

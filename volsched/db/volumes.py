@@ -133,11 +133,12 @@ class Volumes:
         *,
         only_from: Iterable[VolumeStatus],
         work: Sequence[WorkRequest] = (),
+        without_snapshots: bool = False,
     ) -> Volume:
         """Move to a status that stands for work in progress, and queue that work, in one transaction.
 
         The same work again is harmless. Raises VolumeNotFound, and InvalidRequest naming the status where the volume
-        is in none of `only_from`.
+        is in none of `only_from`, or, `without_snapshots`, where it has any.
         """
         allowed = sorted(VolumeStatus(one).value for one in only_from)
 
@@ -151,6 +152,8 @@ class Volumes:
             found = rows.read(connection, volume_id)
             if found is None:
                 raise VolumeNotFound(volume_id)
+            if without_snapshots:
+                rows.refuse_with_snapshots(connection, volume_id)  # none can come: the volume's row is held
             if moved.rowcount == 1:
                 queueing.queue(connection, work, now)
             elif found.status is not VolumeStatus(status) or not queueing.known(connection, work):

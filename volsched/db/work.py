@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from volsched.db import messages, outbox, queueing, quotas, room, rows
+from volsched.db import groups, messages, outbox, queueing, quotas, room, rows, snapshots
 from volsched.db.database import Database
 from volsched.db.schema import work
 from volsched.domain.identity import derived_id
-from volsched.domain.work import Lease, Outcome, Work, WorkRequest, WorkState
+from volsched.domain.work import Lease, Outcome, RowChange, Work, WorkRequest, WorkState
 from volsched.exceptions import LeaseLost
 
+#: Rows beside the volume's own that work changes, by kind.
+ROWS: Mapping[str, Callable[[Connection, RowChange], None]] = MappingProxyType(
+    {"group": groups.put, "snapshot": snapshots.put}
+)
 #: So many pieces of work are looked at before a taker gives up for now: others take the first ones meanwhile.
 CANDIDATES = 16
 
@@ -199,6 +204,10 @@ def _finish(connection: Connection, lease: Lease, outcome: Outcome, now: datetim
         return
     room.confirm(connection, outcome.confirm, outcome.confirmed_at or now, outcome.sizes)
     room.give_back(connection, outcome.release)
+    if outcome.volume_id is not None and outcome.left_pool is not None:
+        room.give_back_in(connection, outcome.volume_id, outcome.left_pool)
+    for row in outcome.rows:
+        ROWS[row.kind](connection, row)
     if outcome.volume_id is not None and outcome.remove_volume:
         rows.remove(connection, outcome.volume_id)
     elif outcome.volume_id is not None and outcome.volume_changes:

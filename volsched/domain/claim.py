@@ -23,7 +23,8 @@ class Claim:
     """Room taken in one pool for one volume. `key` makes taking it again harmless.
 
     `key` is the volume's id for its creation, `<volume id>/extend-<new size>` for a growth,
-    `<volume id>/migrate-<pool id>` for a move.
+    `<volume id>/migrate-<pool id>` for a move, the snapshot's id for a snapshot. The claims that a volume has in the
+    pool where it lives add up to its size and those of its snapshots.
     """
 
     key: str

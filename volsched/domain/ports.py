@@ -111,10 +111,12 @@ class VolumeStore(Protocol):
         *,
         only_from: Iterable[VolumeStatus],
         work: Sequence[WorkRequest] = (),
+        without_snapshots: bool = False,
     ) -> Volume:
         """Move to a status that stands for work in progress, and queue that work, in one transaction.
 
-        Raises VolumeNotFound, and InvalidRequest naming the status where the volume is in none of `only_from`.
+        Raises VolumeNotFound, and InvalidRequest naming the status where the volume is in none of `only_from`, or,
+        `without_snapshots`, where it has any.
         """
         ...
 

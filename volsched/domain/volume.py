@@ -26,7 +26,7 @@ class VolumeStatus(StrEnum):
 
     @property
     def in_progress(self) -> bool:
-        return self.value.endswith("ing")
+        return self.value.endswith("ing") and not self.value.startswith("error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ class WorkRequest:
 
     id: str
     queue: str  # SCHEDULER_QUEUE or agent_queue(backend_id)
-    operation: str  # create, delete, extend, manage, retype, migrate, snapshot, group…
+    operation: str  # create, delete, extend, manage, retype, migrate, offer, clear, snapshot, group…
     volume_id: str | None
     payload: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # plain data
 
@@ -85,10 +85,19 @@ class Work:
 class Message:
     """A message that a user reads about the own volume; free of operators' detail."""
 
-    volume_id: str
+    volume_id: str  # or the group's, of a message about a group
     project_id: str
     code: str  # e.g. VS001, stable, for programs
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChange:
+    """A snapshot's or a group's row, as work leaves it."""
+
+    kind: str  # snapshot or group
+    id: str
+    changes: Mapping[str, Any] | None = None  # None: the row is removed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +113,8 @@ class Outcome:
     confirmed_at: datetime | None = None
     sizes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # claim key -> what it really took
     release: tuple[str, ...] = ()  # claim keys whose room is given back
+    left_pool: str | None = None  # holds nothing of the volume any more: all its claims there are given back
+    rows: tuple[RowChange, ...] = ()
     follow_up: tuple[WorkRequest, ...] = ()
     events: tuple[Event, ...] = ()
     message: Message | None = None

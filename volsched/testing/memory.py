@@ -71,6 +71,7 @@ class MemoryVolumes:
         *,
         only_from: Iterable[VolumeStatus],
         work: Sequence[WorkRequest] = (),
+        without_snapshots: bool = False,  # there are none in memory
     ) -> Volume:
         with self._lock:
             volume = self.get(volume_id)

@@ -1,0 +1,136 @@
+"""Snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from volsched.db import queueing, rows
+from volsched.db.database import Database
+from volsched.db.schema import snapshots, volumes
+from volsched.domain.snapshot import Snapshot, SnapshotStatus
+from volsched.domain.volume import VolumeStatus
+from volsched.domain.work import RowChange, WorkRequest
+from volsched.exceptions import InvalidRequest, SnapshotNotFound, VolumeNotFound
+
+#: A volume of which snapshots can be taken is in this status.
+WHOLE = VolumeStatus.AVAILABLE
+
+
+class Snapshots:
+    """The snapshots' rows. While a volume has one it is neither deleted nor moved."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, snapshot_id: str) -> Snapshot:
+        """Raises SnapshotNotFound."""
+        return self.find(snapshot_id, None, by_name=False)
+
+    def find(self, name_or_id: str, project_id: str | None, *, by_name: bool = True) -> Snapshot:
+        """The snapshot of this id, else of this name, that the project may see (None: any).
+
+        Raises SnapshotNotFound, and InvalidRequest where several have the name.
+        """
+        found = self._select(snapshots.c.id == name_or_id, project_id)
+        if not found and by_name:
+            found = self._select(snapshots.c.name == name_or_id, project_id)
+        if not found:
+            raise SnapshotNotFound(name_or_id)
+        if len(found) > 1:
+            ids = ", ".join(snapshot.id for snapshot in found[:10])
+            raise InvalidRequest(
+                "snapshot", f"{len(found)} snapshots are called {name_or_id!r}; give the id, one of {ids}"
+            )
+        return found[0]
+
+    def list(self, project_id: str | None = None, *, volume_id: str | None = None) -> Sequence[Snapshot]:
+        """The snapshots that the project may see (None: all), oldest first; `volume_id`: those of one volume."""
+        return self._select(sa.true() if volume_id is None else snapshots.c.volume_id == volume_id, project_id)
+
+    def create(self, snapshot: Snapshot, work: Sequence[WorkRequest] = ()) -> Snapshot:
+        """A new row, and the work that goes with it, in one transaction; the same snapshot again is harmless.
+
+        Raises VolumeNotFound, and InvalidRequest where the volume is not available.
+        """
+
+        def write(connection: Connection) -> Snapshot:
+            # Held, so that the volume is not moved or deleted in this moment.
+            volume = connection.execute(
+                sa.select(volumes.c.status).where(volumes.c.id == snapshot.volume_id).with_for_update()
+            ).first()
+            if volume is None:
+                raise VolumeNotFound(snapshot.volume_id)
+            known = connection.execute(sa.select(snapshots).where(snapshots.c.id == snapshot.id)).first()
+            if known is not None:
+                return _snapshot(known)
+            if volume.status != WHOLE.value:
+                raise InvalidRequest(
+                    "status", f"volume {snapshot.volume_id} is {volume.status}; it must be {WHOLE.value} for this"
+                )
+            now = self._database.now(connection)
+            connection.execute(sa.insert(snapshots).values(**{**snapshot.plain(), "created_at": now}))
+            queueing.queue(connection, work, now)
+            return _snapshot(connection.execute(sa.select(snapshots).where(snapshots.c.id == snapshot.id)).one())
+
+        return self._database.run(write)
+
+    def begin(
+        self,
+        snapshot_id: str,
+        status: SnapshotStatus,
+        *,
+        only_from: Sequence[SnapshotStatus],
+        work: Sequence[WorkRequest] = (),
+    ) -> Snapshot:
+        """Move to a status that stands for work in progress, and queue that work, in one transaction.
+
+        Raises SnapshotNotFound, and InvalidRequest naming the status where it is in none of `only_from`.
+        """
+        allowed = [one.value for one in only_from]
+
+        def write(connection: Connection) -> Snapshot:
+            moved = connection.execute(
+                sa.update(snapshots)
+                .where(snapshots.c.id == snapshot_id, snapshots.c.status.in_(allowed))
+                .values(status=status.value)
+            )
+            row = connection.execute(sa.select(snapshots).where(snapshots.c.id == snapshot_id)).first()
+            if row is None:
+                raise SnapshotNotFound(snapshot_id)
+            if moved.rowcount == 1:
+                queueing.queue(connection, work, self._database.now(connection))
+            elif row.status != status.value or not queueing.known(connection, work):
+                raise InvalidRequest(
+                    "status", f"snapshot {snapshot_id} is {row.status}; it must be {' or '.join(allowed)} for this"
+                )
+            return _snapshot(row)
+
+        return self._database.run(write)
+
+    def remove(self, snapshot_id: str) -> None:
+        """Remove a row that claims no room; harmless where it is gone."""
+        self._database.run(lambda connection: put(connection, RowChange(kind="snapshot", id=snapshot_id)))
+
+    def _select(self, which: sa.ColumnElement[bool], project_id: str | None) -> Sequence[Snapshot]:
+        statement = sa.select(snapshots).where(which).order_by(snapshots.c.created_at, snapshots.c.id)
+        if project_id is not None:
+            statement = statement.where(snapshots.c.project_id == project_id)
+        return self._database.read(lambda connection: [_snapshot(row) for row in connection.execute(statement)])
+
+
+def put(connection: Connection, row: RowChange) -> None:
+    """What work made of a snapshot's row."""
+    which = snapshots.c.id == row.id
+    if row.changes is None:
+        connection.execute(sa.delete(snapshots).where(which))
+    else:
+        connection.execute(sa.update(snapshots).where(which).values(**row.changes))
+
+
+def _snapshot(row: Row[Any]) -> Snapshot:
+    values = dict(row._mapping)
+    return Snapshot.parse({**values, "created_at": rows.written(values["created_at"])})

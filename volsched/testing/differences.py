@@ -12,8 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from volsched.domain import capacity
+from volsched.domain.parsing import pools_from
+from volsched.domain.report import CapabilityReport, ServiceState
 from volsched.domain.request import RequestSpec
 from volsched.exceptions import InvalidRequest, NoValidBackend
+from volsched.testing.bad_hints import bad_hint
+from volsched.testing.parity.cases import decoded
 from volsched.testing.parity.comparing import (
     CHOSEN,
     FAILURE,
@@ -23,10 +27,12 @@ from volsched.testing.parity.comparing import (
     PASSES,
     POOLS,
     RETRY,
+    TAKEN,
     VALUE,
     Comparison,
     same_report,
 )
+from volsched.testing.parity.stage import DEFAULT_RATIO
 
 NOTHING: frozenset[str] = frozenset()
 #: What follows from another list of pools, or another ranking.
@@ -130,6 +136,8 @@ def _seen_otherwise(comparison: Comparison) -> frozenset[str]:
 
 def _set_aside(comparison: Comparison) -> frozenset[str]:
     aside = _aside(comparison)
+    if comparison.operation == "notify_capabilities":
+        return frozenset({NOTIFICATIONS}) if _unusable_message(comparison) else NOTHING
     if not aside:
         return NOTHING
     explained = {KNOWN}
@@ -139,6 +147,19 @@ def _set_aside(comparison: Comparison) -> frozenset[str]:
     if _proved(comparison):
         explained |= OUTCOME
     return frozenset(explained)
+
+
+def _unusable_message(comparison: Comparison) -> bool:
+    """Whether some pool of a capacity notification cannot be used."""
+    if NOTIFICATIONS not in comparison.differing or comparison.theirs.failure is not None:
+        return False
+    report = CapabilityReport(
+        service_name="volume",
+        host=str(comparison.request["backend"]),
+        capabilities=decoded(comparison.request["capabilities"]),
+        timestamp=comparison.replay.stage.clock.now,
+    )
+    return bool(pools_from(report, ServiceState(host=report.host), DEFAULT_RATIO).set_aside)
 
 
 def _report_accident(comparison: Comparison) -> frozenset[str]:
@@ -254,9 +275,9 @@ def _placed_once(comparison: Comparison) -> frozenset[str]:
     spec = comparison.replay.spec_of(comparison.number)
     volume_id = spec.get("volume_id") if isinstance(spec, Mapping) else None
     held = comparison.replay.holds_room_for(volume_id)
-    if comparison.operation != "create_volume" or held is None or held == comparison.theirs.chosen:
+    if comparison.operation != "create_volume" or held is None or comparison.ours.answer.chosen != held:
         return NOTHING
-    return frozenset({CHOSEN, RETRY}) if comparison.ours.answer.chosen == held else NOTHING
+    return frozenset({CHOSEN, RETRY, TAKEN}) & comparison.differing
 
 
 def _no_claim_without_volume(comparison: Comparison) -> frozenset[str]:
@@ -280,6 +301,18 @@ def _refuses(field: str) -> Callable[[Comparison], frozenset[str]]:
         return OUTCOME & comparison.differing if FAILURE in comparison.differing else NOTHING
 
     return explains
+
+
+def _refuses_hint(comparison: Comparison) -> frozenset[str]:
+    """As above, of a hint that is bad by another judge than the one that refused it."""
+    problem = comparison.ours.problem
+    properties = comparison.replay.properties_of(comparison.number)
+    if not isinstance(problem, InvalidRequest):
+        return NOTHING
+    field, _, name = problem.field.partition(".")
+    if field != "scheduler_hints" or not bad_hint(properties.get("scheduler_hints"), name.partition(".")[0]):
+        return NOTHING
+    return OUTCOME & comparison.differing if FAILURE in comparison.differing else NOTHING
 
 
 def _accident(
@@ -393,7 +426,7 @@ RULES: tuple[Rule, ...] = (
     Rule("no-claim-without-a-volume", ("H08",), _no_claim_without_volume),
     Rule("volumes-are-named", ("H08", "F14"), _refuses("volume_id")),
     Rule("sizes-are-whole", (), _refuses("volume_properties.size")),
-    Rule("hints-are-checked", ("F09", "F10"), _refuses("scheduler_hints")),
+    Rule("hints-are-checked", ("F09", "F10"), _refuses_hint),
     Rule("retry-records-are-checked", (), _refuses("filter_properties.retry")),
     Rule("extra-specs-are-checked", ("F07",), _refuses("extra_specs")),
     Rule(

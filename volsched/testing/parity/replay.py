@@ -77,6 +77,7 @@ class Replay:
         self._specs: list[tuple[Any, dict[str, Any]]] = []
         self._number = 0
         self.lost: set[str] = set()  # backends whose last report Cinder may have failed to keep
+        self._newest: dict[str, datetime] = {}  # the latest time stamp of a backend's reports
         self._tried: tuple[str, ...] = ()  # the pools in the retry record that the request came with
         self._held: dict[str, tuple[str, float] | None] = {}  # where Cinder holds room for a volume
         self._consumed: dict[str, datetime] = {}  # when Cinder last took room in a pool
@@ -150,6 +151,10 @@ class Replay:
             return parsing.plain_retry(problem.decision.request.retry)
         return None
 
+    def properties_of(self, number: int) -> Mapping[str, Any]:
+        """The filter properties that request `number` came with, or has been given by Cinder since."""
+        return self._specs[number][1]
+
     def spec_of(self, number: int) -> Any:
         """The request spec that request `number` was played with."""
         return self._specs[number][0]
@@ -209,8 +214,6 @@ class Replay:
             now = stage.clock.now
             stage.claims.rows[key] = Claim(key=key, volume_id=key, pool_id=place[0], size_gb=place[1], made_at=now)
             stage.registry.claimed(stage.claims.rows[key])
-            if self._number - 1 not in self._reschedules():
-                stage.claims.confirm(key, now)
 
     def holds_room_for(self, volume_id: Any) -> str | None:
         """The pool in which Cinder holds room for a volume, from an earlier request."""
@@ -243,13 +246,7 @@ class Replay:
         self._conflicts = decision.conflicts
         retry = parsing.plain_retry(decision.retry)
         self._specs[-1] = (spec, {**properties, "retry": retry})
-        if volume_id and self._number not in self._reschedules():
-            self.stage.claims.confirm(volume_id, self.stage.clock.now)
         return Answer(chosen=decision.chosen.pool_id, retry=retry)
-
-    def _reschedules(self) -> set[int]:
-        """The requests whose volume service failed: their claims are never confirmed."""
-        return {each["reschedule_of"] for each in self.case["requests"] if "reschedule_of" in each}
 
     def _backend_passes_filters(self, request: Mapping[str, Any]) -> Answer:
         spec, properties = self._prepared(request)
@@ -341,6 +338,8 @@ class Replay:
     # -- what they share -----------------------------------------------------------------------------------------
 
     def _report(self, report: Mapping[str, Any]) -> None:
+        backend_id = str(report.get("cluster_name") or report.get("host"))
+        self._confirm(backend_id, stamp(report.get("timestamp")) or self.stage.clock.now)
         self.stage.driver.update_service_capabilities(
             report.get("service_name", "volume"),
             report.get("host"),
@@ -350,12 +349,16 @@ class Replay:
         )
 
     def _note_report(self, report: Mapping[str, Any], *, failed: bool) -> None:
-        """Whether Cinder kept a report."""
-        backend_id = report.get("cluster_name") or report.get("host")
-        if failed:
-            self.lost.add(str(backend_id))
-        else:
-            self.lost.discard(str(backend_id))
+        """Whether Cinder kept a report. One that it dropped for its age changes nothing."""
+        backend_id = str(report.get("cluster_name") or report.get("host"))
+        reported_at = stamp(report.get("timestamp")) or self.stage.clock.now
+        newest = self._newest.get(backend_id)
+        if newest is None or reported_at >= newest:
+            self._newest[backend_id] = reported_at
+            if failed:
+                self.lost.add(backend_id)
+            else:
+                self.lost.discard(backend_id)
 
     def _context(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         given = {**(self.case.get("context") or {}), **(request.get("context") or {})}
@@ -384,7 +387,7 @@ class Replay:
         return spec, properties
 
     def _ensure_volume(self, volume_id: str, spec: Mapping[str, Any]) -> None:
-        if volume_id not in self.stage.volumes.rows:
+        if volume_id not in self.stage.volumes.rows and volume_id not in self.stage.deleted:
             described = spec.get("volume_properties") or {}
             size = described.get("size")
             row = {
@@ -397,17 +400,22 @@ class Replay:
 
     def _take(self, pool_id: str, size_gb: float) -> None:
         """What the caller of a question takes on the answer."""
-        now = self.stage.clock.now
-        self.stage.registry.claimed(
-            Claim(
-                key=f"taken/{self._number}",
-                volume_id="",
-                pool_id=pool_id,
-                size_gb=size_gb,
-                made_at=now,
-                confirmed_at=now,
-            )
-        )
+        self._claim(f"taken/{self._number}", (pool_id, size_gb))
+
+    def _confirm(self, backend_id: str, stamp: datetime) -> None:
+        """A report is on its way: what it may know by Cinder's reckoning, the backend has made real.
+
+        That is what was taken before the last time that Cinder took room in the pool. A volume that is scheduled again
+        later has failed, and was never made.
+        """
+        coming = self.case["requests"][self._number :]
+        asked_again = [each["reschedule_of"] for each in coming if "reschedule_of" in each]
+        specs = [self.spec_of(number) for number in asked_again if number < len(self._specs)]
+        failed = {spec.get("volume_id") for spec in specs if isinstance(spec, Mapping)}
+        for key, claim in list(self.stage.claims.rows.items()):
+            taken = self._consumed.get(claim.pool_id)
+            if claim.pool_id.partition("#")[0] == backend_id and key not in failed and taken and taken < stamp:
+                self.stage.claims.confirm(key, claim.made_at)
 
 
 #: Operations that decide on pools, or list them.

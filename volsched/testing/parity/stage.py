@@ -123,8 +123,9 @@ class Stage:
             backup_use_same_host=bool(config.get("backup_use_same_host", False)),
         )
         self.volumes = MemoryVolumes()
+        self.deleted = {row["id"] for row in case.get("volumes") or () if row.get("deleted")}
         for row in case.get("volumes") or ():
-            if not row.get("deleted"):
+            if row["id"] not in self.deleted:
                 self.volumes.create(volume_of(row))
         self.claims = MemoryClaims(self.registry, self.volumes)
         self.chooser = RecordingChooser(

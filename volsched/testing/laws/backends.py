@@ -25,7 +25,7 @@ class BackendConformance(PluginConformance):
     group = "volsched.backends"
     bases = (StorageBackend,)
     verbs = ("report", "create_volume", "delete_volume", "extend_volume", "manage_existing")
-    known_capabilities = frozenset({"MIGRATE", "RETYPE", "SNAPSHOT"})
+    known_capabilities = frozenset({"CLONE", "MIGRATE", "SNAPSHOT"})
 
     @contextmanager
     def started(self) -> Iterator[Any]:

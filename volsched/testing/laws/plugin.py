@@ -124,14 +124,12 @@ class PluginConformance(Laws):
         known = {option.dest for option in self.plugin_class().config_opts()}
         self.assertFalse(set(self.configuration()) - known, "config names what is no option of the plugin")
         takes = list(inspect.signature(self.plugin_class()).parameters.values())[len(self.given()) :]
+        named = {parameter.name for parameter in takes}
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes):
-            named = {parameter.name for parameter in takes}
             self.assertFalse(known - named, "options that the constructor does not take")
-        unknown = {parameter.name for parameter in takes if parameter.default is parameter.empty} - known
-        wanted = {
-            parameter.name for parameter in takes if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
-        }
-        self.assertFalse(unknown - wanted, "parameters that are no options")
+        collecting = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+        required = {item.name for item in takes if item.default is item.empty and item.kind not in collecting}
+        self.assertFalse(required - known, "parameters that are no options, and have no default")
         self.make()
 
     def test_making_it_touches_nothing_outside(self) -> None:

@@ -6,7 +6,16 @@ from volsched.domain.events import Event, Priority
 from volsched.domain.pool import PoolState
 from volsched.domain.request import RequestSpec, VolumeType
 from volsched.domain.volume import Volume
-from volsched.plugins.backends import Managed, StorageBackend
+from volsched.plugins.backends import (
+    Clones,
+    Managed,
+    Migrates,
+    StorageBackend,
+    TakesSnapshots,
+    clones,
+    migrates,
+    takes_snapshots,
+)
 from volsched.plugins.filters import INSTANCE_HOST, VOLUME_BACKENDS, VOLUME_COUNTS, ColumnFilter, Filter, PoolFilter
 from volsched.plugins.notifiers import Notifier
 from volsched.plugins.options import HOST_CONTRACT, Plugin
@@ -20,6 +29,7 @@ __all__ = [
     "VOLUME_COUNTS",
     "Candidates",
     "Chooser",
+    "Clones",
     "Coded",
     "CodedColumn",
     "Column",
@@ -29,6 +39,7 @@ __all__ = [
     "Event",
     "Filter",
     "Managed",
+    "Migrates",
     "Notifier",
     "Plugin",
     "PoolFilter",
@@ -42,9 +53,13 @@ __all__ = [
     "SchedulerWorld",
     "Screening",
     "StorageBackend",
+    "TakesSnapshots",
     "Volume",
     "VolumeType",
     "Weigher",
     "Weighing",
     "WeightHandler",
+    "clones",
+    "migrates",
+    "takes_snapshots",
 ]

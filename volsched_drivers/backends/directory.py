@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from volsched.exceptions import ExpressionError, InvalidRequest, StorageError
 from volsched.plugins import Managed, StorageBackend, Volume
-from volsched_drivers.backends.files import Figures, PoolFolder
+from volsched_drivers.backends.files import OPEN_TO_READ, Figures, PoolFolder
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -22,6 +23,8 @@ LOG = logging.getLogger(__name__)
 GIB = 1024**3
 POOL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 DRIVER_VERSION = "1.0"
+#: What the offers of this driver's volumes are.
+KIND = "file"
 #: What a pool says of itself; extra capabilities may not say otherwise.
 OWN_WORDS = frozenset(
     {
@@ -61,6 +64,7 @@ class DirectoryBackend(StorageBackend):
     """
 
     contract = (1, 0)
+    capabilities = frozenset({"CLONE", "MIGRATE", "SNAPSHOT"})
 
     def __init__(
         self,
@@ -217,6 +221,75 @@ class DirectoryBackend(StorageBackend):
         size = folder.adopt(volume.id, source)
         return Managed(size_gb=self._units(size), provider_location=folder.location(volume.id))
 
+    def offer(self, volume: Volume, pool: str) -> Mapping[str, str]:
+        """A file of this machine, by its path and by what the file system itself calls it."""
+        folder = self._known(pool)
+        with folder.holding(volume.id) as file:
+            return {
+                "kind": KIND,
+                "machine": socket.gethostname(),
+                "path": folder.location(volume.id),
+                "file": _identity(file),
+                "unit_bytes": str(self.unit),
+            }
+
+    def migrate(self, volume: Volume, pool: str, offer: Mapping[str, str]) -> str:
+        """From any directory backend on the same machine that counts in the same unit."""
+        folder = self._known(pool)
+        self._check_offer(offer)
+        with self._offered(offer) as source:
+            folder.copy_in(volume.id, source, os.fstat(source).st_size, compare=True)
+        return folder.location(volume.id)
+
+    def _check_offer(self, offer: Mapping[str, str]) -> None:
+        if offer.get("kind") != KIND:
+            raise InvalidRequest(
+                "offer", f"a directory backend cannot read from a backend of kind {offer.get('kind')!r}"
+            )
+        here = socket.gethostname()
+        if offer.get("machine") != here:
+            raise InvalidRequest(
+                "offer", f"the volume is a file of machine {offer.get('machine')!r}, which cannot be read from {here!r}"
+            )
+        if offer.get("unit_bytes") != str(self.unit):
+            raise InvalidRequest("offer", f"unit_bytes is {offer.get('unit_bytes')} there and {self.unit} here")
+
+    @contextlib.contextmanager
+    def _offered(self, offer: Mapping[str, str]) -> Iterator[int]:
+        """The very file that was offered, open for reading."""
+        path = offer.get("path", "")
+        try:
+            file = os.open(path, OPEN_TO_READ)
+        except OSError as problem:
+            raise StorageError(self._label, f"{path}, to be copied: {problem.strerror}") from problem
+        try:
+            if _identity(file) != offer.get("file"):
+                raise StorageError(self._label, f"{path} is not the file that was offered: look at it, and try again")
+            yield file
+        finally:
+            os.close(file)
+
+    def snapshot(self, volume: Volume, pool: str, snapshot_id: str) -> None:
+        """A file beside the volume's, with shared blocks where the file system can share them."""
+        folder = self._known(pool)
+        with folder.holding(volume.id) as source:
+            folder.copy_in(snapshot_id, source, os.fstat(source).st_size, kind="snapshot")
+
+    def delete_snapshot(self, volume: Volume, pool: str, snapshot_id: str) -> None:
+        self._known(pool).delete_snapshot(snapshot_id)
+
+    def create_from_snapshot(self, volume: Volume, pool: str, snapshot_id: str) -> str:
+        return self._copy_of(volume, pool, snapshot_id, "snapshot")
+
+    def clone(self, volume: Volume, pool: str, source: Volume) -> str:
+        return self._copy_of(volume, pool, source.id, "volume")
+
+    def _copy_of(self, volume: Volume, pool: str, id: str, kind: str) -> str:
+        folder = self._known(pool)
+        with folder.holding(id, kind) as source:
+            folder.copy_in(volume.id, source, max(self._bytes(volume.size_gb), os.fstat(source).st_size))
+        return folder.location(volume.id)
+
     def _bytes(self, size_gb: int) -> int:
         if size_gb <= 0:
             raise InvalidRequest("size", f"{size_gb} GiB: a volume has at least 1")
@@ -297,6 +370,12 @@ class DirectoryBackend(StorageBackend):
             yield f"extra capabilities: {key!r} cannot be given here: the backend reports it itself, or it is empty"
         if self.unit < 4096:
             yield f"unit_bytes: {self.unit} is too small: give at least 4096"
+
+
+def _identity(file: int) -> str:
+    """What the file system itself calls an open file."""
+    facts = os.fstat(file)
+    return f"{facts.st_dev}:{facts.st_ino}"
 
 
 def _unreadable(text: str) -> str | None:

@@ -13,12 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from volsched.exceptions import InvalidRequest, StorageError
+from volsched_drivers.backends import copying
 
 VOLUME_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 VOLUME_FILE = re.compile(rf"volume-({VOLUME_ID.pattern})")
-PART_FILE = re.compile(rf"\.volume-{VOLUME_ID.pattern}\.[0-9a-f]+\.part")
+SNAPSHOT_FILE = re.compile(rf"snapshot-({VOLUME_ID.pattern})")
+PART_FILE = re.compile(rf"\.(?:volume|snapshot)-{VOLUME_ID.pattern}\.[0-9a-f]+\.part")
 
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+OPEN_TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 OPEN_FILE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 MENDS = {
@@ -88,7 +91,12 @@ class PoolFolder:
                 self._fail(f"{final} is there already, with {there} bytes instead of {size}: move it away")
 
     def delete(self, volume_id: str) -> None:
-        final = self._file_name(volume_id)
+        self._remove(self._file_name(volume_id))
+
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        self._remove(self._file_name(snapshot_id, "snapshot"))
+
+    def _remove(self, final: str) -> None:
         with self._told(f"removing {final}"), self._folder() as folder:
             if self._size_of(folder, final) is not None:
                 os.unlink(final, dir_fd=folder)
@@ -118,6 +126,28 @@ class PoolFolder:
             with self._descended(folder, steps, source) as parent:
                 return self._take_over(parent, name, folder, final, source)
 
+    @contextlib.contextmanager
+    def holding(self, id: str, kind: str = "volume") -> Iterator[int]:
+        """The file of a volume or a snapshot, open for reading."""
+        name = self._file_name(id, kind)
+        with self._told(f"reading {name}"), self._folder() as folder, self._opened(folder, name, OPEN_TO_READ) as file:
+            yield file
+
+    def copy_in(self, id: str, source: int, size: int, *, kind: str = "volume", compare: bool = False) -> None:
+        """Make a volume or a snapshot of `size` bytes that holds what the open file `source` holds, and zeros after it.
+
+        What is there already is taken for an earlier attempt's; `compare`: only where it holds the same.
+        """
+        final = self._file_name(id, kind)
+        with self._told(f"copying to {final}"), self._folder() as folder:
+            there = self._size_of(folder, final)
+            if there is None:
+                self._copy(folder, final, source, size, compare=compare)
+            elif there < size:
+                self._fail(f"{final} is there already, with {there} bytes instead of {size}: move it away")
+            elif compare:
+                self._check_same(folder, final, copying.fingerprint(source))
+
     def sweep(self) -> None:
         """Remove the parts that nobody is working on any more."""
         with self._told("clearing away parts"), self._folder() as folder:
@@ -142,10 +172,10 @@ class PoolFolder:
     def _fail(self, problem: str) -> None:
         raise StorageError(self.label, f"{self.path}: {problem}")
 
-    def _file_name(self, volume_id: str) -> str:
-        if not VOLUME_ID.fullmatch(volume_id):
-            raise InvalidRequest("volume_id", f"{volume_id!r} cannot be a file's name: use letters, digits, - and _")
-        return f"volume-{volume_id}"
+    def _file_name(self, id: str, kind: str = "volume") -> str:
+        if not VOLUME_ID.fullmatch(id):
+            raise InvalidRequest(f"{kind}_id", f"{id!r} cannot be a file's name: use letters, digits, - and _")
+        return f"{kind}-{id}"
 
     @contextlib.contextmanager
     def _folder(self) -> Iterator[int]:
@@ -160,11 +190,11 @@ class PoolFolder:
             os.close(folder)
 
     @contextlib.contextmanager
-    def _opened(self, folder: int, name: str) -> Iterator[int]:
-        """The regular file of this name, open for reading and writing."""
+    def _opened(self, folder: int, name: str, how: int = OPEN_FILE) -> Iterator[int]:
+        """The regular file of this name, open for reading and writing unless `how` says otherwise."""
         if self._size_of(folder, name) is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
-        file = os.open(name, OPEN_FILE, dir_fd=folder)
+        file = os.open(name, how, dir_fd=folder)
         try:
             yield file
         finally:
@@ -189,10 +219,44 @@ class PoolFolder:
             with contextlib.suppress(FileExistsError):  # another attempt at the same volume was quicker
                 os.link(part, final, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(part, dir_fd=folder)
-            os.close(file)
+            self._drop_part(folder, part, file)
         os.fsync(folder)
+
+    def _copy(self, folder: int, final: str, source: int, size: int, *, compare: bool) -> None:
+        before = os.fstat(source)
+        self._check_room(folder, size)  # before everything is copied in vain
+        part, file = self._new_part(folder, final)
+        try:
+            if not self.thick and copying.share(source, file):
+                written = copying.fingerprint(source)
+                self._grow(file, before.st_size, size)
+            else:
+                self._grow(file, 0, size)
+                written = copying.copy(source, file)
+            if copying.from_disk(file) != written:
+                self._fail(f"the copy {final} does not hold what was written: look at the kernel's log")
+            after = os.fstat(source)
+            if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+                self._fail(f"what {final} is a copy of was written to meanwhile: stop who uses it, and try again")
+            try:
+                with self._room_for(folder, size):
+                    os.link(part, final, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            except FileExistsError:  # another attempt was quicker
+                if compare:
+                    self._check_same(folder, final, written)
+        finally:
+            self._drop_part(folder, part, file)
+        os.fsync(folder)
+
+    def _check_same(self, folder: int, final: str, wanted: bytes) -> None:
+        with self._opened(folder, final, OPEN_TO_READ) as file:
+            if copying.fingerprint(file) != wanted:
+                self._fail(f"{final} is there already, and holds something else: look at it and move it away")
+
+    def _drop_part(self, folder: int, part: str, file: int) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part, dir_fd=folder)
+        os.close(file)
 
     def _new_part(self, folder: int, final: str) -> tuple[str, int]:
         """A new file under a name of its own, locked as long as somebody works on it."""
@@ -242,10 +306,16 @@ class PoolFolder:
             yield
             return
         fcntl.flock(folder, fcntl.LOCK_EX)  # let go of when the folder is closed
+        self._check_room(folder, size)
+        yield
+
+    def _check_room(self, folder: int, size: int) -> None:
+        """Raises where a thick pool has not so much left of its limit."""
+        if not (self.thick and self.limit):
+            return
         left = self._measure(folder).free
         if size > left:
             self._fail(f"{size} bytes asked, {left} left in the pool: enlarge the pool, or remove volumes")
-        yield
 
     # -- taking over
 
@@ -263,6 +333,9 @@ class PoolFolder:
         known = VOLUME_FILE.fullmatch(steps[0]) if len(steps) == 1 else None
         if known:
             raise InvalidRequest("source-name", f"{source!r} is managed already, as volume {known[1]}")
+        snapshot = SNAPSHOT_FILE.fullmatch(steps[0]) if len(steps) == 1 else None
+        if snapshot:
+            raise InvalidRequest("source-name", f"{source!r} is the snapshot {snapshot[1]}")
         if len(steps) == 1 and PART_FILE.fullmatch(steps[0]):
             raise InvalidRequest("source-name", f"{source!r} belongs to a volume that is being made")
         return steps

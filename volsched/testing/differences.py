@@ -17,6 +17,8 @@ from volsched.domain.report import CapabilityReport, ServiceState
 from volsched.domain.request import RequestSpec
 from volsched.exceptions import InvalidRequest, NoValidBackend
 from volsched.testing.bad_hints import bad_hint
+from volsched.testing.parity.answers import same_number
+from volsched.testing.parity.books import same_report
 from volsched.testing.parity.cases import decoded
 from volsched.testing.parity.comparing import (
     CHOSEN,
@@ -30,8 +32,8 @@ from volsched.testing.parity.comparing import (
     TAKEN,
     VALUE,
     Comparison,
-    same_report,
 )
+from volsched.testing.parity.replay import QUESTIONS
 from volsched.testing.parity.stage import DEFAULT_RATIO
 
 NOTHING: frozenset[str] = frozenset()
@@ -62,9 +64,19 @@ def _aside(comparison: Comparison) -> frozenset[str]:
 
 
 def _lost(comparison: Comparison) -> frozenset[str]:
-    """The pools of backends whose last report Cinder failed to keep."""
+    """The pools of which Cinder has another report: one that volsched set aside, or not the last, which it lost."""
+    books = comparison.replay.books
     known = {*_known_to_cinder(comparison), *comparison.ours.before}
-    return frozenset(pool_id for pool_id in known if _backend(pool_id) in comparison.replay.lost)
+    lost = {pool_id for pool_id in known if _backend(pool_id) in books.lost}
+    for pool_id in comparison.other_figures if comparison.looked else ():
+        if {pool_id, _backend(pool_id)} & books.once_aside and not _known_report(comparison, pool_id):
+            lost.add(pool_id)
+    return frozenset(lost)
+
+
+def _known_report(comparison: Comparison, pool_id: str) -> bool:
+    figures, last = comparison.their_figures[pool_id], comparison.ours.reported[pool_id]
+    return same_report(figures, last) or same_report(figures, comparison.replay.books.basis(last))
 
 
 def _known_to_cinder(comparison: Comparison) -> Iterator[str]:
@@ -137,7 +149,7 @@ def _seen_otherwise(comparison: Comparison) -> frozenset[str]:
 def _set_aside(comparison: Comparison) -> frozenset[str]:
     aside = _aside(comparison)
     if comparison.operation == "notify_capabilities":
-        return frozenset({NOTIFICATIONS}) if _unusable_message(comparison) else NOTHING
+        return frozenset({NOTIFICATIONS, FAILURE}) if _unusable_message(comparison) else NOTHING
     if not aside:
         return NOTHING
     explained = {KNOWN}
@@ -151,25 +163,43 @@ def _set_aside(comparison: Comparison) -> frozenset[str]:
 
 def _unusable_message(comparison: Comparison) -> bool:
     """Whether some pool of a capacity notification cannot be used."""
-    if NOTIFICATIONS not in comparison.differing or comparison.theirs.failure is not None:
+    if not comparison.differing & {NOTIFICATIONS, FAILURE}:
         return False
+    failure = comparison.theirs.failure
+    return (failure is None or not failure.meant) and _unusable(comparison, comparison.request)
+
+
+def _unusable_somewhere(comparison: Comparison) -> bool:
+    """Whether any report of the case cannot be used, or only by reading its text as a number."""
+    reports = (*(comparison.case.get("capabilities") or ()), *comparison.case["requests"])
+    return _figures_in_text(comparison) or any(
+        _unusable(comparison, report) for report in reports if "capabilities" in report
+    )
+
+
+def _unusable(comparison: Comparison, message: Mapping[str, Any]) -> bool:
+    ratio = str(comparison.case.get("config", {}).get("max_over_subscription_ratio", DEFAULT_RATIO))
     report = CapabilityReport(
         service_name="volume",
-        host=str(comparison.request["backend"]),
-        capabilities=decoded(comparison.request["capabilities"]),
+        host=str(message.get("backend") or message.get("host")),
+        capabilities=decoded(message["capabilities"]),
         timestamp=comparison.replay.stage.clock.now,
     )
-    return bool(pools_from(report, ServiceState(host=report.host), DEFAULT_RATIO).set_aside)
+    return bool(pools_from(report, ServiceState(host=report.host), ratio).set_aside)
 
 
 def _report_accident(comparison: Comparison) -> frozenset[str]:
     """One bad report stops every request in Cinder; here its pools are set aside, and nobody else notices."""
     failure = comparison.theirs.failure
+    if comparison.operation in {"is_ready", "is_first_receive"}:
+        return frozenset({VALUE}) & comparison.differing if comparison.replay.books.stalled else NOTHING
     if failure is None or failure.meant or FAILURE not in comparison.differing:
         return NOTHING
-    if not (comparison.ours.set_aside or comparison.replay.lost or _figures_in_text(comparison)):
+    if not (comparison.ours.set_aside or comparison.replay.books.lost or _unusable_somewhere(comparison)):
         return NOTHING
-    return OUTCOME | {POOLS, VALUE} if _proved(comparison) else NOTHING
+    if comparison.operation not in QUESTIONS:
+        return frozenset({FAILURE})
+    return OUTCOME | {POOLS} if _proved(comparison) else NOTHING
 
 
 def _lost_report(comparison: Comparison) -> frozenset[str]:
@@ -213,44 +243,53 @@ def _shift(comparison: Comparison, pool_id: str) -> tuple[float, float]:
     return comparison.their_figures[pool_id][1] - reported, comparison.ours.before[pool_id].allocated_gb - reported
 
 
-def _of_last_report(comparison: Comparison, pool_id: str) -> bool:
-    return same_report(comparison.their_figures[pool_id], comparison.ours.reported[pool_id])
+def _on_last_report(comparison: Comparison, pool_id: str) -> bool:
+    last = comparison.ours.reported[pool_id]
+    return same_report(comparison.their_figures[pool_id], last) and comparison.replay.books.basis(last) is last
 
 
 def _claim_held(comparison: Comparison, pool_id: str) -> bool:
+    """volsched holds back room for a claim that Cinder has forgotten."""
     theirs, ours = _shift(comparison, pool_id)
-    return _of_last_report(comparison, pool_id) and 0 <= theirs < ours
+    return _on_last_report(comparison, pool_id) and 0 <= theirs < ours
 
 
 def _no_undo(comparison: Comparison, pool_id: str) -> bool:
+    """Cinder has given back what was not taken, or not there any more."""
     theirs, ours = _shift(comparison, pool_id)
-    return _of_last_report(comparison, pool_id) and theirs < 0 <= ours
+    return _on_last_report(comparison, pool_id) and theirs < 0 <= ours
 
 
 def _late_report(comparison: Comparison, pool_id: str) -> bool:
-    """Cinder goes on with an older report: the last one is from before a consumption, though newer than that one."""
-    if _of_last_report(comparison, pool_id):
-        return False
-    figures = comparison.their_figures[pool_id]
+    """Cinder goes on with an older report, for the last one is from before it took room; volsched counts it."""
     last = comparison.ours.reported[pool_id]
-    older = [pool for pool in comparison.replay.history.get(pool_id, ()) if same_report(figures, pool)]
-    return any(
-        pool.updated is not None and last.updated is not None and pool.updated <= last.updated for pool in older
-    ) and comparison.replay.consumed_after(pool_id, last.updated)
+    basis = comparison.replay.books.basis(last)
+    return basis is not last and same_report(comparison.their_figures[pool_id], basis)
+
+
+def _held_besides(comparison: Comparison, pool_id: str) -> bool:
+    """Cinder still holds the room of an earlier attempt at the very volume that is asked for."""
+    spec = comparison.replay.spec_of(comparison.number)
+    held = comparison.replay.books.held_for(spec.get("volume_id") if isinstance(spec, Mapping) else None)
+    theirs, ours = _shift(comparison, pool_id)
+    return held is not None and held[0] == pool_id and same_number(theirs - ours, held[1])
+
+
+CLAIM_CAUSES = (_claim_held, _no_undo, _late_report, _held_besides)
 
 
 def _by_claims(holds: Callable[[Comparison, str], bool]) -> Callable[[Comparison], frozenset[str]]:
-    """A rule on figures: every pool that differs has one of the causes, and this one is among them."""
+    """A rule on figures: every pool that Cinder saw otherwise has one of the causes, and this one is among them."""
 
     def explains(comparison: Comparison) -> frozenset[str]:
-        if FIGURES_BEFORE not in comparison.differing:
+        if not comparison.differing & {FIGURES_BEFORE, PASSES}:
             return NOTHING
-        causes = (_claim_held, _no_undo, _late_report)
-        if not all(any(cause(comparison, name) for cause in causes) for name in comparison.other_figures):
+        otherwise = comparison.their_pools.keys() - _lost(comparison)
+        if not all(any(cause(comparison, name) for cause in CLAIM_CAUSES) for name in otherwise):
             return NOTHING
-        if not any(holds(comparison, name) for name in comparison.other_figures):
+        if not any(holds(comparison, name) for name in otherwise):
             return NOTHING
-        return _seen_otherwise(comparison) | {FIGURES_BEFORE}
+        return (_seen_otherwise(comparison) | {FIGURES_BEFORE}) & comparison.differing
 
     return explains
 
@@ -274,8 +313,8 @@ def _placed_once(comparison: Comparison) -> frozenset[str]:
     """Asked again for a volume that has its room, volsched answers with that room; Cinder takes more elsewhere."""
     spec = comparison.replay.spec_of(comparison.number)
     volume_id = spec.get("volume_id") if isinstance(spec, Mapping) else None
-    held = comparison.replay.holds_room_for(volume_id)
-    if comparison.operation != "create_volume" or held is None or comparison.ours.answer.chosen != held:
+    held = comparison.replay.books.held_for(volume_id)
+    if comparison.operation != "create_volume" or held is None or comparison.ours.answer.chosen != held[0]:
         return NOTHING
     return frozenset({CHOSEN, RETRY, TAKEN}) & comparison.differing
 
@@ -421,6 +460,7 @@ RULES: tuple[Rule, ...] = (
     Rule("nothing-is-given-back-twice", ("H06", "H22"), _by_claims(_no_undo)),
     Rule("late-reports-count", ("H07", "H09"), _by_claims(_late_report)),
     Rule("a-volume-is-placed-once", ("H06",), _placed_once),
+    Rule("room-moves-with-its-volume", ("H06",), _by_claims(_held_besides)),
     Rule("reports-are-not-lost", ("H01", "H02", "H12"), _lost_report),
     Rule("never-over-commit", ("F02", "F18"), _never_over_commits),
     Rule("no-claim-without-a-volume", ("H08",), _no_claim_without_volume),

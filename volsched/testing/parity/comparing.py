@@ -19,6 +19,7 @@ from volsched.testing.parity.answers import (
     same_pass,
     same_weights,
 )
+from volsched.testing.parity.books import same_report
 from volsched.testing.parity.cases import Case
 from volsched.testing.parity.replay import QUESTIONS, Replay, Replayed
 
@@ -192,12 +193,17 @@ class Comparison:
         """The pools that Cinder saw otherwise, as it saw them."""
         if not self.looked:
             return {}
-        return {name: self._seen_by_cinder(name) for name in self.other_figures}
+        made = {}
+        for name, pool in self.ours.before.items():
+            if name in self.their_figures:
+                last = self.ours.reported[name]
+                if name in self.other_figures or self.replay.books.basis(last) is not last:
+                    made[name] = self._seen_by_cinder(pool, last)
+        return made
 
-    def _seen_by_cinder(self, name: str) -> PoolState:
-        pool, figures = self.ours.before[name], self.their_figures[name]
-        known = [self.ours.reported[name], *reversed(self.replay.history.get(name, ()))]
-        basis = next((older for older in known if same_report(figures, older)), pool)
+    def _seen_by_cinder(self, pool: PoolState, last: PoolState) -> PoolState:
+        figures = self.their_figures[pool.pool_id]
+        basis = next((known for known in (self.replay.books.basis(last), last) if same_report(figures, known)), pool)
         free, allocated, provisioned = figures
         return replace(
             pool,
@@ -209,16 +215,6 @@ class Comparison:
             max_over_subscription_ratio=basis.max_over_subscription_ratio,
             thin=basis.thin,
         )
-
-
-def same_report(figures: Figures, pool: PoolState) -> bool:
-    """Whether figures are those of a reported pool, whatever was taken from or given back to it since."""
-    free, allocated, provisioned = figures
-    if not same_number(provisioned - allocated, pool.provisioned_gb - pool.allocated_gb):
-        return False
-    if not isinstance(free, int | float):
-        return same_number(free, pool.free_gb)
-    return same_number(free + allocated, pool.free_gb + pool.allocated_gb)
 
 
 def _nobody(passes: Sequence[Pass]) -> bool:

@@ -15,6 +15,7 @@ from volsched.domain.claim import Claim
 from volsched.domain.decision import Decision
 from volsched.domain.pool import PoolState
 from volsched.domain.request import Operation, RequestSpec
+from volsched.engine.placement import Placing
 from volsched.exceptions import (
     ConfigurationError,
     InstanceNotLocated,
@@ -28,6 +29,7 @@ from volsched.exceptions import (
 )
 from volsched.testing.choosing import FILTERS
 from volsched.testing.parity.answers import Answer, Failure, Figures, Pass, pass_of
+from volsched.testing.parity.books import Books
 from volsched.testing.parity.cases import Case, decoded, stamp
 from volsched.testing.parity.stage import DEFAULT_FILTERS, DEFAULT_WEIGHERS, Stage, services_of, volume_of
 
@@ -45,6 +47,7 @@ class Replayed:
     decisions: tuple[Decision, ...] = ()
     set_aside: tuple[tuple[str, str], ...] = ()
     problem: Exception | None = None
+    placing: Placing | None = None  # the filters and weighers that were asked, where these are not the usual ones
     conflicts: tuple[str, ...] = ()  # pools whose claim was refused on the way
 
 
@@ -76,12 +79,8 @@ class Replay:
         self.start_failure: Failure | None = None
         self._specs: list[tuple[Any, dict[str, Any]]] = []
         self._number = 0
-        self.lost: set[str] = set()  # backends whose last report Cinder may have failed to keep
-        self._newest: dict[str, datetime] = {}  # the latest time stamp of a backend's reports
+        self.books = Books()
         self._tried: tuple[str, ...] = ()  # the pools in the retry record that the request came with
-        self._held: dict[str, tuple[str, float] | None] = {}  # where Cinder holds room for a volume
-        self._consumed: dict[str, datetime] = {}  # when Cinder last took room in a pool
-        self.history: dict[str, list[PoolState]] = {}  # every pool as it was reported, oldest first
         try:
             self.stage = Stage(case)
         except VolschedError as problem:
@@ -92,7 +91,7 @@ class Replay:
             if report.get("at"):
                 self.stage.clock.now = datetime.fromisoformat(report["at"])
             self._report(report)
-            self._note_report(report, failed=number in failed)
+            self.books.note_report(report, self.stage.clock.now, failed=number in failed)
 
     # -- one request ---------------------------------------------------------------------------------------------
 
@@ -106,6 +105,7 @@ class Replay:
         operation: Callable[[Mapping[str, Any]], Answer] = getattr(self, f"_{request['operation']}")
         self._specs.append((None, {}))
         self._conflicts: tuple[str, ...] = ()
+        self._placing: Placing | None = None
         problem: Exception | None = None
         before: Mapping[str, PoolState] = {}
         try:
@@ -120,9 +120,8 @@ class Replay:
         if asked:
             before = {pool.pool_id: pool for pool in asked[0][1].snapshot.pools}
         reported = {name: stage.registry.reported(name) or pool for name, pool in before.items()}
-        for name, pool in reported.items():
-            if pool not in self.history.setdefault(name, []):
-                self.history[name].append(pool)
+        set_aside = stage.registry.set_aside() if request["operation"] in QUESTIONS else ()
+        self.books.note_pools(reported, set_aside)
         passes = answer.passes or tuple(pass_of(decision) for decision in self._first_decisions(request))
         return Replayed(
             answer=replace(answer, passes=passes, figures=self._figures(request)),
@@ -130,7 +129,8 @@ class Replay:
             reported=reported,
             asked=asked,
             decisions=tuple(stage.chooser.decided),
-            set_aside=stage.registry.set_aside() if request["operation"] in QUESTIONS else (),
+            set_aside=set_aside,
+            placing=self._placing,
             problem=problem,
             conflicts=self._conflicts,
         )
@@ -169,38 +169,42 @@ class Replay:
     ) -> tuple[Pass, ...]:
         """What volsched decides when these pools are as given, `without` some, and asked somewhat `other` questions."""
         passes = []
+        placing = replayed.placing or self.stage.chooser.placing
         for request, candidates, position in replayed.asked[: max(len(replayed.answer.passes), 1)]:
             listed = [pools.get(pool.pool_id, pool) for pool in candidates if pool.pool_id not in without]
             self.stage.draws.position = position
             with contextlib.suppress(VolschedError):  # told by a difference of the passes
-                decision = self.stage.chooser.placing.place(other(request), PoolSnapshot(listed).candidates())
+                decision = placing.place(other(request), PoolSnapshot(listed).candidates())
                 passes.append(pass_of(decision))
         return tuple(passes)
 
-    def follow(self, request: Mapping[str, Any], theirs: Answer, taken_gb: float) -> None:
+    def follow(self, request: Mapping[str, Any], theirs: Answer, taken_gb: float, *, looked: bool) -> None:
         """Go on from where Cinder is: the volume lies where Cinder put it, and its room is taken there.
 
-        So every request is compared for itself, whatever came of the one before.
+        So every request is compared for itself, whatever came of the one before. `looked`: Cinder looked at all pools.
         """
+        now = self.stage.clock.now
         if request["operation"] == "update_capabilities":
-            self._note_report(request, failed=theirs.failure is not None)
+            self.books.note_report(request, now, failed=theirs.failure is not None)
+        if request["operation"] not in QUESTIONS:
+            return
         placed = (theirs.chosen, taken_gb) if theirs.chosen is not None and taken_gb else None
-        if placed is not None:
-            self._consumed[placed[0]] = self.stage.clock.now
+        self.books.note_answer(theirs, placed, now, looked=looked)
         if request["operation"] != "create_volume":
             return
-        spec = self._specs[-1][0]
+        spec, properties = self._specs[-1]
         named = spec.get("volume_id") if isinstance(spec, Mapping) else None
         volume_id = named if isinstance(named, str) else f"unnamed/{self._number}"
-        undone = bool(self._tried) and bool(theirs.passes)
-        held = None if undone else self._held.get(volume_id)
-        if placed is not None and held is not None:  # Cinder has taken room twice for one volume
-            self._claim(f"{volume_id}/before/{self._number}", held)
-        self._claim(volume_id, placed or held)
-        self._held[volume_id] = placed or held
-        if placed is not None and theirs.failure is None and volume_id in self.stage.volumes.rows:
-            self.stage.volumes.update(volume_id, self._place_of(placed[0]))
-            self._specs[-1] = (spec, {**self._specs[-1][1], "retry": copy.deepcopy(theirs.retry)})
+        undone = self._tried[-1] if self._tried and theirs.passes else None
+        held, besides = self.books.place(volume_id, placed, undone)
+        self._claim(volume_id, held)
+        if besides is not None:  # Cinder has taken room twice for one volume
+            self._claim(f"{volume_id}/before/{self._number}", besides)
+        if volume_id in self.stage.volumes.rows and self.stage.volumes.rows[volume_id].status == "creating":
+            lies = self._place_of(placed[0]) if placed is not None and theirs.failure is None else {"host": None}
+            self.stage.volumes.update(volume_id, lies)
+        if theirs.tells_retry:
+            self._specs[-1] = (spec, {**properties, "retry": copy.deepcopy(theirs.retry)})
 
     def _claim(self, key: str, place: tuple[str, float] | None) -> None:
         """Let a claim be in this pool, or nowhere."""
@@ -214,16 +218,6 @@ class Replay:
             now = stage.clock.now
             stage.claims.rows[key] = Claim(key=key, volume_id=key, pool_id=place[0], size_gb=place[1], made_at=now)
             stage.registry.claimed(stage.claims.rows[key])
-
-    def holds_room_for(self, volume_id: Any) -> str | None:
-        """The pool in which Cinder holds room for a volume, from an earlier request."""
-        place = self._held.get(volume_id) if isinstance(volume_id, str) else None
-        return place[0] if place is not None else None
-
-    def consumed_after(self, pool_id: str, moment: datetime | None) -> bool:
-        """Whether Cinder took room in a pool after this moment."""
-        last = self._consumed.get(pool_id)
-        return last is not None and moment is not None and last > moment
 
     def _place_of(self, pool_id: str) -> Mapping[str, str | None]:
         """A volume's host and cluster as Cinder writes them: the service's name counts, not the cluster's."""
@@ -300,6 +294,7 @@ class Replay:
         asked = parsing.request_from(self._context(request), spec, properties, operation=Operation.QUERY)
         asked = replace(asked, properties=described, attach_status=described.get("attach_status"))
         usual, stage.chooser.placing = stage.chooser.placing, placing
+        self._placing = placing
         try:
             decision = stage.driver._decide(stage.driver._with_facts(asked))
         finally:
@@ -347,18 +342,6 @@ class Replay:
             report.get("cluster_name"),
             stamp(report.get("timestamp")),
         )
-
-    def _note_report(self, report: Mapping[str, Any], *, failed: bool) -> None:
-        """Whether Cinder kept a report. One that it dropped for its age changes nothing."""
-        backend_id = str(report.get("cluster_name") or report.get("host"))
-        reported_at = stamp(report.get("timestamp")) or self.stage.clock.now
-        newest = self._newest.get(backend_id)
-        if newest is None or reported_at >= newest:
-            self._newest[backend_id] = reported_at
-            if failed:
-                self.lost.add(backend_id)
-            else:
-                self.lost.discard(backend_id)
 
     def _context(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         given = {**(self.case.get("context") or {}), **(request.get("context") or {})}
@@ -413,7 +396,7 @@ class Replay:
         specs = [self.spec_of(number) for number in asked_again if number < len(self._specs)]
         failed = {spec.get("volume_id") for spec in specs if isinstance(spec, Mapping)}
         for key, claim in list(self.stage.claims.rows.items()):
-            taken = self._consumed.get(claim.pool_id)
+            taken = self.books.consumed_at(claim.pool_id)
             if claim.pool_id.partition("#")[0] == backend_id and key not in failed and taken and taken < stamp:
                 self.stage.claims.confirm(key, claim.made_at)
 

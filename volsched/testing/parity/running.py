@@ -104,7 +104,7 @@ def findings(case: Case) -> Iterator[Finding]:
         draws += theirs.draws
         comparison = Comparison(case, number, request, theirs, ours, replay)
         yield _judged(comparison)
-        replay.follow(request, theirs, comparison.taken_gb)
+        replay.follow(request, theirs, comparison.taken_gb, looked=comparison.looked)
 
 
 def _judged(comparison: Comparison) -> Finding:

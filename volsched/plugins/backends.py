@@ -116,7 +116,6 @@ def clones(backend: StorageBackend, backend_id: str) -> Clones:
 
 def _declared(backend: StorageBackend, backend_id: str, capability: str, what: str) -> StorageBackend:
     if capability not in backend.capabilities:
-        raise StorageError(
-            backend_id, f"its driver {type(backend).__name__} cannot {what} (no capability {capability})"
-        )
+        driver = type(backend).__name__
+        raise StorageError(backend_id, f"its driver {driver} cannot {what} (it has no capability {capability})")
     return backend

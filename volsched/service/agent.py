@@ -14,7 +14,8 @@ from volsched.domain.volume import Volume
 from volsched.domain.work import Outcome, Work, WorkState, agent_queue
 from volsched.exceptions import DatabaseUnavailable, LeaseLost, VolumeNotFound
 from volsched.plugins import StorageBackend
-from volsched.service.agent_work import OPERATIONS, Job, outcome_of, unwanted
+from volsched.service.agent_work import OPERATIONS, outcome_of, unwanted
+from volsched.service.job import Job
 from volsched.service.leasing import held
 
 LOG = logging.getLogger(__name__)
@@ -169,7 +170,8 @@ class Agent:
             clock=self._clock,
             publisher=f"agent.{self._host}",
         )
-        if work.operation in OPERATIONS:
+        operation = OPERATIONS.get(work.operation)
+        if operation is not None and operation.starts:
             self._events.emit(job.event("start"))
         return outcome_of(job)
 

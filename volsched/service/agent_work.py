@@ -8,11 +8,14 @@ pool_id              host@backend#pool: where
 claim_key            the claim that this work makes real
 new_size_gb          extend: the size it grows to
 ref                  manage: what names the existing volume, as the backend wants it
+source               create: the volume (`Volume.plain()`) that it begins as a copy of
 reservation          quota: committed when the work succeeds, given up when it fails
 request_spec,        create: the question that was put to the scheduler; goes back to it where another attempt is
 filter_properties    allowed, with `retry.exc` saying why this one failed
 max_attempts         create: scheduler_max_attempts; another attempt is allowed while `retry.num_attempts` is less
 ===================  =============================================================================================
+
+What the other operations have in theirs stands in agent_moves and agent_snapshots.
 
 Everything may be done again: a backend's methods are harmless the second time, and a piece of work whose volume is no
 longer waiting for it does nothing.
@@ -21,88 +24,21 @@ longer waiting for it does nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
-from volsched.domain.events import Event, Priority
-from volsched.domain.identity import derived_id
-from volsched.domain.plain import plain
-from volsched.domain.ports import Clock
+from volsched.domain.events import Priority
 from volsched.domain.volume import Volume, VolumeStatus
-from volsched.domain.work import Message, Outcome, Work, WorkRequest, WorkState
+from volsched.domain.work import Outcome, Work, WorkRequest, WorkState
 from volsched.exceptions import DatabaseUnavailable, InvalidRequest, LeaseLost
-from volsched.plugins import StorageBackend
+from volsched.plugins import clones, takes_snapshots
+from volsched.service import agent_moves, agent_snapshots
 from volsched.service.casting import scheduler_work
+from volsched.service.job import BAD_REFERENCE, Job, Operation, done_at, ends_in, failed_in, message
 
 LOG = logging.getLogger(__name__)
 
-#: Codes of the messages that users read, stable for programs.
-STORAGE_FAILED, BAD_REFERENCE = "VS-STORAGE", "VS-BAD-REQUEST"
 MOST_EXC = 1000
-#: What a user is told could not be done.
-DONE_TO_A_VOLUME: Mapping[str, str] = MappingProxyType(
-    {"create": "created", "delete": "deleted", "extend": "extended", "manage": "taken under management"}
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One piece of work with all that its operation needs."""
-
-    work: Work
-    volume: Volume  # the row of now
-    backend_id: str
-    backend: StorageBackend
-    clock: Clock
-    publisher: str
-
-    @property
-    def payload(self) -> Mapping[str, Any]:
-        return self.work.payload
-
-    @property
-    def pool_id(self) -> str:
-        return str(self.payload.get("pool_id"))
-
-    @property
-    def pool(self) -> str:
-        """The pool's name, the part after '#'. Raises InvalidRequest where it is not one of this backend's."""
-        name = self.pool_id.removeprefix(f"{self.backend_id}#")
-        if not name or name == self.pool_id:
-            raise InvalidRequest("pool_id", f"{self.pool_id!r} is no pool of {self.backend_id}")
-        return name
-
-    @property
-    def claims(self) -> tuple[str, ...]:
-        key = self.payload.get("claim_key")
-        return (str(key),) if key else ()
-
-    def event(self, moment: str, priority: Priority = Priority.INFO, **more: Any) -> Event:
-        """`volume.<operation>.<moment>`; of a start there is one an attempt, of every other one in all."""
-        event_type = f"volume.{self.work.operation}.{moment}"
-        once = (self.work.lease.attempt,) if moment == "start" else ()
-        return Event(
-            id=derived_id("event", self.work.id, event_type, *once),
-            event_type=event_type,
-            priority=priority,
-            occurred_at=self.clock().isoformat(),
-            publisher=self.publisher,
-            volume_id=self.volume.id,
-            project_id=self.volume.project_id,
-            payload={"volume": self.volume.plain(), "pool_id": self.pool_id, **more},
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One thing that an agent can do to a volume."""
-
-    waits_in: VolumeStatus  # where the volume is while the work waits: in any other status it is not wanted any more
-    carry_out: Callable[[Job], Outcome]
-    failed: Callable[[Job, Exception], Outcome]
 
 
 def outcome_of(job: Job) -> Outcome:
@@ -110,7 +46,7 @@ def outcome_of(job: Job) -> Outcome:
     operation = OPERATIONS.get(job.work.operation)
     if operation is None:
         problem = f"this agent does not know the operation {job.work.operation!r}: upgrade volsched on its host"
-        return _failed(job, InvalidRequest("operation", problem), VolumeStatus.ERROR)
+        return failed_in(job, InvalidRequest("operation", problem), VolumeStatus.ERROR)
     try:
         return operation.carry_out(job)
     except (DatabaseUnavailable, LeaseLost):
@@ -126,9 +62,15 @@ def unwanted(work: Work, volume: Volume | None) -> str | None:
     if volume is None:
         return "the volume is gone"
     operation = OPERATIONS.get(work.operation)
-    if operation is not None and volume.status is not operation.waits_in:
-        return f"the volume is {volume.status}, not {operation.waits_in}"
-    if work.operation == "create" and volume.host != work.payload.get("pool_id"):
+    if operation is None:
+        return None
+    if volume.status not in operation.waits_in:
+        return f"the volume is {volume.status}, not {' or '.join(sorted(operation.waits_in))}"
+    return operation.unwanted(work, volume)
+
+
+def _elsewhere(work: Work, volume: Volume) -> str | None:
+    if volume.host != work.payload.get("pool_id"):
         return f"the volume was placed elsewhere since, in {volume.host}"
     return None
 
@@ -137,9 +79,20 @@ def unwanted(work: Work, volume: Volume | None) -> str | None:
 
 
 def _create(job: Job) -> Outcome:
-    location = job.backend.create_volume(job.volume, job.pool)
+    location = _made(job)
     done = job.clock()
-    return _done(job, done, {"provider_location": location, "launched_at": done.isoformat()})
+    return done_at(job, done, {"provider_location": location, "launched_at": done.isoformat()})
+
+
+def _made(job: Job) -> str:
+    """The volume, empty or out of what it is to begin as; returns where it is."""
+    volume = job.volume
+    if volume.snapshot_id is not None:
+        return takes_snapshots(job.backend, job.backend_id).create_from_snapshot(volume, job.pool, volume.snapshot_id)
+    source = job.payload.get("source")
+    if volume.source_volid is not None and source is not None:
+        return clones(job.backend, job.backend_id).clone(volume, job.pool, Volume.parse(source))
+    return job.backend.create_volume(volume, job.pool)
 
 
 def _extend(job: Job) -> Outcome:
@@ -147,7 +100,7 @@ def _extend(job: Job) -> Outcome:
     if not isinstance(new_size, int):
         raise InvalidRequest("new_size_gb", f"{new_size!r} is no whole number of GiB")
     job.backend.extend_volume(job.volume, job.pool, new_size)
-    return _done(job, job.clock(), {"size_gb": new_size})
+    return done_at(job, job.clock(), {"size_gb": new_size})
 
 
 def _manage(job: Job) -> Outcome:
@@ -156,7 +109,7 @@ def _manage(job: Job) -> Outcome:
         raise InvalidRequest("ref", f"{ref!r} is no mapping that names an existing volume")
     found = job.backend.manage_existing(job.volume, job.pool, ref)
     done = job.clock()
-    return _done(
+    return done_at(
         job,
         done,
         {
@@ -164,6 +117,7 @@ def _manage(job: Job) -> Outcome:
             "provider_location": found.provider_location,
             "launched_at": done.isoformat(),
         },
+        dict.fromkeys(job.claims, float(found.size_gb)),
     )
 
 
@@ -178,18 +132,6 @@ def _delete(job: Job) -> Outcome:
     )
 
 
-def _done(job: Job, done: datetime, changes: Mapping[str, Any]) -> Outcome:
-    """The volume is available. `done` is taken after the work: a report that was begun before may not know of it."""
-    return Outcome(
-        volume_id=job.volume.id,
-        volume_changes={"status": VolumeStatus.AVAILABLE, **changes},
-        confirm=job.claims,
-        confirmed_at=done,
-        events=(job.event("end", **changes),),
-        commit_reservation=job.payload.get("reservation"),
-    )
-
-
 # -- what becomes true when it fails -----------------------------------------------------------------------------------
 
 
@@ -198,7 +140,7 @@ def _create_failed(job: Job, problem: Exception) -> Outcome:
     detail = {"reason": str(problem), **({"left_behind": left} if left else {})}
     again = None if isinstance(problem, InvalidRequest) else _another_attempt(job, problem)
     if again is None:
-        return _failed(job, problem, VolumeStatus.ERROR, detail)
+        return failed_in(job, problem, VolumeStatus.ERROR, detail)
     asked = (job.payload.get("request_spec") or {}).get("volume_properties") or {}
     nowhere = {
         "status": VolumeStatus.CREATING,
@@ -255,7 +197,7 @@ def _cleared_away(job: Job) -> str | None:
 def _manage_failed(job: Job, problem: Exception) -> Outcome:
     """A reference that will not do is the asker's mistake: the row goes away, as if nothing had been asked."""
     if not isinstance(problem, InvalidRequest):
-        return _failed(job, problem, VolumeStatus.ERROR_MANAGING)
+        return failed_in(job, problem, VolumeStatus.ERROR_MANAGING)
     return Outcome(
         state=WorkState.FAILED,
         problem=str(problem),
@@ -263,62 +205,29 @@ def _manage_failed(job: Job, problem: Exception) -> Outcome:
         remove_volume=True,
         release=job.claims,
         events=(job.event("error", Priority.ERROR, reason=str(problem)),),
-        message=_message(job, BAD_REFERENCE, f"nothing was taken under management: {problem}"),
+        message=message(job, BAD_REFERENCE, f"nothing was taken under management: {problem}"),
         cancel_reservation=job.payload.get("reservation"),
     )
-
-
-def _ends_in(status: VolumeStatus, *, keeps_room: bool = False) -> Callable[[Job, Exception], Outcome]:
-    """A failure after which the volume is in this status. `keeps_room`: what it has stays claimed."""
-
-    def failed(job: Job, problem: Exception) -> Outcome:
-        return _failed(job, problem, status, keeps_room=keeps_room)
-
-    return failed
-
-
-def _failed(
-    job: Job,
-    problem: Exception,
-    status: VolumeStatus,
-    detail: Mapping[str, Any] | None = None,
-    *,
-    keeps_room: bool = False,
-) -> Outcome:
-    """The operator reads why in the event and in the log; the user that it failed, and what to do."""
-    done = DONE_TO_A_VOLUME.get(job.work.operation, "changed")
-    told = (
-        f"the volume could not be {done}: its storage reported a problem. "
-        f"Try again later; if it fails again, ask your operator, and name volume {job.volume.id}."
-    )
-    return Outcome(
-        state=WorkState.FAILED,
-        problem=str(problem),
-        volume_id=job.volume.id,
-        volume_changes={"status": status},
-        release=() if keeps_room else job.claims,
-        events=(job.event("error", Priority.ERROR, **plain(detail or {"reason": str(problem)})),),
-        message=_message(job, STORAGE_FAILED, told),
-        cancel_reservation=job.payload.get("reservation"),
-    )
-
-
-def _message(job: Job, code: str, text: str) -> Message:
-    return Message(volume_id=job.volume.id, project_id=job.volume.project_id, code=code, text=text)
 
 
 #: Everything that an agent can do. Another operation is another line here.
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
-        "create": Operation(waits_in=VolumeStatus.CREATING, carry_out=_create, failed=_create_failed),
+        "create": Operation(
+            waits_in=frozenset({VolumeStatus.CREATING}), carry_out=_create, failed=_create_failed, unwanted=_elsewhere
+        ),
         "delete": Operation(
-            waits_in=VolumeStatus.DELETING,
+            waits_in=frozenset({VolumeStatus.DELETING}),
             carry_out=_delete,
-            failed=_ends_in(VolumeStatus.ERROR_DELETING, keeps_room=True),
+            failed=ends_in(VolumeStatus.ERROR_DELETING, keeps_room=True),
         ),
         "extend": Operation(
-            waits_in=VolumeStatus.EXTENDING, carry_out=_extend, failed=_ends_in(VolumeStatus.ERROR_EXTENDING)
+            waits_in=frozenset({VolumeStatus.EXTENDING}),
+            carry_out=_extend,
+            failed=ends_in(VolumeStatus.ERROR_EXTENDING),
         ),
-        "manage": Operation(waits_in=VolumeStatus.MANAGING, carry_out=_manage, failed=_manage_failed),
+        "manage": Operation(waits_in=frozenset({VolumeStatus.MANAGING}), carry_out=_manage, failed=_manage_failed),
+        **agent_moves.OPERATIONS,
+        **agent_snapshots.OPERATIONS,
     }
 )

@@ -85,8 +85,8 @@ class PoolFolder:
         with self._told(f"making {final}"), self._folder() as folder:
             there = self._size_of(folder, final)
             if there is None:
-                with self._room_for(folder, size):
-                    self._make(folder, final, size)
+                self._keep_room(folder, size)
+                self._make(folder, final, size)
             elif there < size:
                 self._fail(f"{final} is there already, with {there} bytes instead of {size}: move it away")
 
@@ -112,8 +112,8 @@ class PoolFolder:
                 )
             if had == size:
                 return
-            with self._room_for(folder, size - had):
-                self._grow(file, had, size)
+            self._keep_room(folder, size - had)
+            self._grow(file, had, size)
 
     def adopt(self, volume_id: str, source: str) -> int:
         """Make the file `source`, a path in the pool, the volume's own; returns its size in bytes."""
@@ -239,8 +239,8 @@ class PoolFolder:
             if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
                 self._fail(f"what {final} is a copy of was written to meanwhile: stop who uses it, and try again")
             try:
-                with self._room_for(folder, size):
-                    os.link(part, final, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+                self._keep_room(folder, size)
+                os.link(part, final, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
             except FileExistsError:  # another attempt was quicker
                 if compare:
                     self._check_same(folder, final, written)
@@ -299,15 +299,10 @@ class PoolFolder:
             os.ftruncate(file, had)
             raise
 
-    @contextlib.contextmanager
-    def _room_for(self, folder: int, size: int) -> Iterator[None]:
+    def _keep_room(self, folder: int, size: int) -> None:
         """A thick pool with a limit takes no more than that, whoever asks, and one at a time."""
-        if not (self.thick and self.limit):
-            yield
-            return
         fcntl.flock(folder, fcntl.LOCK_EX)  # let go of when the folder is closed
         self._check_room(folder, size)
-        yield
 
     def _check_room(self, folder: int, size: int) -> None:
         """Raises where a thick pool has not so much left of its limit."""

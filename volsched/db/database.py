@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from volsched.db import engines
+from volsched.db import engines, revisions
 from volsched.db.faults import Fault, fault_of
 from volsched.domain.ports import Clock
 from volsched.exceptions import DatabaseUnavailable, InvalidRequest
@@ -127,21 +127,19 @@ class Database:
 
     def version(self) -> str | None:
         """The revision that the tables have; None where there are none. Raises DatabaseUnavailable."""
-        from volsched.db import upgrading
-
         if self.file is not None and not self.file.exists():
             return None
-        return self.read(upgrading.version)
+        return self.read(revisions.stamped)
 
     def check(self) -> None:
         """Raises DatabaseUnavailable, with the mend, where the tables are not those of this version of volsched."""
-        from volsched.db import upgrading
-
-        found, wanted = self.version(), upgrading.latest()
+        found, wanted = self.version(), revisions.latest()
         if found == wanted:
             return
         if found is None:
             raise DatabaseUnavailable(f"{self.name} has no tables yet; run volsched db upgrade")
+        from volsched.db import upgrading
+
         if upgrading.knows(found):
             raise DatabaseUnavailable(
                 f"{self.name} is at {found}, this volsched needs {wanted}; run volsched db upgrade"

@@ -5,10 +5,10 @@
 an example of values for which the two dialects disagree. Every failure is an ExpressionError.
 """
 
-from volsched.expressions.columns import MISSING, Outcomes, Rows
 from volsched.expressions.difference import Example, meanings_differ
 from volsched.expressions.expression import Expression, compile_expression, names
 from volsched.expressions.meanings import NAMESPACES, Dialect
+from volsched.expressions.rows import MISSING, Outcomes, Rows
 
 __all__ = [
     "MISSING",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from volsched.exceptions import ExpressionError
 from volsched.expressions.cinder import CinderMeaning
-from volsched.expressions.columns import Outcomes, Over, Rows, one_value
+from volsched.expressions.columns import Over, one_value
 from volsched.expressions.grammar import parse
 from volsched.expressions.meanings import Dialect, Meaning, Unevaluable
 from volsched.expressions.nodes import Frame, Node, Variable
+from volsched.expressions.rows import Outcomes, Rows
 from volsched.expressions.strict import StrictMeaning
 
 #: Distinct texts that stay compiled.
@@ -89,8 +90,9 @@ class Compiler:
     One text is compiled at a time, whatever the number of threads.
     """
 
-    def __init__(self, size: int = CACHE_SIZE) -> None:
+    def __init__(self, size: int = CACHE_SIZE, make: Callable[[str, Dialect], Expression] = _compiled) -> None:
         self._size = size
+        self._make = make
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, Dialect], Expression | ExpressionError] = OrderedDict()
 
@@ -109,10 +111,9 @@ class Compiler:
             raise ExpressionError(text, found.problem, found.position, kind=found.kind)
         return found
 
-    @staticmethod
-    def _attempt(text: str, dialect: Dialect) -> Expression | ExpressionError:
+    def _attempt(self, text: str, dialect: Dialect) -> Expression | ExpressionError:
         try:
-            return _compiled(text, dialect)
+            return self._make(text, dialect)
         except ExpressionError as error:
             return error.with_traceback(None)
 

@@ -15,9 +15,10 @@ from volsched.domain.candidates import Candidates, Coded, CodedColumn, Column
 from volsched.domain.pool import PoolState
 from volsched.domain.request import RequestSpec
 from volsched.exceptions import ExpressionError
-from volsched.expressions.columns import MISSING, Outcomes, grouped
+from volsched.expressions.columns import grouped
 from volsched.expressions.expression import Expression, compile_expression
 from volsched.expressions.meanings import Meaning, shown
+from volsched.expressions.rows import MISSING, Outcomes
 
 #: What `stats` has for a goodness function, and what it has for a filter function besides.
 GOODNESS_STATS = frozenset(

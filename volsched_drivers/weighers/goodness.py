@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volsched.domain.candidates import CodedColumn
-from volsched.expressions.columns import Outcomes
 from volsched.expressions.meanings import Dialect, shown
 from volsched.expressions.pools import GOODNESS_STATS, Judgement, judgements
+from volsched.expressions.rows import Outcomes
 from volsched.plugins import Candidates, ColumnWeigher, RequestSpec
 from volsched.plugins.weighers import Weights
 from volsched_drivers import dialect

@@ -7,9 +7,8 @@ simply no such class to adapt.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from importlib.metadata import EntryPoint, entry_points
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -21,11 +20,7 @@ from volsched.domain.decision import Screening
 from volsched.domain.plain import plain
 from volsched.domain.pool import PoolState
 from volsched.domain.request import RequestSpec
-from volsched.exceptions import PluginNotFound
 from volsched.plugins import ColumnFilter, ColumnWeigher
-
-FILTERS = "cinder.scheduler.filters"
-WEIGHERS = "cinder.scheduler.weights"
 
 
 class BackendFilter(Protocol):
@@ -43,20 +38,6 @@ class HostWeigher(Protocol):
     def weight_multiplier(self) -> float: ...
 
     def _weigh_object(self, host_state: Any, weight_properties: Mapping[str, Any]) -> float: ...
-
-
-def published(group: str) -> Sequence[EntryPoint]:
-    """The entry points of one of Cinder's groups, by name; nothing is imported."""
-    return sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value))
-
-
-def load(group: str, class_name: str) -> Any:
-    """An instance of the class that some package publishes to Cinder under this name. Raises PluginNotFound."""
-    found = published(group)
-    for entry in found:
-        if class_name in (entry.name, entry.value.rpartition(":")[2]):
-            return entry.load()()
-    raise PluginNotFound(group, class_name, [entry.name for entry in found])
 
 
 class CinderFilter(ColumnFilter):
@@ -91,6 +72,32 @@ class CinderWeigher(ColumnWeigher):
         properties = filter_properties(request)
         weights = (float(self.adapted._weigh_object(backend_state(pool), properties)) for pool in candidates)
         return np.fromiter(weights, np.float64, len(candidates))
+
+
+def adapted_filter(adapted: type[BackendFilter]) -> type[CinderFilter]:
+    """A filter class of ours for a filter class of Cinder's."""
+
+    class AdaptedFilter(CinderFilter):
+        __doc__ = adapted.__doc__
+        contract = (1, 0)
+
+        def __init__(self) -> None:
+            super().__init__(adapted.__name__, adapted())
+
+    return AdaptedFilter
+
+
+def adapted_weigher(adapted: type[HostWeigher]) -> type[CinderWeigher]:
+    """A weigher class of ours for a weigher class of Cinder's."""
+
+    class AdaptedWeigher(CinderWeigher):
+        __doc__ = adapted.__doc__
+        contract = (1, 0)
+
+        def __init__(self) -> None:
+            super().__init__(adapted.__name__, adapted())
+
+    return AdaptedWeigher
 
 
 def filter_properties(request: RequestSpec) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from stevedore import ExtensionManager
 
 from volsched.conf.configuration import PROJECT
-from volsched.loading.kinds import KINDS, Kind
+from volsched.loading.kinds import FILTER, KINDS, WEIGHER, Kind
 
 #: Names of Cinder's that are not the class name of ours.
 CINDER_NAMES = {
@@ -52,6 +52,26 @@ class Entry:
         return _One(self.entry_point).extensions[0].plugin
 
 
+#: Where packages publish to Cinder what is one of our kinds.
+ADAPTED = {FILTER.name: "cinder.scheduler.filters", WEIGHER.name: "cinder.scheduler.weights"}
+ADAPTED_PREFIX = "cinder"
+
+
+class AdaptedEntry(Entry):
+    """A plugin that some package publishes to Cinder; ours through an adapter."""
+
+    @property
+    def adapted_names(self) -> tuple[str, str]:
+        """What an operator may call it behind `cinder:`."""
+        return self.entry_point.name, self.entry_point.attr
+
+    def import_class(self) -> Any:
+        from volsched.compat import cinder  # here, for few need it
+
+        adapt: Any = cinder.adapted_filter if self.kind is FILTER else cinder.adapted_weigher
+        return adapt(super().import_class())
+
+
 class _One(ExtensionManager[Any]):  # type: ignore[misc]  # stevedore's types are not followed
     """stevedore, over one entry point that still knows its distribution.
 
@@ -73,7 +93,8 @@ def _raise(_manager: Any, _entry_point: importlib.metadata.EntryPoint, error: Ba
 class Catalogue:
     """Every published plugin, sorted by kind, name and package."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    def __init__(self, entries: Iterable[Entry], adapted: Iterable[AdaptedEntry] = ()) -> None:
+        self.adapted = tuple(adapted)
         order = {kind.name: position for position, kind in enumerate(KINDS)}
         self.entries = tuple(sorted(entries, key=lambda entry: (order[entry.kind.name], entry.name, entry.package)))
 
@@ -81,7 +102,14 @@ class Catalogue:
     def discover(cls) -> Catalogue:
         """What the installed packages publish now. Reads metadata only."""
         found = importlib.metadata.entry_points()
-        return cls(_entry(kind, entry_point) for kind in KINDS for entry_point in found.select(group=kind.entry_points))
+        entries = [_entry(kind, entry_point) for kind in KINDS for entry_point in found.select(group=kind.entry_points)]
+        adapted = [
+            _adapted(kind, entry_point)
+            for kind in KINDS
+            if kind.name in ADAPTED
+            for entry_point in found.select(group=ADAPTED[kind.name])
+        ]
+        return cls(entries, adapted)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
@@ -94,8 +122,13 @@ class Catalogue:
         return sorted({entry.name for entry in self.of(kind)})
 
     def called(self, kind: Kind, written: str) -> tuple[Entry, ...]:
-        """The plugins that an operator may mean by `written`: name, package:name, class name or Cinder's name."""
+        """The plugins that an operator may mean by `written`: name, package:name, class name or Cinder's name.
+
+        `cinder:ClassName` is a class that some package publishes to Cinder.
+        """
         package, colon, name = written.rpartition(":")
+        if package == ADAPTED_PREFIX:
+            return tuple(entry for entry in self.adapted if entry.kind is kind and name in entry.adapted_names)
         entries = [entry for entry in self.of(kind) if not colon or _same_package(entry.package, package)]
         exact = tuple(entry for entry in entries if entry.name == name)
         if exact:
@@ -121,6 +154,17 @@ def _entry(kind: Kind, entry_point: importlib.metadata.EntryPoint) -> Entry:
     return Entry(
         kind=kind,
         name=entry_point.name,
+        package=_metadata(entry_point, "Name", "(no package)"),
+        version=_metadata(entry_point, "Version", "?"),
+        entry_point=entry_point,
+    )
+
+
+def _adapted(kind: Kind, entry_point: importlib.metadata.EntryPoint) -> AdaptedEntry:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", entry_point.name).lower()
+    return AdaptedEntry(
+        kind=kind,
+        name=f"{ADAPTED_PREFIX}_{words}",
         package=_metadata(entry_point, "Name", "(no package)"),
         version=_metadata(entry_point, "Version", "?"),
         entry_point=entry_point,

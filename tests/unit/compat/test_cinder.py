@@ -13,7 +13,6 @@ from volsched.compat import cinder
 from volsched.domain.candidates import PoolSnapshot
 from volsched.domain.pool import PoolState
 from volsched.domain.request import RequestSpec, Retry, VolumeType
-from volsched.exceptions import PluginNotFound
 
 POOLS = PoolSnapshot(
     [
@@ -91,7 +90,9 @@ class TestAdapters(TestCase):
         properties["request_spec"]["volume_properties"]["size"] = 9
         self.assertEqual(({"a": 1}, {"size": 3}), (request.hints, request.properties))
 
-    def test_what_nobody_publishes_is_named_with_what_is_there(self) -> None:
-        with self.assertRaises(PluginNotFound) as caught:
-            cinder.load(cinder.FILTERS, "NoSuchFilter")
-        self.assertEqual("NoSuchFilter", caught.exception.name)
+    def test_a_class_becomes_one_of_ours(self) -> None:
+        made = cinder.adapted_filter(RoomierThan)()
+        self.assertEqual((1, 0), type(made).contract)
+        self.assertEqual("A filter as somebody wrote it for Cinder.", type(made).__doc__)
+        self.assertEqual([True, True, False], made.screen(RequestSpec(), POOLS.candidates()).passed.tolist())
+        self.assertEqual(-2.0, cinder.adapted_weigher(ByName)().multiplier)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -95,7 +95,7 @@ class MemoryClaims:
 
     def __init__(self, registry: Registry, volumes: MemoryVolumes) -> None:
         self.rows: dict[str, Claim] = {}
-        self.placements: list[Placement] = []
+        self.placements: deque[Placement] = deque(maxlen=100)  # the last ones: each holds on to its whole snapshot
         self._registry = registry
         self._volumes = volumes
         self._lock = threading.RLock()
@@ -122,7 +122,7 @@ class MemoryClaims:
         row = snapshot.row(claim.pool_id)
         if row is None:
             raise ClaimConflict(claim.pool_id, "the pool is gone")
-        room_gb = capacity.room_gb(snapshot.pools[row], thin=placement.thin)
+        room_gb = capacity.room_gb(snapshot.pool(row), thin=placement.thin)
         if room_gb < claim.size_gb:
             raise ClaimConflict(claim.pool_id, f"{claim.size_gb:g} GiB are not left, only {room_gb:.2f}")
 

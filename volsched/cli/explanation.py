@@ -42,7 +42,7 @@ def explain(decision: Mapping[str, Any]) -> list[str]:
 def _outcome(decision: Mapping[str, Any]) -> str:
     chosen = decision.get("chosen")
     ranked = decision.get("ranked") or []
-    wanted = f"{decision.get('wanted_gb', 0):g} GiB"
+    wanted = f"{decision.get('wanted_gb', 0):.12g} GiB"
     if chosen:
         return f"{wanted} on {chosen}"
     if ranked:

@@ -76,7 +76,7 @@ def limit(pool: PoolState, *, thin: bool, wanted_gb: float) -> str:
     if not math.isfinite(pool.total_gb) and math.isfinite(pool.free_gb):
         return f"{pool.reserved_percentage:g} % is reserved of a total capacity that is not known"
     if pool.total_gb <= 0:
-        return f"the pool has a total capacity of {pool.total_gb:g} GiB"
+        return f"the pool has a total capacity of {pool.total_gb:.12g} GiB"
     if thin and pool.thin and pool.max_over_subscription_ratio < 1:
         return f"over-subscription ratio {pool.max_over_subscription_ratio:g} is below 1"
-    return f"{wanted_gb:g} GiB asked, {room_gb(pool, thin=thin):.2f} GiB left"
+    return f"{wanted_gb:.12g} GiB asked, {room_gb(pool, thin=thin):.2f} GiB left"

@@ -117,7 +117,7 @@ class Decision:
             if step.rejections:
                 detail = f" (nearest: {step.nearest_miss()})" if step.screening.shortfall is not None else ""
                 parts.append(f"{step.rejections} by {step.name}{detail}")
-        return f"none of {considered} pools could take {self.request.wanted_gb:g} GiB: rejected " + ", ".join(parts)
+        return f"none of {considered} pools could take {self.request.wanted_gb:.12g} GiB: rejected " + ", ".join(parts)
 
     def plain(self, *, most: int = 1000) -> dict[str, Any]:
         """The decision as JSON values for storing and showing: each pool, each verdict, each score, the order.

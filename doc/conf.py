@@ -28,7 +28,6 @@ extensions = [
     "sphinx.ext.autodoc",
 ]
 exclude_patterns = ["build"]
-suppress_warnings = ["toc.empty_glob"]  # a folder may have no page beside those that are listed by name
 highlight_language = "none"
 autoprogram_cliff_application = "volsched"
 

@@ -31,6 +31,8 @@ class TestTree(TestCase):
     def test_every_module_says_in_a_sentence_what_it_is(self) -> None:
         for path in python_files(*PACKAGES, "tools"):
             tree = tree_of(path)
+            if not tree.body:
+                continue
             with self.subTest(path=path.relative_to(TOP)):
                 self.assertTrue(ast.get_docstring(tree), "no docstring")
 
@@ -52,6 +54,8 @@ class TestTree(TestCase):
                 continue
             for node in ast.walk(tree_of(path)):
                 if isinstance(node, ast.Call) and name_of(node.func).split(".")[-1] == "sleep":
+                    if [ast.unparse(argument) for argument in node.args] == ["0"]:  # lets another thread go first
+                        continue
                     with self.subTest(path=path.relative_to(TOP), line=node.lineno):
                         self.fail("wait for what is to happen: an event, a condition, a row; not for time to pass")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,14 @@ from numpy.typing import NDArray
 from volsched.domain.pool import PoolState
 
 S = TypeVar("S", bound=np.generic)
+T = TypeVar("T")
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
+
+#: Rows that may be others than a column, or a list of pools, that is shared has them, before it is written anew.
+MOST_BEHIND = 64
+#: Conclusions kept at a time; each may be as long as the snapshot.
+MOST_CONCLUSIONS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,20 @@ class Column(Generic[S]):
     read: Callable[[PoolState], Any]
     figures: bool = False
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def of(self, pools: Sequence[PoolState]) -> NDArray[S]:
+        """The value of each pool, read-only."""
+        return _read_only(np.fromiter(map(self.read, pools), np.dtype(self.dtype), len(pools)))
+
+    def patched(self, before: NDArray[S], pools: Mapping[int, PoolState]) -> NDArray[S]:
+        """The same, where only the pools of these rows are others than in `before`."""
+        values = before.copy()
+        for row, pool in pools.items():
+            values[row] = self.read(pool)
+        return _read_only(values)
+
 
 @dataclass(frozen=True, slots=True)
 class CodedColumn:
@@ -36,6 +56,27 @@ class CodedColumn:
 
     name: str
     read: Callable[[PoolState], Any]
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def of(self, pools: Sequence[PoolState]) -> Coded:
+        """The value of each pool."""
+        nothing = Coded((), np.zeros(len(pools), np.intp))
+        return self._read(dict(enumerate(pools)), nothing)
+
+    def patched(self, before: Coded, pools: Mapping[int, PoolState]) -> Coded | None:
+        """The same, where only the pools of these rows are others; None where most values would be of the past."""
+        return None if len(before.values) > 2 * len(before.codes) else self._read(pools, before)
+
+    def _read(self, pools: Mapping[int, PoolState], before: Coded) -> Coded:
+        codes, values, marks = before.codes.copy(), list(before.values), dict(before.marks)
+        for row, pool in pools.items():
+            value = self.read(pool)
+            code = codes[row] = marks.setdefault(_intern(value), len(values))
+            if code == len(values):
+                values.append(value)
+        return Coded(tuple(values), _read_only(codes), marks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,50 +113,96 @@ def _intern(value: Any) -> Any:
     return (type(value), value)
 
 
-def _coded(read: Callable[[PoolState], Any], pools: Mapping[int, PoolState], before: Coded) -> Coded:
-    """The next interned values: those of `before`, with the rows of `pools` read anew."""
-    codes, values, marks = before.codes.copy(), list(before.values), dict(before.marks)
-    for row, pool in pools.items():
-        value = read(pool)
-        code = codes[row] = marks.setdefault(_intern(value), len(values))
-        if code == len(values):
-            values.append(value)
-    return Coded(tuple(values), _read_only(codes), marks)
+class _Columns:
+    """The columns of one snapshot that were read, and those of the snapshots before, with the rows they are behind by.
+
+    A column is made good when it is asked for, or when it is behind by many rows.
+    """
+
+    __slots__ = ("_behind", "_read")
+
+    def __init__(self) -> None:
+        self._read: dict[Any, Any] = {}
+        self._behind: dict[Any, tuple[Any, tuple[int, ...]]] = {}
+
+    def get(self, key: Any, snapshot: PoolSnapshot) -> Any:
+        found = self._read.get(key)
+        if found is None:
+            before, rows = self._behind.get(key, (None, ()))
+            if before is not None:
+                found = key.patched(before, {row: snapshot.pool(row) for row in rows})
+            if found is None:
+                found = key.of(snapshot.pools)
+            self._read[key] = found
+        return found
+
+    def following(self, rows: tuple[int, ...], snapshot: PoolSnapshot) -> _Columns:
+        """The columns of the next snapshot, in which these rows are others."""
+        made = _Columns()
+        for key, (before, others) in self._behind.items():
+            if len(others) > MOST_BEHIND:
+                self.get(key, snapshot)
+            elif key not in self._read:
+                made._behind[key] = (before, others + rows)
+        for key, column in list(self._read.items()):
+            made._behind[key] = (column, rows)
+        return made
 
 
 class PoolSnapshot:
     """All pools at one instant, in the order in which they were first reported. Never changes.
 
-    Columns are read once and kept. `replace` gives the next snapshot, which takes over every column that the
-    replaced rows leave as it was, and patches the others row by row.
+    Columns are read once and kept. `replace` gives the next snapshot, which shares all that the replaced rows leave as
+    it was: the pools, the columns (patched row by row when they are asked for), and after a claim everything that
+    does not depend on figures.
     """
 
-    __slots__ = ("_coded", "_columns", "_rows", "every_row", "pools")
+    __slots__ = ("_changed", "_concluded", "_figures", "_lasting", "_listed", "_rows", "every_row")
 
     def __init__(self, pools: Sequence[PoolState]) -> None:
-        self.pools = pools
-        self._columns: dict[Column[Any], NDArray[Any]] = {}
-        self._coded: dict[CodedColumn, Coded] = {}
+        self._listed = pools
+        self._changed: dict[int, PoolState] = {}  # instead of those in `_listed`
+        self._figures = _Columns()
+        self._lasting = _Columns()
+        self._concluded: dict[Hashable, Any] = {}
         self._rows: dict[str, int] | None = None
         self.every_row: Rows = _read_only(np.arange(len(pools)))
 
     def __len__(self) -> int:
-        return len(self.pools)
+        return len(self._listed)
+
+    @property
+    def pools(self) -> Sequence[PoolState]:
+        """The pools in their order."""
+        changed = self._changed  # always read before `_listed`: threads may come here together
+        if changed:
+            listed = list(self._listed)
+            for row, pool in changed.items():
+                listed[row] = pool
+            self._listed, self._changed = listed, {}
+        return self._listed
+
+    def pool(self, row: int) -> PoolState:
+        """The pool at a row."""
+        return self._changed.get(row) or self._listed[row]
 
     def column(self, key: Column[S]) -> NDArray[S]:
         """One value a pool, in snapshot order, read-only."""
-        found = self._columns.get(key)
-        if found is None:
-            found = _read_only(np.fromiter(map(key.read, self.pools), np.dtype(key.dtype), len(self.pools)))
-            self._columns[key] = found
-        return cast("NDArray[S]", found)
+        found: NDArray[S] = (self._figures if key.figures else self._lasting).get(key, self)
+        return found
 
     def coded(self, key: CodedColumn) -> Coded:
         """The interned values of `key`, one code a pool, in snapshot order."""
-        found = self._coded.get(key)
+        found: Coded = self._lasting.get(key, self)
+        return found
+
+    def concluded(self, key: Hashable, conclude: Callable[[], T]) -> T:
+        """What `conclude` gives, asked once. It must follow from `key` and from columns that are no figures."""
+        found: T | None = self._concluded.get(key)
         if found is None:
-            nothing = Coded((), np.zeros(len(self.pools), np.intp))
-            found = self._coded[key] = _coded(key.read, dict(enumerate(self.pools)), nothing)
+            if len(self._concluded) >= MOST_CONCLUSIONS:
+                self._concluded.clear()
+            found = self._concluded[key] = conclude()
         return found
 
     def row(self, pool_id: str) -> int | None:
@@ -130,25 +217,15 @@ class PoolSnapshot:
         `only_figures`: nothing but free, allocated and provisioned capacity changed, so that every other column is
         shared with this snapshot.
         """
-        listed = list(self.pools)
-        for row, pool in pools.items():
-            listed[row] = pool
-        made = PoolSnapshot(listed)
+        made = object.__new__(PoolSnapshot)
+        changed = self._changed if len(self._changed) <= MOST_BEHIND else {}
+        made._listed, made._changed = self._listed if changed else self.pools, {**changed, **pools}
+        rows = tuple(pools)
+        made._figures = self._figures.following(rows, self)
+        made._lasting = self._lasting if only_figures else self._lasting.following(rows, self)
+        made._concluded = self._concluded if only_figures else {}
         made._rows = self._rows
-        for key, column in self._columns.items():
-            if only_figures and not key.figures:
-                made._columns[key] = column
-                continue
-            patched = column.copy()
-            for row, pool in pools.items():
-                patched[row] = key.read(pool)
-            made._columns[key] = _read_only(patched)
-        if only_figures:
-            made._coded = self._coded
-            return made
-        for coded_key, coded in self._coded.items():
-            if len(coded.values) <= 2 * len(listed):  # else most are of the past: interned anew when it is asked for
-                made._coded[coded_key] = _coded(coded_key.read, pools, coded)
+        made.every_row = self.every_row
         return made
 
     def candidates(self) -> Candidates:
@@ -172,10 +249,15 @@ class Candidates:
     def __iter__(self) -> Iterator[PoolState]:
         """The row face: one pool after the other."""
         pools = self.snapshot.pools
-        return (pools[row] for row in self.rows)
+        return (pools[row] for row in self.rows.tolist())
 
     def __getitem__(self, position: int) -> PoolState:
-        return self.snapshot.pools[int(self.rows[position])]
+        return self.snapshot.pool(int(self.rows[position]))
+
+    @property
+    def _untouched(self) -> bool:
+        """Whether these are all pools of the snapshot in their order: positions are row numbers."""
+        return self.rows is self.snapshot.every_row
 
     @property
     def complete(self) -> bool:
@@ -185,15 +267,23 @@ class Candidates:
     def column(self, key: Column[S]) -> NDArray[S]:
         """The column face: one value a candidate, in candidate order. May be read-only."""
         column = self.snapshot.column(key)
-        return column if self.rows is self.snapshot.every_row else column[self.rows]
+        return column if self._untouched else column[self.rows]
 
     def coded(self, key: CodedColumn) -> Coded:
         """The interned face: `values` are those of the whole snapshot, `codes` one a candidate."""
         coded = self.snapshot.coded(key)
-        return coded if self.rows is self.snapshot.every_row else Coded(coded.values, coded.codes[self.rows])
+        return coded if self._untouched else Coded(coded.values, coded.codes[self.rows])
+
+    def concluded(self, key: Hashable, judge: Callable[[], Mask]) -> Mask:
+        """One verdict a candidate, out of a mask of the whole snapshot that `judge` gives once; see PoolSnapshot."""
+        mask = self.snapshot.concluded(key, judge)
+        return mask if self._untouched else mask[self.rows]
 
     def take(self, selection: Mask | Rows) -> Candidates:
         """Narrow by a mask, or permute and narrow by positions (not snapshot rows)."""
-        if selection.dtype == np.bool_ and len(selection) == len(self.rows) and selection.all():
+        if selection.dtype != np.bool_ or len(selection) != len(self.rows):
+            return Candidates(self.snapshot, self.rows[selection])
+        if selection.all():
             return self
-        return Candidates(self.snapshot, self.rows[selection])
+        positions = selection.nonzero()[0]  # and not by the mask itself, which takes twice as long
+        return Candidates(self.snapshot, positions if self._untouched else self.rows[positions])

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 
 #: Everything that volsched derives an id for (work, decisions, events) is named within this name space.
 NAMESPACE = uuid.UUID("6f0d6f5c-3c07-5b0e-9c55-6b6f1d1f7a10")
+_PREFIX = NAMESPACE.bytes
 
 
 def derived_id(*parts: object) -> str:
     """The same parts give the same id."""
-    return str(uuid.uuid5(NAMESPACE, "/".join(map(str, parts))))
+    name = "/".join(map(str, parts))
+    # As uuid.uuid5 does it, with the version and the variant in their places, at half its cost.
+    digest = hashlib.sha1(_PREFIX + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"

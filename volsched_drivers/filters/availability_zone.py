@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from volsched.domain.candidates import Mask
 from volsched.domain.columns import ZONE
 from volsched.plugins import Candidates, ColumnFilter, RequestSpec, Screening
 
@@ -12,12 +13,13 @@ class AvailabilityZoneFilter(ColumnFilter):
     contract = (1, 0)
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
-        zones = candidates.coded(ZONE)
         wanted = request.zones or ((request.zone,) if request.zone else ())
-        passed = zones.where(lambda zone: not wanted or zone in wanted)
+
+        def judge() -> Mask:
+            return candidates.snapshot.coded(ZONE).where(lambda zone: not wanted or zone in wanted)
 
         def why(position: int) -> str:
             asked = " or ".join(str(zone) for zone in wanted)
-            return f"zone {asked} asked, the pool is in {zones.values[zones.codes[position]]}"
+            return f"zone {asked} asked, the pool is in {candidates[position].zone}"
 
-        return Screening(passed, why)
+        return Screening(candidates.concluded((AvailabilityZoneFilter, wanted), judge), why)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
 from volsched.domain import extra_specs
-from volsched.domain.candidates import Coded, Mask
+from volsched.domain.candidates import CodedColumn, Mask
 from volsched.domain.columns import CAPABILITIES, capability
 from volsched.domain.extra_specs import Requirement
 from volsched.domain.request import Operation
-from volsched.plugins import Candidates, ColumnFilter, RequestSpec, Screening
-
-ONLINE_EXTEND = capability("online_extend_support")
+from volsched.plugins import Candidates, ColumnFilter, PoolSnapshot, PoolState, RequestSpec, Screening
 
 
 class CapabilitiesFilter(ColumnFilter):
@@ -22,36 +22,73 @@ class CapabilitiesFilter(ColumnFilter):
     contract = (1, 0)
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
-        verdicts: list[tuple[Mask, Callable[[int], str]]] = []
+        rules: list[Rule] = []
         if request.operation is Operation.EXTEND and request.attach_status != "detached":
-            grows = candidates.coded(ONLINE_EXTEND).where(lambda value: value is not False)
-            verdicts.append((grows, lambda position: "cannot extend a volume that is attached"))
+            rules.append(GrowsOnline())
         for key, text in request.extra_specs.items():
             path = extra_specs.path_of(key)
             if path is not None:
-                verdicts.append(_judge(candidates, key, path, extra_specs.requirement_from(text, key)))
-        passed = np.logical_and.reduce([mask for mask, _ in verdicts]) if verdicts else _all(candidates)
-
-        def why(position: int) -> str:
-            return "; ".join(reason(position) for mask, reason in verdicts if not mask[position])
-
-        return Screening(passed, why)
+                rules.append(ExtraSpec(key, path, extra_specs.requirement_from(text, key)))
+        return Screening(
+            candidates.concluded(tuple(rules), lambda: _meet(rules, candidates.snapshot)),
+            lambda position: "; ".join(filter(None, (rule.objection(candidates[position]) for rule in rules))),
+        )
 
 
-def _all(candidates: Candidates) -> Mask:
-    return np.ones(len(candidates), np.bool_)
+class Rule(Protocol):
+    """What a pool must meet. Equal rules are met by the same pools."""
+
+    @property
+    def column(self) -> CodedColumn: ...
+
+    def holds(self, value: Any) -> bool:
+        """Whether a pool with this value in the column meets it."""
+        ...
+
+    def objection(self, pool: PoolState) -> str | None:
+        """Why a pool does not meet it; None where it does."""
+        ...
 
 
-def _judge(
-    candidates: Candidates, key: str, path: tuple[str, ...], requirement: Requirement
-) -> tuple[Mask, Callable[[int], str]]:
-    """Which candidates meet one extra spec, and why one does not. Each distinct value is judged once."""
-    reported: Coded = candidates.coded(capability(path[0]) if path else CAPABILITIES)
-    below = path[1:]
-    mask = reported.where(lambda value: extra_specs.meets(requirement, extra_specs.step_into(value, below)))
+def _meet(rules: Sequence[Rule], snapshot: PoolSnapshot) -> Mask:
+    """The pools that meet all rules. Each distinct value is judged once."""
+    masks = [snapshot.coded(rule.column).where(rule.holds) for rule in rules]
+    met: Mask = np.logical_and.reduce(masks) if masks else np.ones(len(snapshot), np.bool_)
+    return met
 
-    def reason(position: int) -> str:
-        value = extra_specs.step_into(reported.values[reported.codes[position]], below)
-        return f"{key}: {requirement.objection(value)}"
 
-    return mask, reason
+@dataclass(frozen=True, slots=True)
+class ExtraSpec:
+    """One extra spec: the path of a capability, and what is required of its value."""
+
+    key: str
+    path: tuple[str, ...]
+    requirement: Requirement
+
+    @property
+    def column(self) -> CodedColumn:
+        return capability(self.path[0]) if self.path else CAPABILITIES
+
+    def holds(self, value: Any) -> bool:
+        return extra_specs.meets(self.requirement, extra_specs.step_into(value, self.path[1:]))
+
+    def objection(self, pool: PoolState) -> str | None:
+        value = extra_specs.step_into(self.column.read(pool), self.path[1:])
+        return (
+            None if extra_specs.meets(self.requirement, value) else f"{self.key}: {self.requirement.objection(value)}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GrowsOnline:
+    """The backend must be able to extend volumes that are attached; one that says nothing of it is."""
+
+    @property
+    def column(self) -> CodedColumn:
+        return capability("online_extend_support")
+
+    def holds(self, value: Any) -> bool:
+        return value is not False
+
+    def objection(self, pool: PoolState) -> str | None:
+        return None if self.holds(self.column.read(pool)) else "cannot extend a volume that is attached"

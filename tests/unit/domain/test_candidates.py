@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import TestCase
-from volsched.domain.candidates import CodedColumn, PoolSnapshot
+from volsched.domain.candidates import MOST_CONCLUSIONS, CodedColumn, PoolSnapshot
 from volsched.domain.columns import FREE_GB, LARGEST_THICK_GB, TOTAL_GB, ZONE, capability
 from volsched.testing.builders import a_pool, a_snapshot
 
@@ -93,6 +93,40 @@ class ReplaceTest(TestCase):
                 self.assertEqual(new.column(key).tolist(), snapshot.column(key).tolist())
             for coded in (ZONE, TIER):
                 self.assertEqual(self.spelled(new, coded), self.spelled(snapshot, coded))
+
+    @given(st.lists(st.tuples(st.integers(0, 4), st.floats(0, 1000), st.booleans()), max_size=200))
+    def test_claims_change_figures_only_and_only_from_then_on(self, claims: list) -> None:
+        snapshot = a_snapshot(5)
+        free, kept = [1000.0] * 5, []
+        for row, free_gb, looked_at in claims:
+            free[row] = free_gb
+            snapshot = snapshot.replace({row: replace(snapshot.pool(row), free_gb=free_gb)}, only_figures=True)
+            if looked_at:
+                snapshot.column(FREE_GB)
+            kept.append((snapshot, list(free)))
+        for each, figures in kept:
+            self.assertEqual(figures, each.column(FREE_GB).tolist())
+            self.assertEqual(figures, [each.pool(row).free_gb for row in range(5)])
+            self.assertEqual(figures, [pool.free_gb for pool in each.pools])
+
+    def test_conclusions_are_drawn_once_and_outlive_claims_but_no_report(self) -> None:
+        drawn: list[int] = []
+
+        def conclude(snapshot: PoolSnapshot) -> list[bool]:
+            return snapshot.candidates().concluded("key", lambda: drawn.append(1) or np.ones(3, np.bool_)).tolist()
+
+        snapshot = a_snapshot(3)
+        after_claim = snapshot.replace({1: a_pool("pool1", free_gb=1)}, only_figures=True)
+        self.assertEqual([[True] * 3] * 3, [conclude(snapshot), conclude(snapshot), conclude(after_claim)])
+        self.assertEqual(1, len(drawn))
+        conclude(snapshot.replace({1: a_pool("pool1", zone="z")}))
+        self.assertEqual(2, len(drawn))
+
+    def test_conclusions_do_not_pile_up(self) -> None:
+        snapshot = a_snapshot(3)
+        for number in range(3 * MOST_CONCLUSIONS):
+            self.assertEqual(number, snapshot.concluded(number, lambda number=number: number))
+        self.assertLessEqual(len(snapshot._concluded), MOST_CONCLUSIONS)
 
     def spelled(self, snapshot: PoolSnapshot, key: CodedColumn) -> list[str]:
         coded = snapshot.coded(key)

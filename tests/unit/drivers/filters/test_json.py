@@ -76,7 +76,7 @@ class JsonFilterTest(TestCase):
         snapshot = a_snapshot(*POOLS)
         asked = a_request(hints={"query": '["=", "$capabilities.made_up", 1]'})
         self.assertFalse(JsonFilter().screen(asked, snapshot.candidates()).passed.any())
-        self.assertNotIn(capability("made_up"), snapshot._coded)
+        self.assertNotIn(capability("made_up"), snapshot._lasting._read)
 
     TERMS = st.one_of(
         st.sampled_from([0, 1, 99.5, 100, 300, 300.5, 10**400, True, None, "", "NetApp", "infinite", "unknown"]),

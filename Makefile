@@ -30,6 +30,7 @@ demo: $(READY:%=%-to-run)  ## the main job, end to end, in a temporary folder
 test: $(READY:%=%-to-test) lint docs suite  ## everything that must pass before a change lands
 
 $(VENV)/bin/python:
+	@test ! -f $(VENV) || rm $(VENV)  # a file of that name is a note of some tool's, about where its own is
 	@python="$(PYTHON)"; test -n "$$python" || python=$$(tools/find-python) || exit 1; \
 	echo "Making $(VENV) with $$python"; "$$python" -m venv $(VENV)
 

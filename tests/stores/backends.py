@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from tests.stores.world import POOL, World, a_pool_state, at, claimed, reported
@@ -131,14 +132,16 @@ class BackendsContract(World):
     def test_the_unknown_is_named(self) -> None:
         with self.assertRaisesRegex(BackendNotFound, "no backend 'none'; volsched backend list"):
             self.backends.show("none")
-        for act in (lambda: self.backends.set_disabled("none", True), lambda: self.backends.set_frozen("none", True)):
-            with self.assertRaises(BackendNotFound):
-                act()
-        for ask in (
+        with self.assertRaises(BackendNotFound):
+            self.backends.set_disabled("none", True)
+        with self.assertRaises(BackendNotFound):
+            self.backends.set_frozen("none", True)
+        asked: tuple[Callable[[], object], ...] = (
             lambda: self.backends.pool("none"),
             lambda: self.backends.uncordon("none"),
             lambda: self.backends.cordon("none", Operation),
-        ):
+        )
+        for ask in asked:
             with self.assertRaisesRegex(PoolNotFound, "no pool 'none'; volsched pool list"):
                 ask()
 

@@ -27,8 +27,6 @@ DRIVERS = {
 EXTRAS = {"postgresql+psycopg": "postgresql", "mysql+pymysql": "mysql"}
 #: How long a server may take to answer a new connection.
 CONNECT_SECONDS = 5
-#: How long SQLite waits for another process's transaction before it says `busy`; more patience is ours, with jitter.
-BUSY_SECONDS = 2.0
 #: The execution option that names the statement a SQLite transaction begins with.
 BEGIN = "volsched_begin"
 
@@ -67,7 +65,7 @@ def make(url: URL, *, echo: bool, patience_seconds: float, pool_size: int) -> En
 
 
 def _sqlite(url: URL, *, echo: bool, patience_seconds: float) -> Engine:
-    arguments: dict[str, Any] = {"timeout": min(BUSY_SECONDS, patience_seconds), "check_same_thread": False}
+    arguments: dict[str, Any] = {"timeout": patience_seconds, "check_same_thread": False}
     in_memory: dict[str, Any] = {} if sqlite_file(url) is not None else {"poolclass": StaticPool}
     engine = sa.create_engine(url, echo=echo, connect_args=arguments, **in_memory)
 

@@ -1,0 +1,17 @@
+"""Migrations on SQLite."""
+
+from __future__ import annotations
+
+from tests.stores import migrations
+from volsched.db.database import Database
+
+
+class TestMigrationsOnSQLite(migrations.MigrationsContract, migrations.OnSQLite):
+    def test_a_missing_folder_and_file_are_made(self) -> None:
+        file = self.folder() / "some" / "where" / "volsched.db"
+        database = Database(f"sqlite:///{file}")
+        self.addCleanup(database.close)
+        self.assertIsNone(database.version())
+        self.assertFalse(file.exists())
+        database.upgrade()
+        database.check()

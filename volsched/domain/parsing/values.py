@@ -34,7 +34,9 @@ def shown(value: Any) -> str:
         return f"{value[:60]!r}" + ("…" if len(value) > 60 else "")
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
-    return f"a {type(value).__name__}"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "a mapping" if isinstance(value, Mapping) else f"a {type(value).__name__}"
 
 
 class _Budget:

@@ -204,7 +204,11 @@ class TestVolumes(InAWorld):
     def test_a_request_that_nobody_waits_for_is_done_by_whoever_comes_next(self) -> None:
         asked = self.asked("volume", "create", "--size", "1", "--name", "later", "--no-wait")
         self.assertEqual(("creating", None), _told(asked, "Status", "Location"))
-        self.assertEqual("creating", self.asked("volume", "show", "later")["Status"])
+        listed = self.program.run("volume", "list")
+        self.assertIn(
+            f"1 volume waits for work to be done; to see it done: volsched volume show {asked['ID']} --wait",
+            listed.errors,
+        )
         waited = self.program.run("volume", "show", "later", "--wait", "-f", "json")
         self.assertEqual((0, "available"), (waited.status, waited.json()["Status"]))
         self.done("volume", "delete", "later")

@@ -148,7 +148,15 @@ class VolumeList(Lister):
         with self.application() as application:
             volumes = application.volumes.list(self.context(), all_projects=parsed_args.all_projects)
             wanted = [volume for volume in volumes if parsed_args.status in (None, volume.status.value)]
+            self._hint(parsed_args, wanted)
             return volume_fields.LISTED, volume_fields.listed(wanted, volume_fields.type_names(application))
+
+    def _hint(self, parsed_args: argparse.Namespace, volumes: Sequence[Volume]) -> None:
+        """A person who looks at a list wonders what becomes of the unfinished ones."""
+        unfinished = [volume for volume in volumes if volume.status.in_progress]
+        if unfinished and parsed_args.formatter == "table":
+            how_many = "1 volume waits" if len(unfinished) == 1 else f"{len(unfinished)} volumes wait"
+            self.say(f"{how_many} for work to be done; to see it done: volsched volume show {unfinished[0].id} --wait")
 
     def nothing(self, parsed_args: argparse.Namespace) -> str:
         if parsed_args.status:

@@ -122,7 +122,7 @@ class SchedulerDriver(Plugin, abc.ABC):
     def record_failure(
         self, *, volume_id: str | None, event: Event, message: Message | None, decision: Decision | None
     ) -> None:
-        """A volume could not be placed: its status, the notification, the message and the decision, in one transaction."""
+        """A volume could not be placed: status, notification, message and decision, in one transaction."""
         self.world.failures.record(
             volume_id=volume_id,
             status=VolumeStatus.ERROR,

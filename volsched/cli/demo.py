@@ -40,6 +40,14 @@ class Demo(Command):
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         folder = _folder(parsed_args.folder, again=parsed_args.again)
+        try:
+            self._show(folder, parsed_args)
+        except (BrokenPipeError, KeyboardInterrupt):  # nobody looks any more
+            if parsed_args.remove:
+                shutil.rmtree(folder)
+            raise
+
+    def _show(self, folder: Path, parsed_args: argparse.Namespace) -> None:
         telling = parsed_args.format == "text"
         if telling:
             self._tell(f"volsched demo, in {folder}")

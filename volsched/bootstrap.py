@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
+from volsched.domain.group import Group
+from volsched.domain.snapshot import Snapshot
 from volsched.domain.volume import Volume
-from volsched.exceptions import VolumeNotFound
+from volsched.exceptions import NotFound
 
 if TYPE_CHECKING:
     from volsched.conf import Configuration
@@ -31,14 +33,18 @@ if TYPE_CHECKING:
     from volsched.loading.plugins import Plugins
     from volsched.messaging.caster import LocalCaster
     from volsched.messaging.compute import ComputeApi
+    from volsched.plugins import Chooser
     from volsched.service.agent import Agent
+    from volsched.service.groups import GroupService
     from volsched.service.pools import SharedPools
     from volsched.service.scheduler import SchedulerService
+    from volsched.service.snapshots import SnapshotService
     from volsched.service.volumes import VolumeDatabase, VolumeService
 
 LOG = logging.getLogger(__name__)
 
-Progress = Callable[[Volume], None]
+Progress = Callable[[Volume | Snapshot | Group], None]
+T = TypeVar("T", Volume, Snapshot, Group)
 
 
 def utcnow() -> datetime:
@@ -81,8 +87,10 @@ class Application:
     def stores(self) -> VolumeDatabase:
         """Volumes and what goes with them: the flows' `db_api`."""
         from volsched.db.decisions import Decisions
+        from volsched.db.groups import Groups
         from volsched.db.messages import Messages
         from volsched.db.quotas import Quotas
+        from volsched.db.snapshots import Snapshots
         from volsched.db.volumes import Volumes
         from volsched.service.volumes import VolumeDatabase
 
@@ -92,6 +100,8 @@ class Application:
             quotas=Quotas(self.database, defaults=dict(self.conf.quota)),
             messages=Messages(self.database),
             decisions=Decisions(self.database),
+            snapshots=Snapshots(self.database),
+            groups=Groups(self.database),
         )
 
     @cached_property
@@ -178,10 +188,27 @@ class Application:
         return Facts(self.database, instance_host=lambda instance_id: self.compute.instance_host(instance_id))
 
     @cached_property
+    def chooser(self) -> Chooser:
+        """The selected filters and weighers, and those of the profiles."""
+        from volsched.engine.placement import Placing
+        from volsched.engine.profiles import Profile, Profiles
+
+        plugins = self.plugins
+        placing = Placing(plugins.filters, plugins.weighers, plugins.weight_handler)
+        if not plugins.profiles:
+            return placing
+        return Profiles(
+            placing,
+            [
+                Profile(name=it.name, types=it.types, chooser=Placing(it.filters, it.weighers, it.weight_handler))
+                for it in plugins.by_profile
+            ],
+        )
+
+    @cached_property
     def driver(self) -> PlacingScheduler:
         """The selected scheduler driver, in its world."""
         from volsched.db.failures import Failures
-        from volsched.engine.placement import Placing
         from volsched.plugins import SchedulerWorld
 
         plugins, options = self.plugins, self.conf.scheduler
@@ -195,7 +222,7 @@ class Application:
             events=self.outbox,
             decisions=self.stores.decisions,
             failures=Failures(self.database),
-            chooser=Placing(plugins.filters, plugins.weighers, plugins.weight_handler),
+            chooser=self.chooser,
             clock=utcnow,
             publisher=f"scheduler.{socket.gethostname()}",
             max_attempts=options.max_attempts,
@@ -259,6 +286,18 @@ class Application:
             services=self.backends.services,
         )
 
+    @cached_property
+    def snapshots(self) -> SnapshotService:
+        from volsched.service.snapshots import SnapshotService
+
+        return SnapshotService(self.stores, self.caster)
+
+    @cached_property
+    def groups(self) -> GroupService:
+        from volsched.service.groups import GroupService
+
+        return GroupService(self.stores, self.caster, self.backends.services)
+
     # -- life ----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -296,23 +335,34 @@ class Application:
         This is the embedded form: scheduler, agent and delivery in this process. Where another live process holds the
         volume's work, it is waited for, `timeout` seconds at most (None: as long as it takes).
         """
+        return self._settled(lambda: self.stores.volumes.get(volume_id), progress, timeout)
+
+    def settle_snapshot(self, snapshot_id: str, *, progress: Progress | None = None) -> Snapshot | None:
+        """The same for a snapshot."""
+        return self._settled(lambda: self.stores.snapshots.get(snapshot_id), progress, None)
+
+    def settle_group(self, group_id: str, *, progress: Progress | None = None) -> Group | None:
+        """The same for a group."""
+        return self._settled(lambda: self.stores.groups.get(group_id), progress, None)
+
+    def _settled(self, look: Callable[[], T], progress: Progress | None, timeout: float | None) -> T | None:
         waited = 0.0
         while True:
             try:
-                volume = self.stores.volumes.get(volume_id)
-            except VolumeNotFound:
-                volume = None
-            if volume is None or not volume.status.in_progress or (timeout is not None and waited > timeout):
+                found = look()
+            except NotFound:
+                found = None
+            if found is None or not found.status.in_progress or (timeout is not None and waited > timeout):
                 break
             if progress is not None:
-                progress(volume)
+                progress(found)
             self._woken.clear()
             if not (self.scheduler.work_once() or self.agent.work_once()):
                 self._woken.wait(self.conf.scheduler.poll_interval / 10)
                 waited += self.conf.scheduler.poll_interval / 10
         while self.delivery.deliver_once():
             pass
-        return volume
+        return found
 
 
 @contextmanager

@@ -42,6 +42,14 @@ def options() -> list[cfg.Opt]:
             "best pool, `stochastic` a random one, with chances in proportion to the weights. Cinder's class paths "
             "are accepted too.",
         ),
+        cfg.ListOpt(
+            "profiles",
+            default=[],
+            help="Other filters and weighers for some volume types, by names of your own. Each NAME has a section "
+            "[profile_NAME] with `types` (volume types, by name or id), and `filters`, `weighers` and `weight_handler` "
+            "where they differ from those above. A plugin has the same options in every profile, but for those in a "
+            "section of its own such as [profile_NAME_weigher_capacity].",
+        ),
         cfg.IntOpt(
             "max_attempts",
             default=3,

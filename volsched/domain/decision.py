@@ -78,6 +78,7 @@ class Decision:
     set_aside: tuple[tuple[str, str], ...] = ()  # pool or backend id -> why its report could not be used
     chosen: PoolState | None = None  # the pool whose room was claimed
     conflicts: tuple[str, ...] = ()  # better pools whose room was gone when it was claimed
+    profile: str | None = None  # whose filters and weighers these are, where the volume type has some of its own
 
     @property
     def retry(self) -> Retry | None:
@@ -101,10 +102,11 @@ class Decision:
         considered = len(self.filters[0].before) if self.filters else len(self.survivors or self.ranked)
         if not considered:
             return "no pool has reported" + (f" ({len(self.set_aside)} set aside)" if self.set_aside else "")
-        parts = []
-        for step in self.filters:
-            if step.rejections:
-                parts.append(f"{step.name} rejected {step.rejections} ({step.nearest_miss()})")
+        parts = [
+            f"{step.name} rejected {step.rejections} ({step.nearest_miss()})"
+            for step in self.filters
+            if step.rejections
+        ]
         return f"none of {considered} pools fits: " + "; ".join(parts)
 
     def told(self) -> str:
@@ -157,6 +159,7 @@ class Decision:
             "size_gb": self.request.size_gb,
             "wanted_gb": self.request.wanted_gb,
             "volume_type": self.request.volume_type.name if self.request.volume_type else None,
+            "profile": self.profile,
             "reason": self.reason(),
             "filters": steps,
             "weighers": weighing,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -52,8 +53,10 @@ def prepare(conf: Configuration, choice: Choice, plugin_class: type[Plugin], fin
     if options is None:
         return None
     section = choice.section
-    conf.register_group(cfg.OptGroup(section))
     before = len(findings.fatal)
+    if choice.profile:
+        options = _with_shared_values(conf, choice, options, findings)
+    conf.register_group(cfg.OptGroup(section))
     values: dict[str, Any] = {}
     for option in options:
         try:
@@ -67,6 +70,25 @@ def prepare(conf: Configuration, choice: Choice, plugin_class: type[Plugin], fin
         return None
     secrets = tuple(str(values[option.dest]) for option in options if option.secret and values.get(option.dest))
     return Prepared(choice=choice, plugin_class=plugin_class, values=MappingProxyType(values), secrets=secrets)
+
+
+def _with_shared_values(
+    conf: Configuration, choice: Choice, options: Sequence[cfg.Opt], findings: Findings
+) -> Sequence[cfg.Opt]:
+    """The options of a plugin in a profile: what is not set there is as it is everywhere."""
+    conf.register_group(cfg.OptGroup(choice.shared_section))
+    own = []
+    for option in options:
+        try:
+            conf.register_opt(option, group=choice.shared_section)
+        except cfg.DuplicateOptError:
+            pass  # it is there, in a form that cannot be compared, or its own section says what is wrong
+        mine = copy.copy(option)
+        mine.default = read(conf, choice.shared_section, option, findings)
+        if isinstance(mine.default, str):
+            mine.default = mine.default.replace("$", "$$")
+        own.append(mine)
+    return own
 
 
 def _declared(choice: Choice, plugin_class: type[Plugin], findings: Findings) -> Sequence[cfg.Opt] | None:

@@ -14,7 +14,7 @@ from volsched.loading.classes import load_class
 from volsched.loading.kinds import BACKEND, FILTER, KINDS, SCHEDULER, WEIGHER, Kind
 from volsched.loading.plugins import Plugins
 from volsched.loading.problems import Findings, LoadProblems, Problem
-from volsched.loading.selection import Choice, select
+from volsched.loading.selection import Choice, select, select_profiles
 from volsched.loading.unread import find_unread
 from volsched.loading.values import read
 
@@ -43,11 +43,14 @@ def examine(
     for group, option in list(conf.options()):
         if (group, option.dest) not in {(kind.section, kind.option) for kind in KINDS} and group != "DEFAULT":
             read(conf, group, option, findings)
-    prepared = [_prepare(conf, choice, findings) for choice in select(conf, catalogue, kinds, findings)]
+    choices = select(conf, catalogue, kinds, findings)
+    profiles = select_profiles(conf, catalogue, findings) if FILTER in kinds and WEIGHER in kinds else []
+    everything = [*choices, *(choice for profile in profiles for choice in profile.choices)]
+    prepared = [_prepare(conf, choice, findings) for choice in _each_once(everything, findings)]
     ready = [item for item in prepared if item is not None]
     driver = next((item for item in ready if item.choice.kind is SCHEDULER), None)
     made = [Built(prepared=item, plugin=build(item, findings)) for item in ready if item is not driver]
-    _filters(conf, driver, findings)
+    _filters(conf, driver, [FILTER.section, *(profile.section for profile in profiles)], findings)
     _weighers(made, findings)
     find_unread(conf, catalogue, kinds, findings)
     if findings.fatal:
@@ -55,8 +58,27 @@ def examine(
     zones = {
         each.choice.name: conf[each.choice.section].availability_zone for each in made if each.choice.kind is BACKEND
     }
-    plugins = Plugins(built=tuple(made), driver=driver, zones=MappingProxyType(zones), warnings=findings.warnings)
+    everybodys = {choice.section for choice in choices}
+    plugins = Plugins(
+        built=tuple(each for each in made if each.choice.section in everybodys),
+        of_profiles=tuple(each for each in made if each.choice.section not in everybodys),
+        profiles=tuple(profiles),
+        driver=driver,
+        zones=MappingProxyType(zones),
+        warnings=findings.warnings,
+    )
     return plugins, findings.warnings
+
+
+def _each_once(choices: Iterable[Choice], findings: Findings) -> Iterable[Choice]:
+    """Each plugin once, however many profiles name it."""
+    kept: dict[str, Choice] = {}
+    for choice in choices:
+        known = kept.setdefault(choice.section, choice)
+        if known.entry != choice.entry:
+            what = f"{known.entry.full_name} and {choice.entry.full_name} would share the section [{choice.section}]"
+            findings.add("VS114", choice.where, what, "select one of them")
+    return kept.values()
 
 
 def _prepare(conf: Configuration, choice: Choice, findings: Findings) -> Prepared | None:
@@ -64,11 +86,12 @@ def _prepare(conf: Configuration, choice: Choice, findings: Findings) -> Prepare
     return None if plugin_class is None else prepare(conf, choice, plugin_class, findings)
 
 
-def _filters(conf: Configuration, driver: Prepared | None, findings: Findings) -> None:
+def _filters(conf: Configuration, driver: Prepared | None, sections: Iterable[str], findings: Findings) -> None:
     uses_filters = driver is not None and getattr(driver.plugin_class, "uses_filters", True)
-    if uses_filters and read(conf, FILTER.section, conf.option(FILTER.section, FILTER.option), Findings()) == []:
-        where = conf.label(FILTER.section, FILTER.option)
-        findings.add("VS125", where, "no filter is selected: every pool would pass", "name at least one filter")
+    for section in sections:
+        if uses_filters and read(conf, section, conf.option(section, FILTER.option), Findings()) == []:
+            where = conf.label(section, FILTER.option)
+            findings.add("VS125", where, "no filter is selected: every pool would pass", "name at least one filter")
 
 
 def _weighers(made: Iterable[Built], findings: Findings) -> None:

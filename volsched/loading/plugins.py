@@ -12,6 +12,7 @@ from typing import Any, cast
 from volsched.loading.building import Built, Prepared, build
 from volsched.loading.kinds import BACKEND, FILTER, NOTIFIER, WEIGHER, WEIGHT_HANDLER, Kind
 from volsched.loading.problems import Findings, Problem
+from volsched.loading.selection import Profile
 from volsched.plugins.backends import StorageBackend
 from volsched.plugins.filters import Filter
 from volsched.plugins.notifiers import Notifier
@@ -21,11 +22,24 @@ from volsched.plugins.weighers import Weigher, WeightHandler
 LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfilePlugins:
+    """What places the volumes of some types."""
+
+    name: str
+    types: tuple[str, ...]  # names or ids
+    filters: tuple[tuple[str, Filter], ...]
+    weighers: tuple[tuple[str, Weigher], ...]
+    weight_handler: WeightHandler
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plugins:
     """Everything that the configuration selects. Kinds that were not asked for are empty."""
 
     built: tuple[Built, ...]
+    of_profiles: tuple[Built, ...] = ()  # what only profiles name
+    profiles: tuple[Profile, ...] = ()
     driver: Prepared | None = None  # a scheduler driver is constructed when there is a world for it
     zones: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # of the backends
     warnings: tuple[Problem, ...] = ()
@@ -51,6 +65,26 @@ class Plugins:
     def backends(self) -> Mapping[str, StorageBackend]:
         return MappingProxyType(self._of(BACKEND))
 
+    @property
+    def everything(self) -> tuple[Built, ...]:
+        """Every plugin that is there, each once."""
+        return (*self.built, *self.of_profiles)
+
+    @cached_property
+    def by_profile(self) -> tuple[ProfilePlugins, ...]:
+        """The profiles, each with its plugins."""
+        made = {each.choice.section: each.plugin for each in self.everything}
+        return tuple(
+            ProfilePlugins(
+                name=profile.name,
+                types=profile.types,
+                filters=tuple((choice.name, made[choice.section]) for choice in profile.filters),
+                weighers=tuple((choice.name, made[choice.section]) for choice in profile.weighers),
+                weight_handler=made[profile.handlers[0].section],
+            )
+            for profile in self.profiles
+        )
+
     def _of(self, kind: Kind) -> dict[str, Any]:
         return {each.choice.name: each.plugin for each in self.built if each.choice.kind is kind}
 
@@ -67,11 +101,11 @@ class Plugins:
 
     def start(self) -> None:
         """Start every plugin, or none: raises LoadProblems that name all which would not."""
-        _start(self.built)
+        _start(self.everything)
 
     def stop(self) -> None:
         """Stop every plugin, the last one first; one that fails is logged and keeps no other from stopping."""
-        _stop(self.built)
+        _stop(self.everything)
 
 
 def _not_asked_for() -> Any:

@@ -38,6 +38,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "VS124": "an option is set twice in one file",
         "VS125": "nothing is selected where something must be",
         "VS126": "an expression means different things in the two dialects",
+        "VS127": "a volume type is in two profiles",
     }
 )
 
@@ -73,10 +74,14 @@ class Findings:
         self._found: list[Problem] = []
 
     def add(self, code: str, where: str, what: str, mend: str) -> None:
-        self._found.append(Problem(code=code, where=where, what=what, mend=mend))
+        self._keep(Problem(code=code, where=where, what=what, mend=mend))
 
     def warn(self, code: str, where: str, what: str, mend: str) -> None:
-        self._found.append(Problem(code=code, where=where, what=what, mend=mend, fatal=False))
+        self._keep(Problem(code=code, where=where, what=what, mend=mend, fatal=False))
+
+    def _keep(self, problem: Problem) -> None:
+        if problem not in self._found:  # what several profiles share is looked at several times
+            self._found.append(problem)
 
     @property
     def fatal(self) -> tuple[Problem, ...]:

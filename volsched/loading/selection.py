@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from oslo_config import cfg
 
+from volsched.conf import profiles
 from volsched.conf.configuration import PROJECT, Configuration, environment_name
 from volsched.conf.opts import INSTANCE_OPTIONS
 from volsched.conf.origin import Source
 from volsched.loading.catalogue import Catalogue, Entry, normal_package
-from volsched.loading.kinds import KINDS, Kind
+from volsched.loading.kinds import FILTER, KINDS, WEIGHER, WEIGHT_HANDLER, Kind
 from volsched.loading.problems import Findings, did_you_mean, listed
 from volsched.loading.values import read
 
@@ -26,15 +27,40 @@ class Choice:
     entry: Entry
     name: str
     where: str  # the option that selected it, and where that is set
+    profile: str = ""  # the profile in which it has options of its own
 
     @property
     def kind(self) -> Kind:
         return self.entry.kind
 
     @property
+    def shared_section(self) -> str:
+        """The option group that it has wherever it is selected."""
+        return self.kind.prefix + self.name
+
+    @property
     def section(self) -> str:
         """Its option group."""
-        return self.kind.prefix + self.name
+        return f"{profiles.PREFIX}{self.profile}_{self.shared_section}" if self.profile else self.shared_section
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """The plugins that place the volumes of some types."""
+
+    name: str
+    types: tuple[str, ...]
+    filters: tuple[Choice, ...]
+    weighers: tuple[Choice, ...]
+    handlers: tuple[Choice, ...]  # one, unless something is wrong with it
+
+    @property
+    def section(self) -> str:
+        return profiles.PREFIX + self.name
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        return (*self.filters, *self.weighers, *self.handlers)
 
 
 def select(conf: Configuration, catalogue: Catalogue, kinds: Collection[Kind], findings: Findings) -> list[Choice]:
@@ -42,21 +68,84 @@ def select(conf: Configuration, catalogue: Catalogue, kinds: Collection[Kind], f
     choices: list[Choice] = []
     for kind in KINDS:
         if kind in kinds:
-            choices += _select_kind(conf, catalogue, kind, findings)
+            choices += _listed(conf, catalogue, kind, kind.section, findings)
     return choices
+
+
+def select_profiles(conf: Configuration, catalogue: Catalogue, findings: Findings) -> list[Profile]:
+    """The profiles that the configuration names, in its order, each with all of its plugins."""
+    option = conf.option("scheduler", "profiles")
+    where = conf.label("scheduler", "profiles")
+    made: list[Profile] = []
+    for name in read(conf, "scheduler", option, findings) or ():
+        if not NAME.fullmatch(name):
+            mend = "names of profiles are small letters, digits and underscores, a letter first"
+            findings.add("VS101", where, f"{name!r} cannot be the name of a profile", mend)
+        elif any(other.name == name for other in made):
+            findings.add("VS114", where, f"{name!r} is named twice", "name each of the profiles once")
+        else:
+            made.append(_profile(conf, catalogue, name, where, made, findings))
+    return made
+
+
+def _profile(
+    conf: Configuration, catalogue: Catalogue, name: str, where: str, others: Sequence[Profile], findings: Findings
+) -> Profile:
+    section = profiles.PREFIX + name
+    conf.register_group(cfg.OptGroup(section))
+    options = {option.dest: option for option in profiles.options()}
+    conf.register_opts(options.values(), group=section)
+    types = tuple(read(conf, section, options["types"], findings) or ())
+    if not _mentioned(conf, section):
+        mend = f"add [{section}] with types = the volume types that it is for"
+        findings.add("VS115", where, f"{name!r} is listed, but there is no section [{section}]", mend)
+    elif not types:
+        what = f"nothing says which volume types the profile {name!r} is for"
+        findings.add("VS107", f"[{section}] types", what, f"add to [{section}]: types = ...")
+    for other in others:
+        for both in sorted({*types} & {*other.types}):
+            what = f"the volume type {both!r} has the profile {other.name!r} already"
+            findings.add("VS127", conf.label(section, "types"), what, "name it in one profile")
+    return Profile(
+        name=name,
+        types=types,
+        filters=tuple(_of_profile(conf, catalogue, FILTER, name, options, findings)),
+        weighers=tuple(_of_profile(conf, catalogue, WEIGHER, name, options, findings)),
+        handlers=tuple(_of_profile(conf, catalogue, WEIGHT_HANDLER, name, options, findings)),
+    )
+
+
+def _of_profile(
+    conf: Configuration,
+    catalogue: Catalogue,
+    kind: Kind,
+    name: str,
+    options: Mapping[str, cfg.Opt],
+    findings: Findings,
+) -> list[Choice]:
+    """A profile's plugins of a kind: its own, or else those of everybody."""
+    section = profiles.PREFIX + name
+    inherited = read(conf, section, options[kind.option], Findings()) is None
+    chosen = _listed(conf, catalogue, kind, kind.section if inherited else section, findings)
+    own = [replace(choice, profile=name) for choice in chosen]
+    return [mine if _mentioned(conf, mine.section) else shared for mine, shared in zip(own, chosen, strict=True)]
 
 
 def selected_entries(conf: Configuration, catalogue: Catalogue) -> list[Entry]:
     """The plugins that the configuration names, whatever else is wrong with it."""
-    return [choice.entry for choice in select(conf, catalogue, KINDS, Findings())]
+    findings = Findings()
+    chosen = [choice.entry for choice in select(conf, catalogue, KINDS, findings)]
+    for profile in select_profiles(conf, catalogue, findings):
+        chosen += [choice.entry for choice in profile.choices]
+    return chosen
 
 
-def _select_kind(conf: Configuration, catalogue: Catalogue, kind: Kind, findings: Findings) -> list[Choice]:
-    option = conf.option(kind.section, kind.option)
-    value = read(conf, kind.section, option, findings)
+def _listed(conf: Configuration, catalogue: Catalogue, kind: Kind, section: str, findings: Findings) -> list[Choice]:
+    """The plugins of a kind that an option of `section` lists."""
+    value = read(conf, section, conf.option(section, kind.option), findings)
     if value is None:
         return []
-    where = conf.label(kind.section, kind.option)
+    where = conf.label(section, kind.option)
     written = [value] if isinstance(value, str) else list(value)
     choices: list[Choice] = []
     for name in written:

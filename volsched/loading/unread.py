@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from oslo_config import cfg
 
+from volsched.conf import profiles
 from volsched.conf.configuration import Configuration, environment_name, spellings
 from volsched.conf.opts import shipped_opts
 from volsched.conf.origin import Assignment, group_name
@@ -81,6 +82,11 @@ def _spelt(group: str, options: list[cfg.Opt]) -> Iterator[tuple[str, str]]:
 
 
 def _section(catalogue: Catalogue, known: Names, group: str, where: str, findings: Findings) -> None:
+    if group.startswith(profiles.PREFIX):
+        name = group.removeprefix(profiles.PREFIX)
+        what = f"[{group}] is not used: [scheduler] profiles does not name {name!r}, nor does a profile such a plugin"
+        findings.warn("VS116", where, what, "name it there, or take the section out")
+        return
     for kind in KINDS:
         if not group.startswith(kind.prefix):
             continue
@@ -139,7 +145,7 @@ def _environment(
             findings.add("VS109", where, "old names of options count in files only", mend)
         elif group in conf and name not in {option.dest for at, option in conf.options() if at == group}:
             findings.add("VS109", where, f"[{group}] has no option {name!r}", _mend(known, group, name))
-        elif group not in conf and group.startswith(tuple(kind.prefix for kind in kinds)):
+        elif group not in conf and group.startswith((profiles.PREFIX, *(kind.prefix for kind in kinds))):
             _section(catalogue, known, group, where, findings)
 
 

@@ -62,6 +62,12 @@ def write(connection: Connection, claim: Claim) -> None:
     )
 
 
+def pools_of(connection: Connection, keys: Iterable[str], volume_id: str | None = None) -> list[str]:
+    """The pools in which these claims, and all claims of this volume, are."""
+    which = claims.c.key.in_(sorted(set(keys)))
+    return _pools_of(connection, which if volume_id is None else sa.or_(which, claims.c.volume_id == volume_id))
+
+
 def lock(connection: Connection, pool_ids: Iterable[str]) -> None:
     """Nobody else claims in these pools, gives back or reports for them, before this transaction ends."""
     wanted = sorted(set(pool_ids))

@@ -9,7 +9,6 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
@@ -39,11 +38,6 @@ def upgrade(connection: Connection, revision: str) -> None:
 def downgrade(connection: Connection, revision: str) -> None:
     with _alone(connection), _named():
         command.downgrade(configuration(connection), revision)
-
-
-def version(connection: Connection) -> str | None:
-    """The revision that the tables have."""
-    return MigrationContext.configure(connection).get_current_revision()
 
 
 def latest() -> str:

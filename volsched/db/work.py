@@ -202,6 +202,7 @@ def _finish(connection: Connection, lease: Lease, outcome: Outcome, now: datetim
     """Rows are locked in the order work, pools, volume, as everywhere, so that transactions queue up and no more."""
     if not queueing.end(connection, lease, outcome.state, now, problem=outcome.problem):
         return
+    _hold_pools(connection, outcome)
     room.confirm(connection, outcome.confirm, outcome.confirmed_at or now, outcome.sizes)
     room.give_back(connection, outcome.release)
     if outcome.volume_id is not None and outcome.left_pool is not None:
@@ -220,6 +221,14 @@ def _finish(connection: Connection, lease: Lease, outcome: Outcome, now: datetim
         messages.add(connection, message_id, outcome.message, now=now)
     outbox.add(connection, outcome.events, now)
     queueing.queue(connection, outcome.follow_up, now)
+
+
+def _hold_pools(connection: Connection, outcome: Outcome) -> None:
+    """Every pool whose room this changes, at once and in their order: volumes may be moving in opposite directions."""
+    affected = room.pools_of(
+        connection, (*outcome.confirm, *outcome.release), outcome.volume_id if outcome.remove_volume else None
+    )
+    room.lock(connection, affected if outcome.left_pool is None else [*affected, outcome.left_pool])
 
 
 def _record(row: Row[Any]) -> WorkRecord:

@@ -12,9 +12,9 @@ from volsched.domain.decision import Decision
 from volsched.domain.plain import plain
 from volsched.testing.parity.cases import Case
 
-#: free, allocated and provisioned GiB of a pool; free may be a word or nothing in Cinder's record.
-Figures = tuple[Any, float, float]
-FIGURES = ("free_capacity_gb", "allocated_capacity_gb", "provisioned_capacity_gb")
+#: free, allocated and provisioned GiB of a pool; in Cinder's record they may be anything.
+Figures = tuple[Any, Any, Any]
+FREE, ALLOCATED, PROVISIONED = "free_capacity_gb", "allocated_capacity_gb", "provisioned_capacity_gb"
 TOLERANCE = 1e-9
 #: Errors that Cinder has two classes for.
 SAME_ERROR = {"VolumeTypeNotFoundByName": "VolumeTypeNotFound"}
@@ -99,7 +99,7 @@ def _recorded(result: Mapping[str, Any]) -> Answer:
         value=result.get("value"),
         notifications=tuple(_unmarked(item) for item in result.get("notifications") or ()),
         figures={
-            name: (state["free_capacity_gb"], state["allocated_capacity_gb"], state["provisioned_capacity_gb"])
+            name: (_unmarked(state[FREE]), _unmarked(state[ALLOCATED]), _unmarked(state[PROVISIONED]))
             for name, state in (result.get("state_after") or {}).items()
         },
         draws=result.get("random_draws", 0),

@@ -33,6 +33,7 @@ QUIET_LOGGERS = (
     "volsched.notification",
     "oslo_config.cfg",
     "volsched.flows",
+    "volsched.service.answers",
     "volsched.service.scheduler",
     "volsched.service.agent_work",
 )

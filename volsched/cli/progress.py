@@ -7,13 +7,15 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TextIO
 
+from volsched.domain.group import Group
+from volsched.domain.snapshot import Snapshot
 from volsched.domain.volume import Volume
 
 PATIENCE_SECONDS = 1.0
 
 
 class Progress:
-    """Called with the volume that is waited for, as often as one likes; a context manager that tidies the line up."""
+    """Called with what is waited for, as often as one likes; a context manager that tidies the line up."""
 
     def __init__(self, stream: TextIO, *, now: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
@@ -21,11 +23,12 @@ class Progress:
         self._since = now()
         self._shown = ""
 
-    def __call__(self, volume: Volume) -> None:
+    def __call__(self, awaited: Volume | Snapshot | Group) -> None:
         waited = self._now() - self._since
         if waited < PATIENCE_SECONDS or not self._stream.isatty():
             return
-        self._write(f"volume {volume.name or volume.id}: {volume.status.value}, {waited:.0f} s")
+        kind = type(awaited).__name__.lower()
+        self._write(f"{kind} {awaited.name or awaited.id}: {awaited.status.value}, {waited:.0f} s")
 
     def __enter__(self) -> Self:
         return self

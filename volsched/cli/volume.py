@@ -25,7 +25,9 @@ BAD_REQUEST = "VS-BAD-REQUEST"
 
 def add_request_arguments(parser: argparse.ArgumentParser) -> None:
     """What describes a volume that is asked for; for `volume create` and `place`."""
-    parser.add_argument("--size", required=True, metavar="GIB", help="how large: a whole number of GiB")
+    parser.add_argument(
+        "--size", metavar="GIB", help="how large: a whole number of GiB; may be left out with --snapshot and --source"
+    )
     parser.add_argument("--type", metavar="NAME", dest="volume_type", help="the volume type, by name or id")
     parser.add_argument("--zone", metavar="ZONE", help="the availability zone; without it, any will do")
     parser.add_argument(
@@ -35,6 +37,9 @@ def add_request_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a scheduler hint, e.g. different_host=VOLUME_ID; repeatable",
     )
+    parser.add_argument("--snapshot", metavar="ID", help="begin as a copy of this snapshot, in its pool")
+    parser.add_argument("--source", metavar="VOLUME", help="begin as a copy of this volume, in its pool")
+    parser.add_argument("--group", metavar="ID", help="the group to be in: on the group's backend, of one of its types")
     _add_description_arguments(parser)
 
 
@@ -44,7 +49,7 @@ def _add_description_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metadata", metavar="KEY=VALUE", action="append", default=[], help="repeatable")
 
 
-def _add_wait_argument(parser: argparse.ArgumentParser) -> None:
+def add_wait_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait",
         action=argparse.BooleanOptionalAction,
@@ -60,6 +65,9 @@ def request_from(parsed_args: argparse.Namespace) -> dict[str, Any]:
         "volume_type": parsed_args.volume_type,
         "zone": parsed_args.zone,
         "hints": arguments.hints(parsed_args.hint),
+        "snapshot": parsed_args.snapshot,
+        "source": parsed_args.source,
+        "group": parsed_args.group,
         **_description_from(parsed_args),
     }
 
@@ -72,14 +80,14 @@ def _description_from(parsed_args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-class _Changing(ShowOne):
+class Changing(ShowOne):
     """A command that changes one volume and shows what became of it."""
 
     columns = volume_fields.SHOWN
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        _add_wait_argument(parser)
+        add_wait_argument(parser)
         return parser
 
     def settled(self, application: Application, volume: Volume, parsed_args: argparse.Namespace) -> Volume | None:
@@ -111,7 +119,7 @@ def settle(
             return None
 
 
-class VolumeCreate(_Changing):
+class VolumeCreate(Changing):
     """Make a volume: the scheduler chooses a pool for it, the pool's backend makes it."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -190,7 +198,7 @@ class VolumeDelete(Command):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument("volumes", metavar="ID", nargs="+", help="the volume's id or name")
-        _add_wait_argument(parser)
+        add_wait_argument(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
@@ -210,7 +218,7 @@ class VolumeDelete(Command):
         self.say(f"volsched: volume {volume.id} was not deleted: {why}")
 
 
-class VolumeExtend(_Changing):
+class VolumeExtend(Changing):
     """Make a volume larger, where it is."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -231,7 +239,7 @@ class VolumeExtend(_Changing):
             return self.result(application, grown)
 
 
-class VolumeManage(_Changing):
+class VolumeManage(Changing):
     """Take something that a backend keeps already under management, as a volume."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -250,7 +258,7 @@ class VolumeManage(_Changing):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
         with self.working() as application:
-            _check_pool(application, parsed_args.host)
+            check_pool(application, parsed_args.host)
             asked = application.volumes.manage(
                 self.context(),
                 host=parsed_args.host,
@@ -273,7 +281,7 @@ class VolumeManage(_Changing):
         return (), ()
 
 
-def _check_pool(application: Application, host: str) -> None:
+def check_pool(application: Application, host: str) -> None:
     """Raises BackendNotFound or PoolNotFound where a pool is named that is not there."""
     backend, at, _ = host.partition("#")
     if at and "@" in backend:

@@ -57,6 +57,11 @@ def last_message(application: Application, context: Any, volume_id: str) -> str 
     return messages[-1].text if messages else None
 
 
+def stays(volume: Volume) -> str:
+    """What is to be said where nothing came of a request."""
+    return f"volume {volume.id} stays as it is, in {volume.host}"
+
+
 def mend(volume: Volume) -> str:
     """What to do about a volume in error: a command to begin with."""
     if volume.status is VolumeStatus.ERROR and volume.host is None:

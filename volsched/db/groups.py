@@ -91,7 +91,7 @@ class Groups:
             inside = sa.select(sa.func.count()).select_from(volumes).where(volumes.c.group_id == group_id)
             count = connection.execute(inside).scalar_one()
             if count:
-                raise InvalidRequest("group", f"{group_id} has {count} volumes; delete them first")
+                raise InvalidRequest("group", f"{group_id} has {rows.counted(count, 'volume')}; delete them first")
             connection.execute(sa.delete(volume_groups).where(volume_groups.c.id == group_id))
 
         self._database.run(write)

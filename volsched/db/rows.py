@@ -65,7 +65,12 @@ def refuse_with_snapshots(connection: Connection, volume_id: str) -> None:
     found = sa.select(sa.func.count()).select_from(snapshots).where(snapshots.c.volume_id == volume_id)
     count = connection.execute(found).scalar_one()
     if count:
-        raise InvalidRequest("volume", f"{volume_id} has {count} snapshots; delete them first")
+        raise InvalidRequest("volume", f"{volume_id} has {counted(count, 'snapshot')}; delete them first")
+
+
+def counted(count: int, what: str) -> str:
+    """`1 snapshot`, `2 snapshots`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _stored(name: str, value: Any) -> Any:

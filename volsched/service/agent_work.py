@@ -8,7 +8,6 @@ pool_id              host@backend#pool: where
 claim_key            the claim that this work makes real
 new_size_gb          extend: the size it grows to
 ref                  manage: what names the existing volume, as the backend wants it
-source               create: the volume (`Volume.plain()`) that it begins as a copy of
 reservation          quota: committed when the work succeeds, given up when it fails
 request_spec,        create: the question that was put to the scheduler; goes back to it where another attempt is
 filter_properties    allowed, with `retry.exc` saying why this one failed
@@ -89,8 +88,10 @@ def _made(job: Job) -> str:
     volume = job.volume
     if volume.snapshot_id is not None:
         return takes_snapshots(job.backend, job.backend_id).create_from_snapshot(volume, job.pool, volume.snapshot_id)
-    source = job.payload.get("source")
-    if volume.source_volid is not None and source is not None:
+    if volume.source_volid is not None:
+        source = (job.payload.get("request_spec") or {}).get("source_volume")
+        if source is None:
+            raise InvalidRequest("source_volume", f"the work does not say what {volume.source_volid} is")
         return clones(job.backend, job.backend_id).clone(volume, job.pool, Volume.parse(source))
     return job.backend.create_volume(volume, job.pool)
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from volsched.db.decisions import Decisions
+from volsched.db.groups import Groups
 from volsched.db.messages import MessageRecord, Messages
 from volsched.db.quotas import Quotas
+from volsched.db.snapshots import Snapshots
 from volsched.db.volume_types import VolumeTypes
 from volsched.db.volumes import Volumes
 from volsched.domain.decision import Decision
@@ -20,18 +22,27 @@ from volsched.domain.request import VolumeType
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.domain.work import SCHEDULER_QUEUE, WorkRequest, agent_queue
 from volsched.engine.scheduling import backend_part
-from volsched.exceptions import BackendNotFound, InvalidRequest, NotFound
+from volsched.exceptions import BackendNotFound, InvalidRequest, NotAuthorized, NotFound
 from volsched.flows.context import plain_context
+from volsched.service import beginning
 from volsched.service.casting import QueuedScheduler, scheduler_work
+from volsched.service.fields import (
+    check_zone,
+    entries,
+    is_admin,
+    plain_type,
+    project,
+    question,
+    size_from,
+    text,
+    visible,
+)
 
 if TYPE_CHECKING:
     from volsched.engine.scheduling import PlacingScheduler
 
-#: The largest volume that is asked for in earnest: 1 EiB.
-MOST_GB = 1 << 30
-MOST_TEXT = 255
-MOST_ENTRIES = 128
-
+#: Whether a volume may be moved when its type changes; the first one unless another is given.
+MIGRATION_POLICIES = ("never", "on-demand")
 DELETABLE = (
     VolumeStatus.AVAILABLE,
     VolumeStatus.ERROR,
@@ -39,34 +50,6 @@ DELETABLE = (
     VolumeStatus.ERROR_DELETING,
     VolumeStatus.ERROR_MANAGING,
 )
-
-
-def size_from(value: object, field: str = "size") -> int:
-    """A whole number of GiB from 1 to MOST_GB, given as a number or as its digits. Raises InvalidRequest."""
-    mend = f"must be a whole number of GiB from 1 to {MOST_GB}"
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(MOST_GB)):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_GB:
-        raise InvalidRequest(field, f"{str(value)[:40]!r} {mend}")
-    return value
-
-
-def _text(field: str, value: object) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str) or len(value) > MOST_TEXT or not value.isprintable():
-        raise InvalidRequest(field, f"{str(value)[:40]!r} must be printable text of at most {MOST_TEXT} characters")
-    return value
-
-
-def _entries(field: str, value: Mapping[str, Any] | None) -> dict[str, str]:
-    given = dict(value or {})
-    if len(given) > MOST_ENTRIES:
-        raise InvalidRequest(field, f"{len(given)} entries given, at most {MOST_ENTRIES} are kept")
-    for key, item in given.items():
-        if _text(f"{field}.{key}", key) in (None, "") or _text(f"{field}.{key}", item) is None:
-            raise InvalidRequest(field, f"{key!r}={item!r} is not a name and a text")
-    return given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +61,8 @@ class VolumeDatabase:
     quotas: Quotas
     messages: Messages
     decisions: Decisions
+    snapshots: Snapshots
+    groups: Groups
 
 
 class VolumeService:
@@ -102,15 +87,15 @@ class VolumeService:
 
     def get(self, context: Any, name_or_id: str) -> Volume:
         """Raises VolumeNotFound, and InvalidRequest where several volumes have the name."""
-        return self._db.volumes.find(name_or_id, _visible(context))
+        return self._db.volumes.find(name_or_id, visible(context))
 
     def list(self, context: Any, *, all_projects: bool = False) -> Sequence[Volume]:
         """The project's volumes, oldest first; an admin may ask for everybody's."""
-        return self._db.volumes.list(None if all_projects and _is_admin(context) else _project(context))
+        return self._db.volumes.list(None if all_projects and is_admin(context) else project(context))
 
     def messages(self, context: Any, name_or_id: str) -> Sequence[MessageRecord]:
         """What the volume's owner was told, oldest first; also of a volume that is gone, by its id."""
-        return self._db.messages.of(self._id_of(context, name_or_id), _visible(context))
+        return self._db.messages.of(self._id_of(context, name_or_id), visible(context))
 
     def explain(self, context: Any, name_or_id: str) -> Mapping[str, Any]:
         """The last decision about the volume, as `Decision.plain()`; also of a volume that is gone, by its id."""
@@ -127,8 +112,7 @@ class VolumeService:
 
     def dry_run(self, context: Any, **asked: Any) -> Decision:
         """What `create` with the same arguments would decide now; nothing is kept."""
-        volume, volume_type = self._volume_from(context, **asked)
-        spec, properties = _question(volume, volume_type, asked.get("hints"))
+        _, spec, properties = self._asked(context, **asked)
         return self._scheduler().dry_run(plain_context(context), spec, properties)
 
     # -- requests ------------------------------------------------------------------------------------------------
@@ -137,16 +121,22 @@ class VolumeService:
         self,
         context: Any,
         *,
-        size_gb: object,
+        size_gb: object = None,
         name: str | None = None,
         description: str | None = None,
         volume_type: str | None = None,
         zone: str | None = None,
         metadata: Mapping[str, str] | None = None,
         hints: Mapping[str, Any] | None = None,
+        snapshot: str | None = None,
+        source: str | None = None,
+        group: str | None = None,
     ) -> Volume:
-        """A volume in status `creating`; a scheduler will place it. Raises InvalidRequest, QuotaExceeded."""
-        volume, found_type = self._volume_from(
+        """A volume in status `creating`; a scheduler will place it. Raises InvalidRequest, QuotaExceeded.
+
+        `snapshot` or `source`, a volume: what it begins as a copy of; size and type are then theirs, unless given.
+        """
+        volume, spec, properties = self._asked(
             context,
             size_gb=size_gb,
             name=name,
@@ -155,8 +145,10 @@ class VolumeService:
             zone=zone,
             metadata=metadata,
             hints=hints,
+            snapshot=snapshot,
+            source=source,
+            group=group,
         )
-        spec, properties = _question(volume, found_type, hints)
         work = scheduler_work(
             "create",
             volume.id,
@@ -175,7 +167,7 @@ class VolumeService:
         """The volume in status `deleting`, or as it was where it had never been placed and is gone already."""
         volume = self.get(context, name_or_id)
         if volume.host is None:
-            self._db.volumes.begin(volume.id, VolumeStatus.DELETING, only_from=DELETABLE)
+            self._db.volumes.begin(volume.id, VolumeStatus.DELETING, only_from=DELETABLE, without_snapshots=True)
             self._db.volumes.remove(volume.id)
             return volume
         queue = agent_queue(backend_part(volume.host))
@@ -186,7 +178,9 @@ class VolumeService:
             volume_id=volume.id,
             payload={"volume": volume.plain(), "pool_id": volume.host, "claim_key": volume.id},
         )
-        deleting = self._db.volumes.begin(volume.id, VolumeStatus.DELETING, only_from=DELETABLE, work=[work])
+        deleting = self._db.volumes.begin(
+            volume.id, VolumeStatus.DELETING, only_from=DELETABLE, work=[work], without_snapshots=True
+        )
         self._caster.wake(queue)
         return deleting
 
@@ -204,7 +198,7 @@ class VolumeService:
             gigabytes=new_size - volume.size_gb,
             volume_type_id=volume.volume_type_id,
         )
-        spec, properties = _question(volume, self._type_of(volume), None)
+        spec, properties = question(volume, self._type_of(volume), None)
         work = scheduler_work(
             "extend",
             volume.id,
@@ -228,6 +222,102 @@ class VolumeService:
         self._caster.wake(SCHEDULER_QUEUE)
         return extending
 
+    def retype(
+        self, context: Any, name_or_id: str, new_type: str, *, migration_policy: str = MIGRATION_POLICIES[0]
+    ) -> Volume:
+        """The volume in status `retyping`. `migration_policy`: whether it may be moved for it, never or on-demand.
+
+        Raises InvalidRequest, QuotaExceeded.
+        """
+        volume = self.get(context, name_or_id)
+        found_type = self._db.types.find(new_type)
+        if migration_policy not in MIGRATION_POLICIES:
+            known = ", ".join(MIGRATION_POLICIES)
+            raise InvalidRequest("migration_policy", f"{migration_policy!r} is none; there are {known}")
+        if found_type.id is None or found_type.id == volume.volume_type_id:
+            raise InvalidRequest("type", f"volume {volume.id} is of type {found_type.name} already")
+        may_move = migration_policy != MIGRATION_POLICIES[0]
+        if may_move:
+            _check_detached(volume)
+        reservation = self._db.quotas.reserve_retype(
+            volume.project_id, gigabytes=volume.size_gb, volume_type_id=found_type.id
+        )
+        spec, properties = question(volume, found_type, None)
+        work = scheduler_work(
+            "retype",
+            volume.id,
+            context,
+            {
+                "request_spec": {**spec, "operation": "retype_volume", "migration_policy": migration_policy},
+                "filter_properties": properties,
+                "new_type_id": found_type.id,
+                "migration_policy": migration_policy,
+                "reservation": reservation,
+            },
+            mark=f"{found_type.id}-{volume.updated_at}",
+        )
+        try:
+            retyping = self._db.volumes.begin(
+                volume.id,
+                VolumeStatus.RETYPING,
+                only_from=(VolumeStatus.AVAILABLE,),
+                work=[work],
+                without_snapshots=may_move,
+            )
+        except InvalidRequest:
+            self._db.quotas.cancel(reservation)
+            raise
+        self._caster.wake(SCHEDULER_QUEUE)
+        return retyping
+
+    def migrate(self, context: Any, name_or_id: str, host: str) -> Volume:
+        """The volume in status `migrating`, to a pool, or to another pool of a backend. For administrators.
+
+        Raises InvalidRequest, NotAuthorized.
+        """
+        if not is_admin(context):
+            raise NotAuthorized("only an administrator chooses where a volume is")
+        volume = self.get(context, name_or_id)
+        if host == volume.host:
+            raise InvalidRequest("host", f"volume {volume.id} is in {host} already")
+        target = self._check_backend(host)
+        if target.disabled or target.frozen or not target.up:
+            why = "disabled" if target.disabled else "frozen" if target.frozen else "down"
+            because = f" ({target.disabled_reason})" if target.disabled and target.disabled_reason else ""
+            raise InvalidRequest("host", f"backend {target.backend_id} is {why}{because}; it takes no volumes now")
+        if volume.host is not None and not self._check_backend(volume.host).up:
+            raise InvalidRequest("volume", f"it is in {volume.host}, which is down: nobody can read it there")
+        _check_detached(volume)
+        spec, properties = question(volume, self._type_of(volume), None)
+        work = scheduler_work(
+            "migrate",
+            volume.id,
+            context,
+            {
+                # Who moves a volume may move it to another zone.
+                "request_spec": {**spec, "operation": "migrate_volume", "availability_zones": None},
+                "filter_properties": properties,
+                "backend": host,
+            },
+            mark=f"{host}-{volume.updated_at}",
+        )
+        migrating = self._db.volumes.begin(
+            volume.id,
+            VolumeStatus.MIGRATING,
+            only_from=(VolumeStatus.AVAILABLE,),
+            work=[work],
+            without_snapshots=True,
+        )
+        self._caster.wake(SCHEDULER_QUEUE)
+        return migrating
+
+    def backup_host(
+        self, context: Any, *, volume: str | None = None, zone: str | None = None, driver: str | None = None
+    ) -> str:
+        """The host whose backup service would take a backup now. Raises ServiceNotFound, InvalidRequest."""
+        of = self.get(context, volume).plain() if volume is not None else None
+        return self._scheduler().get_backup_host(of, zone, driver)
+
     def manage(
         self,
         context: Any,
@@ -244,7 +334,7 @@ class VolumeService:
         from volsched.flows import manage_existing  # TaskFlow is slow to import, and every other call goes without
 
         found_type = self._db.types.find(volume_type) if volume_type is not None else None
-        self._check_zone(zone)
+        check_zone(zone, self._services)
         self._check_backend(host)
         engine = manage_existing.get_flow(
             self._scheduler_rpcapi,
@@ -253,11 +343,11 @@ class VolumeService:
                 "context": context,
                 "host": host,
                 "ref": dict(ref),
-                "name": _text("name", name),
-                "description": _text("description", description),
-                "metadata": _entries("metadata", metadata),
+                "name": text("name", name),
+                "description": text("description", description),
+                "metadata": entries("metadata", metadata),
                 "availability_zone": zone,
-                "volume_type": _plain_type(found_type),
+                "volume_type": plain_type(found_type),
                 "bootable": False,
             },
         )
@@ -266,49 +356,53 @@ class VolumeService:
 
     # -- checks --------------------------------------------------------------------------------------------------
 
-    def _volume_from(
+    def _asked(
         self,
         context: Any,
         *,
-        size_gb: object,
+        size_gb: object = None,
         name: str | None = None,
         description: str | None = None,
         volume_type: str | None = None,
         zone: str | None = None,
         metadata: Mapping[str, str] | None = None,
         hints: Mapping[str, Any] | None = None,
-    ) -> tuple[Volume, VolumeType | None]:
+        snapshot: str | None = None,
+        source: str | None = None,
+        group: str | None = None,
+    ) -> tuple[Volume, dict[str, Any], dict[str, Any]]:
+        """A volume to be made, with the request_spec and filter_properties that ask where it may live."""
         if hints is not None and not isinstance(hints, Mapping):
             raise InvalidRequest("hints", f"{hints!r} is not a mapping of names to values")
-        found_type = self._db.types.find(volume_type) if volume_type is not None else None
-        self._check_zone(zone)
+        begins = beginning.beginning(self._db, visible(context), snapshot=snapshot, source=source, group=group)
+        type_name = volume_type if volume_type is not None else begins.volume_type_id
+        found_type = self._db.types.find(type_name) if type_name is not None else None
+        begins.check_type(found_type)
+        check_zone(zone, self._services)
         who = plain_context(context)
         volume = Volume(
             id=str(uuid.uuid4()),
             project_id=who.get("project_id") or "",
             user_id=who.get("user_id") or "",
-            size_gb=size_from(size_gb),
+            size_gb=begins.size_from(size_gb),
             status=VolumeStatus.CREATING,
-            name=_text("name", name),
-            description=_text("description", description),
+            name=text("name", name),
+            description=text("description", description),
             volume_type_id=found_type.id if found_type is not None else None,
             availability_zone=zone,
-            metadata=_entries("metadata", metadata),
+            metadata=entries("metadata", metadata),
+            **begins.fields,
         )
-        return volume, found_type
+        spec, properties = question(volume, found_type, hints)
+        return volume, {**spec, **begins.spec}, properties
 
-    def _check_zone(self, zone: str | None) -> None:
-        if zone is None:
-            return
-        known = sorted({service.zone for service in self._services() if service.zone})
-        if zone not in known:
-            raise InvalidRequest("zone", f"no zone {zone!r}; there are {', '.join(known) or 'none yet'}")
-
-    def _check_backend(self, host: str) -> None:
+    def _check_backend(self, host: str) -> ServiceState:
         if not isinstance(host, str) or "@" not in host:
             raise InvalidRequest("host", f"{host!r} is not host@backend or host@backend#pool")
-        if backend_part(host) not in {service.backend_id for service in self._services()}:
-            raise BackendNotFound(backend_part(host))
+        for service in self._services():
+            if service.kind == "volume" and service.backend_id == backend_part(host):
+                return service
+        raise BackendNotFound(backend_part(host))
 
     def _type_of(self, volume: Volume) -> VolumeType | None:
         return self._db.types.find(volume.volume_type_id) if volume.volume_type_id else None
@@ -321,48 +415,8 @@ class VolumeService:
             return self.get(context, name_or_id).id
 
 
-def _project(context: Any) -> str:
-    return plain_context(context).get("project_id") or ""
-
-
-def _is_admin(context: Any) -> bool:
-    return bool(plain_context(context).get("is_admin"))
-
-
-def _visible(context: Any) -> str | None:
-    """The project whose volumes may be seen; None: every project's."""
-    return None if _is_admin(context) else _project(context)
-
-
-def _plain_type(volume_type: VolumeType | None) -> dict[str, Any] | None:
-    if volume_type is None:
-        return None
-    return {
-        "id": volume_type.id,
-        "name": volume_type.name,
-        "extra_specs": dict(volume_type.extra_specs),
-        "qos_specs": dict(volume_type.qos_specs) if volume_type.qos_specs is not None else None,
-    }
-
-
-def _question(
-    volume: Volume, volume_type: VolumeType | None, hints: Mapping[str, Any] | None
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The request_spec and filter_properties that ask where a volume may live."""
-    spec = {
-        "volume_id": volume.id,
-        "volume_type": _plain_type(volume_type),
-        "volume_properties": {
-            "size": volume.size_gb,
-            "availability_zone": volume.availability_zone,
-            "volume_type_id": volume.volume_type_id,
-            "project_id": volume.project_id,
-            "user_id": volume.user_id,
-            "metadata": dict(volume.metadata),
-            "attach_status": volume.attach_status,
-            "host": volume.host,
-            "qos_specs": dict(volume_type.qos_specs) if volume_type and volume_type.qos_specs else None,
-        },
-        "availability_zones": [volume.availability_zone] if volume.availability_zone else None,
-    }
-    return spec, {"scheduler_hints": dict(hints or {})}
+def _check_detached(volume: Volume) -> None:
+    if volume.attach_status != "detached":
+        raise InvalidRequest(
+            "volume", f"{volume.id} is {volume.attach_status}; detach it first, it cannot be moved now"
+        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -121,27 +120,31 @@ class RequestSpec:
     fence: Lease | None = None  # the lease this question is asked under; a claim is refused when it is gone
     config_generation: int = 0
 
-    @cached_property
+    @property
     def extra_specs(self) -> Mapping[str, Any]:
         return self.volume_type.extra_specs if self.volume_type is not None else NOTHING
 
-    @cached_property
+    @property
     def thin(self) -> bool:
         """False only where the volume type insists on thick."""
         return self.volume_type is None or not self.volume_type.thick_only
 
-    @cached_property
+    @property
     def wanted_gb(self) -> float:
         """The room to take: the growth of an extend, else the size."""
         if self.new_size_gb:
             return int(self.new_size_gb) - int(self.size_gb)
         return self.size_gb
 
-    @cached_property
+    @property
     def subject(self) -> str:
         """What an error calls the thing that was to be placed."""
-        for kind in ("volume", "group", "snapshot"):
-            name = getattr(self, f"{kind}_id")
-            if name:
-                return f"{kind} {name}"
-        return "volume (without an id)"
+        return subject_of(self.volume_id, self.group_id, self.snapshot_id)
+
+
+def subject_of(volume_id: str | None, group_id: str | None, snapshot_id: str | None) -> str:
+    """What an error calls the thing of these ids that was to be placed."""
+    for kind, name in (("volume", volume_id), ("group", group_id), ("snapshot", snapshot_id)):
+        if name:
+            return f"{kind} {name}"
+    return "volume (without an id)"

@@ -53,7 +53,6 @@ class PlacingScheduler(SchedulerDriver):
         InvalidRequest, PluginError, LeaseLost.
         """
         request = self._parse(context, request_spec, filter_properties, Operation.CREATE)
-        request = self._another_attempt(request)
         if request.retry is not None and request.retry.backends and request.volume_id:
             self._give_back(request.volume_id)
         request = self._with_facts(request)
@@ -87,7 +86,7 @@ class PlacingScheduler(SchedulerDriver):
     ) -> Decision:
         """As `backend_passes_filters`, for any operation, with the decision."""
         request = self._parse(context, request_spec, filter_properties, operation)
-        request = self._with_facts(self._another_attempt(request))
+        request = self._with_facts(request)
         decision = self._decide(request)
         for pool in decision.ranked:
             if backend == (pool.pool_id if "#" in backend else pool.backend_id):
@@ -124,7 +123,7 @@ class PlacingScheduler(SchedulerDriver):
         request = self._parse(
             context, request_spec, {**(filter_properties or {}), "vol_exists_on": current}, Operation.RETYPE
         )
-        request = self._with_facts(self._another_attempt(request))
+        request = self._with_facts(request)
         decision = self._decide(request)
         if not decision:
             raise NoValidBackend(
@@ -143,7 +142,7 @@ class PlacingScheduler(SchedulerDriver):
 
     def dry_run(self, context: Any, request_spec: Mapping[str, Any], filter_properties: Mapping[str, Any]) -> Decision:
         """What `schedule_create_volume` would decide now; nothing is claimed and an empty ranking is no error."""
-        request = self._parse(context, request_spec, filter_properties, Operation.CREATE)
+        request = self._parse(context, request_spec, filter_properties, Operation.CREATE, counted=False)
         return self._decide(self._with_facts(request))
 
     def get_pools(self, context: Any, filters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -176,13 +175,13 @@ class PlacingScheduler(SchedulerDriver):
         Nothing is claimed. Raises NoValidBackend.
         """
         group_request = self._parse(context, group_spec, group_filter_properties, Operation.GROUP)
-        group_request = self._with_facts(self._another_attempt(group_request))
+        group_request = self._with_facts(group_request)
         for_group = self._decide(group_request)
         running: Decision | None = None
         for number, request_spec in enumerate(request_spec_list):
             properties = (filter_properties_list or ())[number : number + 1] or ({},)
             request = self._parse(context, request_spec, properties[0] or {}, Operation.GROUP)
-            decision = self._decide(self._with_facts(self._another_attempt(request)))
+            decision = self._decide(self._with_facts(request))
             if not decision:
                 raise NoValidBackend(
                     f"no backend serves every type of the group: {decision.reason()}", _asked(decision, group_request)
@@ -249,18 +248,23 @@ class PlacingScheduler(SchedulerDriver):
         request_spec: Mapping[str, Any],
         filter_properties: Mapping[str, Any],
         operation: Operation,
+        *,
+        counted: bool = True,
     ) -> RequestSpec:
-        request = parsing.request_from(context, request_spec, filter_properties, operation=operation)
-        lease = (filter_properties or {}).get("lease")
-        return replace(
-            request,
+        """The request under its lease; unless it is only tried, `counted` as one more attempt.
+
+        Raises InvalidRequest, and NoValidBackend beyond the limit of attempts.
+        """
+        lease = filter_properties.get("lease") if isinstance(filter_properties, Mapping) else None
+        return parsing.request_from(
+            context,
+            request_spec,
+            filter_properties,
+            operation=operation,
+            max_attempts=self.world.max_attempts if counted else None,
             fence=Lease.parse(lease) if lease is not None else None,
             config_generation=self.world.config_generation,
         )
-
-    def _another_attempt(self, request: RequestSpec) -> RequestSpec:
-        """Count the attempt. Raises NoValidBackend beyond the limit."""
-        return replace(request, retry=parsing.next_retry(request.retry, self.world.max_attempts, request.subject))
 
     def _give_back(self, key: str) -> None:
         self.world.claims.release(key)

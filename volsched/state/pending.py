@@ -23,6 +23,7 @@ class PendingClaims:
         self._pools_of: dict[str, set[str]] = {}  # backend id -> its pools with claims
         self._pool_of: dict[str, str] = {}  # claim key -> pool id
         self._known: set[str] = set()
+        self._sums: dict[str, tuple[float, datetime]] = {}  # pool id -> what its claims take, when the last was made
 
     def add(self, claim: Claim) -> tuple[str, ...]:
         """Subtract a claim; the same one again changes nothing. Returns the pools whose figures change."""
@@ -37,6 +38,8 @@ class PendingClaims:
         self._pool_of[claim.key] = claim.pool_id
         self._by_pool.setdefault(claim.pool_id, {})[claim.key] = claim
         self._pools_of.setdefault(_backend_of(claim.pool_id), set()).add(claim.pool_id)
+        taken, latest = self._sums.get(claim.pool_id, (0.0, claim.made_at))
+        self._sums[claim.pool_id] = (taken + claim.size_gb, max(latest, claim.made_at))
         return (claim.pool_id,) if before in (None, claim.pool_id) else (str(before), claim.pool_id)
 
     def confirm(self, key: str, at: datetime) -> None:
@@ -54,8 +57,13 @@ class PendingClaims:
             return None
         held = self._by_pool[pool_id]
         del held[key]
-        if not held:
-            del self._by_pool[pool_id]
+        if held:
+            self._sums[pool_id] = (
+                float(sum(claim.size_gb for claim in held.values())),
+                max(claim.made_at for claim in held.values()),
+            )
+        else:
+            del self._by_pool[pool_id], self._sums[pool_id]
             pools = self._pools_of[_backend_of(pool_id)]
             pools.discard(pool_id)
             if not pools:
@@ -98,11 +106,10 @@ class PendingClaims:
 
     def subtracted(self, pool: PoolState) -> PoolState:
         """The pool as reported, less its claims."""
-        held = self._by_pool.get(pool.pool_id)
-        if not held:
+        held = self._sums.get(pool.pool_id)
+        if held is None:
             return pool
-        taken = sum(claim.size_gb for claim in held.values())
-        latest = max(claim.made_at for claim in held.values())
+        taken, latest = held
         return replace(
             pool,
             free_gb=pool.free_gb - taken,

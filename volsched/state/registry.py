@@ -19,7 +19,7 @@ from volsched.domain.request import SeededDraws
 from volsched.exceptions import ServiceNotFound
 from volsched.state.backends import BackendMap, report_for
 from volsched.state.pending import PendingClaims
-from volsched.state.usage import changed_pools, usage_of
+from volsched.state.usage import changed_pools, comparable, usage_of
 
 ClaimsOf = Callable[[str], Iterable[Claim]]
 MOST_STRAY_REPORTS = 100
@@ -62,6 +62,7 @@ class Registry:
         self._strays: dict[str, str] = {}
         # What the next snapshot has to take in.
         self._walk_due = True
+        self._strays_due = False
         self._reported: set[str] = set()
         self._claimed: set[str] = set()
         self._stale = True
@@ -132,7 +133,7 @@ class Registry:
             with self._lock:
                 if len(self._strays) < MOST_STRAY_REPORTS:
                     self._strays[f"{report.backend_id!s:.200}"] = problem
-                    self._stale = True
+                    self._strays_due = self._stale = True
             return None
         if report.timestamp.tzinfo is None:
             return report
@@ -144,7 +145,7 @@ class Registry:
         if old is not None and report.timestamp < old.timestamp:
             return
         starting = not self._last_told
-        if not changed_pools(_capabilities(old), report.capabilities):
+        if comparable(report.capabilities) and not changed_pools(_capabilities(old), report.capabilities):
             told = self._last_told.get(key)
             if old is None or told is None or told.timestamp < old.timestamp:
                 self._last_told[key] = old
@@ -273,9 +274,10 @@ class Registry:
             self._lay_out()
         else:
             self._replace(changed_rows)
-        aside = [item for backend in self._map.backends.values() for item in backend.set_aside]
-        self._set_aside = (*aside, *self._strays.items())
-        self._walk_due = False
+        if self._walk_due or reported or self._strays_due:
+            aside = [item for backend in self._map.backends.values() for item in backend.set_aside]
+            self._set_aside = (*aside, *self._strays.items())
+        self._walk_due = self._strays_due = False
         self._reported = set()
         self._claimed = set()
         self._stale = False

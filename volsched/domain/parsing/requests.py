@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from volsched.domain.parsing.retries import retry_from
+from volsched.domain.parsing.retries import next_retry, retry_from
 from volsched.domain.parsing.values import Unusable, frozen_mapping, shown
-from volsched.domain.request import NOTHING, Operation, RequestSpec, SeededDraws, VolumeType
+from volsched.domain.request import NOTHING, Operation, RequestSpec, Retry, SeededDraws, VolumeType, subject_of
+from volsched.domain.work import Lease
 from volsched.exceptions import InvalidRequest
 
 MAX_SIZE_GB = 2**31 - 1
@@ -29,10 +30,15 @@ def request_from(
     filter_properties: Any,
     *,
     operation: Operation = Operation.CREATE,
+    max_attempts: int | None = None,
+    fence: Lease | None = None,
+    config_generation: int = 0,
 ) -> RequestSpec:
     """A scheduling question out of what a caller sent; nothing of it is shared or written to.
 
-    `context` is an oslo.context RequestContext, a dict of one, or None. Raises InvalidRequest naming the field.
+    `context` is an oslo.context RequestContext, a dict of one, or None. With `max_attempts` this is one more attempt,
+    which the retry record of the question counts. Raises InvalidRequest naming the field, and NoValidBackend where
+    that is one attempt too many.
     """
     spec = _mapping(request_spec, "request_spec")
     asked = _mapping({} if filter_properties is None else filter_properties, "filter_properties")
@@ -43,11 +49,12 @@ def request_from(
     operation = WORDS.get(word, operation) if isinstance(word, str) else operation
     volume_id = _name(spec.get("volume_id"), "request_spec.volume_id")
     group_id = _name(spec.get("group_id"), "request_spec.group_id")
+    snapshot_id = _name(spec.get("snapshot_id"), "request_spec.snapshot_id")
     return RequestSpec(
         operation=operation,
         volume_id=volume_id,
         group_id=group_id,
-        snapshot_id=_name(spec.get("snapshot_id"), "request_spec.snapshot_id"),
+        snapshot_id=snapshot_id,
         size_gb=_size(properties, operation),
         new_size_gb=_new_size(asked.get("new_size")),
         project_id=_name(_of_context(context, "project_id"), "context.project_id"),
@@ -56,20 +63,30 @@ def request_from(
         zones=_zones(spec.get("availability_zones")),
         zone=_zone(spec, properties, operation),
         volume_type=_volume_type(spec, operation),
-        qos_specs=_optional_mapping(properties.get("qos_specs"), "volume_properties.qos_specs"),
+        qos_specs=_part(properties, "qos_specs", "volume_properties"),
         properties=properties,
-        metadata=_optional_mapping(properties.get("metadata"), "volume_properties.metadata") or NOTHING,
+        metadata=_part(properties, "metadata", "volume_properties") or NOTHING,
         attach_status=_name(properties.get("attach_status"), "volume_properties.attach_status"),
         hints=_optional_mapping(asked.get("scheduler_hints") or None, "scheduler_hints") or NOTHING,
-        retry=retry_from(asked.get("retry")),
         exists_on=_name(asked.get("vol_exists_on"), "filter_properties.vol_exists_on"),
         resource_backend=_name(spec.get("resource_backend"), "request_spec.resource_backend") or None,
         draws=SeededDraws(volume_id or group_id or ""),
+        retry=_retry(asked, max_attempts, volume_id, group_id, snapshot_id),
+        fence=fence,
+        config_generation=config_generation,
     )
+
+
+def _retry(asked: Mapping[str, Any], max_attempts: int | None, *ids: str | None) -> Retry | None:
+    """The retry record, which counts this attempt too where there is a limit to them."""
+    retry = retry_from(asked.get("retry"))
+    return retry if max_attempts is None else next_retry(retry, max_attempts, subject_of(*ids))
 
 
 def size_from(value: Any, field: str, *, least: int = 1) -> int:
     """A size in whole GiB. Raises InvalidRequest naming `field`, the value and what would do."""
+    if type(value) is int and least <= value <= MAX_SIZE_GB:
+        return value
     mend = f"give a whole number of GiB from {least} to {MAX_SIZE_GB}"
     if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_SIZE_GB:
         value = int(value)
@@ -138,8 +155,8 @@ def _volume_type(spec: Mapping[str, Any], operation: Operation) -> VolumeType | 
     return VolumeType(
         id=_name(kind.get("id"), f"{field}.id"),
         name=_name(kind.get("name"), f"{field}.name"),
-        extra_specs=_optional_mapping(kind.get("extra_specs"), f"{field}.extra_specs") or NOTHING,
-        qos_specs=_optional_mapping(kind.get("qos_specs"), f"{field}.qos_specs"),
+        extra_specs=_part(kind, "extra_specs", field) or NOTHING,
+        qos_specs=_part(kind, "qos_specs", field),
         is_public=bool(kind.get("is_public", True)),
     )
 
@@ -149,7 +166,7 @@ def _of_context(context: Any, key: str) -> Any:
 
 
 def _mapping(given: Any, field: str) -> Mapping[str, Any]:
-    if not isinstance(given, Mapping):
+    if type(given) is not dict and not isinstance(given, Mapping):
         raise InvalidRequest(field, f"{shown(given)} is no mapping of names to values")
     return given
 
@@ -163,6 +180,12 @@ def _frozen_mapping(given: Any, field: str) -> Mapping[str, Any]:
 
 def _optional_mapping(given: Any, field: str) -> Mapping[str, Any] | None:
     return None if given is None else _frozen_mapping(given, field)
+
+
+def _part(frozen: Mapping[str, Any], key: str, field: str) -> Mapping[str, Any] | None:
+    """A mapping within one that was copied already."""
+    given = frozen.get(key)
+    return None if given is None else _mapping(given, f"{field}.{key}")
 
 
 def _within(field: str, part: str) -> str:

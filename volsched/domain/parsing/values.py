@@ -77,7 +77,7 @@ def _copied(value: Any, field: str, level: int, budget: _Budget) -> Any:
         if value.bit_length() > MOST_DIGITS * 3:
             raise Unusable(field, f"is {shown(value)}; no figure is that large")
         return value
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         return _copied_mapping(value, field, level, budget)
     if isinstance(value, list | tuple):
         _check_size(value, field, level)
@@ -93,6 +93,11 @@ def _copied_mapping(value: Mapping[Any, Any], field: str, level: int, budget: _B
             raise Unusable(field, f"has the key {shown(key)}; every key must be text")
         if len(key) > MOST_CHARACTERS:
             raise Unusable(field, f"has a key of {len(key)} characters; at most {MOST_CHARACTERS} are kept")
+        kind = type(item)
+        if budget.left > 0 and (item is None or kind is bool or (kind is str and len(item) <= MOST_CHARACTERS)):
+            budget.left -= 1
+            made[key] = item  # as `_copied` does, without a call: most values are such
+            continue
         made[key] = _copied(item, key if level == 1 else field, level + 1, budget)
     return MappingProxyType(made)
 

@@ -24,6 +24,11 @@ COMPARED = (
 _ABSENT = object()
 
 
+def comparable(capabilities: Any) -> bool:
+    """Whether what is listed as pools can be told apart by names at all."""
+    return all(isinstance(pool, Mapping) for pool in _pools_of(capabilities))
+
+
 def changed_pools(old: Any, new: Any) -> tuple[Mapping[str, Any], ...]:
     """The pools of the capabilities `new` that `old` does not have, or has otherwise; none where any is incomplete."""
     pools = _pools_of(new)

@@ -94,6 +94,11 @@ RULES: tuple[Rule, ...] = (
             ),
         ),
     ),
+    Rule(
+        "functions-without-a-type",
+        ("H21",),
+        refusing.accident("AttributeError", at="filter:DriverFilter", holds=refusing.always),
+    ),
     Rule("stamps-of-pools", ("H18",), refusing.accident("TypeError", at=None, holds=reports.own_timestamp)),
     Rule("names-of-plugins", ("F15",), refusing.short_names),
 )

@@ -29,6 +29,8 @@ class Books:
 
     def note_report(self, report: Mapping[str, Any], now: datetime, *, failed: bool) -> None:
         """A report came in, and Cinder `failed` to take it. One that is dropped for its age changes nothing."""
+        if report.get("service_name", "volume") != "volume":
+            return
         backend_id = str(report.get("cluster_name") or report.get("host"))
         reported_at = stamp(report.get("timestamp")) or now
         newest = self._newest.get(backend_id)

@@ -89,9 +89,12 @@ def placed_once(comparison: Comparison) -> frozenset[str]:
     spec = comparison.replay.spec_of(comparison.number)
     volume_id = spec.get("volume_id") if isinstance(spec, Mapping) else None
     held = comparison.replay.books.held_for(volume_id)
-    if comparison.operation != "create_volume" or held is None or comparison.ours.answer.chosen != held[0]:
+    if comparison.operation != "create_volume" or held is None:
         return NOTHING
-    return frozenset({CHOSEN, RETRY, TAKEN}) & comparison.differing
+    if comparison.ours.answer.chosen == held[0]:
+        return frozenset({CHOSEN, RETRY, TAKEN}) & comparison.differing
+    refused = isinstance(comparison.ours.problem, NoValidBackend) and comparison.ours.problem.decision is not None
+    return frozenset({CHOSEN, FAILURE}) & comparison.differing if refused else NOTHING
 
 
 def no_claim_without_volume(comparison: Comparison) -> frozenset[str]:

@@ -26,9 +26,10 @@ import time
 import unittest
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import kombu
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
@@ -47,7 +48,7 @@ class Server:
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
-        """The URL of a new, empty database, which goes away with the block."""
+        """The URL of a new, empty database, which goes away with the block. Not of a broker."""
         name = f"test_{uuid.uuid4().hex}"
         engine = sa.create_engine(self.url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
         force = " WITH (FORCE)" if self.kind == "postgresql" else ""
@@ -68,6 +69,7 @@ class Recipe:
     missing: Callable[[], str | None]  # why it cannot be started here
     start: Callable[[Path, int, str, str | None], subprocess.Popen[bytes]]  # folder, port, password, user
     url: Callable[[int, str], str]  # port, password
+    greet: Callable[[str], None] = field(default_factory=lambda: _greet_database)  # raises until it answers
 
 
 def require(kind: str) -> Server:
@@ -150,24 +152,22 @@ def keep(kind: str) -> None:
     user = recipe.user if os.geteuid() == 0 else None
     if user is not None:
         shutil.chown(folder, user, pwd.getpwnam(user).pw_gid)
-    running: subprocess.Popen[bytes] | None = None
     try:
         password = secrets.token_hex(16)
         port = _free_port()
         running = recipe.start(folder, port, password, user)
         url = recipe.url(port, password)
-        _wait_for(running, url)
+        _wait_for(running, recipe.greet, url)
         _say(json.dumps(asdict(Server(kind=kind, url=url, keeper=os.getpid(), pid=running.pid))))
         with (shared / f"{kind}.users").open("w") as users:
             fcntl.flock(users, fcntl.LOCK_EX)
             (shared / f"{kind}.json").unlink(missing_ok=True)
-            _stop(running)
+            _stop_all()
     except Exception as problem:
         _say(f"{problem!r} {_last_words(folder)}".replace("\n", " "))
         raise
     finally:
-        if running is not None:
-            _stop(running)
+        _stop_all()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -184,14 +184,12 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_for(running: subprocess.Popen[bytes], url: str) -> None:
-    engine = sa.create_engine(url, poolclass=NullPool)
+def _wait_for(running: subprocess.Popen[bytes], greet: Callable[[str], None], url: str) -> None:
     until = time.monotonic() + START_SECONDS * 3 / 4
     while True:
         try:
-            with engine.connect():
-                return
-        except sa.exc.OperationalError:
+            return greet(url)
+        except (sa.exc.OperationalError, OSError, kombu.exceptions.OperationalError):
             if running.poll() is not None:
                 raise RuntimeError(f"ended with {running.returncode}") from None
             if time.monotonic() > until:
@@ -199,14 +197,26 @@ def _wait_for(running: subprocess.Popen[bytes], url: str) -> None:
             time.sleep(0.02)
 
 
-def _stop(running: subprocess.Popen[bytes]) -> None:
-    """At once: what it holds is thrown away."""
-    running.send_signal(signal.SIGQUIT)
-    try:
-        running.wait(10)
-    except subprocess.TimeoutExpired:
-        running.kill()
-        running.wait()
+def _greet_database(url: str) -> None:
+    with sa.create_engine(url, poolclass=NullPool).connect():
+        pass
+
+
+def _greet_broker(url: str) -> None:
+    broker = url.replace("rabbit://", "amqp://")
+    with kombu.Connection(broker, connect_timeout=2) as connection:  # type: ignore[attr-defined,no-untyped-call]
+        connection.connect()
+
+
+def _stop_all() -> None:
+    """At once: what they hold is thrown away."""
+    for running in reversed(_SPAWNED):
+        running.send_signal(signal.SIGQUIT)
+        try:
+            running.wait(10)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()
 
 
 def _last_words(folder: Path) -> str:
@@ -218,14 +228,30 @@ def _run(arguments: list[str], folder: Path, user: str | None) -> None:
         subprocess.run(arguments, cwd=folder, user=user, group=_group(user), stdout=log, stderr=log, check=True)
 
 
-def _spawn(arguments: list[str], folder: Path, user: str | None) -> subprocess.Popen[bytes]:
+#: What this keeper started.
+_SPAWNED: list[subprocess.Popen[bytes]] = []
+
+
+def _spawn(
+    arguments: list[str], folder: Path, user: str | None, environment: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
 
     with (folder / "server.log").open("ab") as log:
-        return subprocess.Popen(
-            arguments, cwd=folder, user=user, group=_group(user), stdout=log, stderr=log, preexec_fn=die_with_parent
+        running = subprocess.Popen(
+            arguments,
+            cwd=folder,
+            user=user,
+            group=_group(user),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            preexec_fn=die_with_parent,
         )
+    _SPAWNED.append(running)
+    return running
 
 
 def _group(user: str | None) -> int | None:
@@ -325,6 +351,47 @@ def _start_mariadb(folder: Path, port: int, password: str, user: str | None) -> 
     return _spawn([server, "--no-defaults", *options, "--skip-name-resolve", "--skip-log-bin"], folder, user)
 
 
+# -- RabbitMQ ----------------------------------------------------------------------------------------------------------
+
+_RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one in PATH changes users and logs by itself
+
+
+def _rabbitmq_missing() -> str | None:
+    found = _RABBITMQ.exists() and shutil.which("epmd") and shutil.which("erl")
+    return None if found else "RabbitMQ is not installed"
+
+
+def _start_rabbitmq(folder: Path, port: int, password: str, user: str | None) -> subprocess.Popen[bytes]:
+    names, distribution = _free_port(), _free_port()
+    settings = folder / "rabbitmq.conf"
+    settings.write_text(
+        f"listeners.tcp.default = 127.0.0.1:{port}\n"
+        f"default_user = volsched\ndefault_pass = {password}\n"
+        "loopback_users = none\nlog.file = false\nlog.console = true\nlog.console.level = error\n"
+    )
+    (folder / "plugins").write_text("[].")
+    environment = {
+        "PATH": _PATH,
+        "HOME": str(folder),
+        "LANG": "C.UTF-8",
+        "RUNNING_UNDER_SYSTEMD": "true",  # then the server takes the script's place, and ours is its process
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "ERL_EPMD_PORT": str(names),
+        "RABBITMQ_NODENAME": f"volsched-{port}@localhost",
+        "RABBITMQ_DIST_PORT": str(distribution),
+        "RABBITMQ_CONFIG_FILE": str(settings),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+        "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+        "RABBITMQ_LOG_BASE": str(folder),
+        "RABBITMQ_PID_FILE": str(folder / "pid"),
+        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+    }
+    # Erlang's name server, which would else be started in the background and stay for ever.
+    _spawn([str(shutil.which("epmd")), "-address", "127.0.0.1", "-port", str(names)], folder, user)
+    return _spawn([str(_RABBITMQ)], folder, user, environment)
+
+
 def _url(driver: str, database: str) -> Callable[[int, str], str]:
     def url(port: int, password: str) -> str:
         return f"{driver}://volsched:{password}@127.0.0.1:{port}/{database}"
@@ -344,6 +411,13 @@ RECIPES: dict[str, Recipe] = {
         missing=_mariadb_missing,
         start=_start_mariadb,
         url=_url("mysql+pymysql", "mysql"),
+    ),
+    "rabbitmq": Recipe(
+        user="rabbitmq",
+        missing=_rabbitmq_missing,
+        start=_start_rabbitmq,
+        url=_url("rabbit", ""),
+        greet=_greet_broker,
     ),
 }
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from volsched.domain.group import Group
@@ -133,6 +134,15 @@ class Application:
         return load(self.conf, Catalogue.discover())
 
     @cached_property
+    def generation(self) -> int:
+        """The number of this configuration, which every decision names."""
+        from volsched.conf.generations import Generations, fingerprint
+        from volsched.loading.exchange import providers
+
+        mark = fingerprint(self.conf, providers(self.plugins))
+        return Generations(Path(self.conf.paths.state_path)).of(mark, self.conf.settings.files)
+
+    @cached_property
     def caster(self) -> LocalCaster:
         from volsched.messaging.caster import LocalCaster
 
@@ -228,6 +238,7 @@ class Application:
             max_attempts=options.max_attempts,
             claim_attempts=options.claim_attempts,
             decision_detail=options.decision_detail_pools,
+            config_generation=self.generation,
         )
         return cast("PlacingScheduler", plugins.scheduler(world))
 
@@ -306,8 +317,34 @@ class Application:
             self.plugins.start()
             self._started = True
 
+    def successor(self, conf: Configuration, plugins: Plugins) -> Application:
+        """Another configuration over the same database, with these plugins, which run: to go on with instead."""
+        from volsched.conf.generations import Generations, fingerprint
+        from volsched.loading.exchange import providers
+
+        made = Application(conf)
+        made._started = True
+        made._woken = self._woken
+        made.__dict__.update({name: self.__dict__[name] for name in ("database", "owner") if name in self.__dict__})
+        made.__dict__["plugins"] = plugins
+        numbers, mark = Generations(Path(conf.paths.state_path)), fingerprint(conf, providers(plugins))
+        made.__dict__["generation"] = numbers.after(self.generation, mark, conf.settings.files)
+        return made
+
+    def prepare_like(self, other: Application) -> None:
+        """Make what the other one has made, so that what is wrong is known now."""
+        for name in ("driver", "scheduler", "agent", "pools", "delivery"):
+            if name in other.__dict__:
+                getattr(self, name)
+
+    def stop_driver(self) -> None:
+        """Stop the scheduler driver, if there is one."""
+        if "driver" in self.__dict__:
+            self.plugins.stop_scheduler(self.driver)
+
     def close(self) -> None:
-        """Deliver what is due, stop the plugins, close the database."""
+        """Stop the plugins, close the database."""
+        self.stop_driver()
         if self._started:
             self.plugins.stop()
         if "database" in self.__dict__:

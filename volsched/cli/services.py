@@ -8,17 +8,21 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from volsched.cli.noise import hush
 from volsched.exceptions import DatabaseUnavailable, VolschedError
 
 if TYPE_CHECKING:
     from volsched.bootstrap import Application
+    from volsched.conf import Configuration
+    from volsched.running.exchange import Current
 
 LOG = logging.getLogger(__name__)
 
 Loop = Callable[[threading.Event], None]
+Loops = Callable[["Current"], list[Loop]]
 
 
 def scheduler_main(argv: Sequence[str] | None = None) -> int:
@@ -33,40 +37,55 @@ def agent_main(argv: Sequence[str] | None = None) -> int:
     return _run("volsched-agent", "Drives storage backends: reports what they have, makes volumes.", argv, _agent)
 
 
-def _scheduler(application: Application) -> list[Loop]:
-    application.start()
-    pause = application.conf.scheduler.poll_interval
+def _scheduler(current: Current) -> list[Loop]:
+    current.application.start()
+    current.application.scheduler  # noqa: B018 - made here, so that what is wrong is said before anything runs
 
-    def work(stop: threading.Event) -> None:
-        while not stop.is_set():
-            if not _guarded(application.scheduler.work_once):
-                stop.wait(pause)
+    def look(application: Application) -> None:
+        _guarded(application.recover)
+        _guarded(application.pools.renew)
 
-    def look(stop: threading.Event) -> None:
-        while not stop.wait(pause):
-            _guarded(application.recover)
-            _guarded(application.pools.renew)
-
-    application.scheduler  # noqa: B018 - made here, so that what is wrong is said before anything runs
-    return [work, look, application.delivery.run]
+    return [
+        lambda stop: _work(current, stop, lambda application: application.scheduler.work_once),
+        lambda stop: _each(current, stop, look, lambda application: application.conf.scheduler.poll_interval),
+    ]
 
 
-def _agent(application: Application) -> list[Loop]:
-    application.start()
-    application.agent  # noqa: B018 - made here, so that what is wrong is said before anything runs
-    pause = application.conf.scheduler.poll_interval
+def _agent(current: Current) -> list[Loop]:
+    current.application.start()
+    current.application.agent  # noqa: B018 - made here, so that what is wrong is said before anything runs
 
-    def report(stop: threading.Event) -> None:
-        while not stop.is_set():
-            _guarded(application.report)
-            stop.wait(application.conf.agent.report_interval)
+    def report(application: Application) -> None:
+        _guarded(application.report)
 
-    def work(stop: threading.Event) -> None:
-        while not stop.is_set():
-            if not _guarded(application.agent.work_once):
-                stop.wait(pause)
+    return [
+        lambda stop: _each(current, stop, report, lambda application: application.conf.agent.report_interval),
+        lambda stop: _work(current, stop, lambda application: application.agent.work_once),
+    ]
 
-    return [report, work, application.delivery.run]
+
+def _work(current: Current, stop: threading.Event, step: Callable[[Application], Callable[[], bool]]) -> None:
+    """One piece of work after the other, each with the configuration that it was begun under."""
+    while not stop.is_set():
+        with current.used() as application:
+            pause = application.conf.scheduler.poll_interval
+            worked = _guarded(step(application))
+        if not worked:
+            stop.wait(pause)
+
+
+def _each(
+    current: Current,
+    stop: threading.Event,
+    step: Callable[[Application], None],
+    interval: Callable[[Application], float],
+) -> None:
+    """A step, again and again."""
+    while not stop.is_set():
+        with current.used() as application:
+            step(application)
+            pause = interval(application)
+        stop.wait(pause)
 
 
 def _guarded(step: Callable[[], object]) -> object:
@@ -78,22 +97,54 @@ def _guarded(step: Callable[[], object]) -> object:
         return None
 
 
-def _run(
-    program: str, description: str, argv: Sequence[str] | None, prepare: Callable[[Application], list[Loop]]
-) -> int:
+def _run(program: str, description: str, argv: Sequence[str] | None, prepare: Loops) -> int:
     """Exit status 0 after a stop that was asked for, 1 when a loop died, 2 where the configuration is wrong."""
     hush()
-    from volsched import conf
-    from volsched.bootstrap import application
-
     options = _parser(program, description).parse_args(argv)
     logging.basicConfig(
         level=logging.DEBUG if options.debug else logging.INFO,
         format=f"%(asctime)s %(levelname)s {program}[%(process)d] %(name)s: %(message)s",
     )
-    stop, died = threading.Event(), threading.Event()
+    stop, reload = threading.Event(), threading.Event()
+
+    def end(*_: object) -> None:
+        stop.set()
+        reload.set()  # who waits for this looks at the other then
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, end)
+    signal.signal(signal.SIGHUP, lambda *_: reload.set())
+    from volsched import conf
+    from volsched.bootstrap import Application
+    from volsched.running.exchange import Current
+
+    def read() -> Configuration:
+        return conf.load(options.config_file, options.config_dir)
+
+    try:
+        current = Current(Application(read()))
+        try:
+            return _serve(program, current, prepare, read, stop, reload)
+        finally:
+            current.application.close()
+    except VolschedError as problem:
+        sys.stderr.write(f"{program}: {problem}\n")
+        return 2
+
+
+def _serve(
+    program: str,
+    current: Current,
+    prepare: Loops,
+    read: Callable[[], Configuration],
+    stop: threading.Event,
+    reload: threading.Event,
+) -> int:
+    """Run every loop until the service is to stop, or one of them dies."""
+    from volsched.running.exchange import DeliveryLoop
+
+    died = threading.Event()
+    delivery = DeliveryLoop(current)
 
     def watched(loop: Loop) -> None:
         try:
@@ -102,19 +153,60 @@ def _run(
             LOG.exception("a part of %s died; stopping", program)
             died.set()
             stop.set()
+            reload.set()
 
-    try:
-        with application(conf.load(options.config_file, options.config_dir)) as running:
-            threads = [threading.Thread(target=watched, args=(loop,)) for loop in prepare(running)]
-            for thread in threads:
-                thread.start()
-            sys.stderr.write(f"{program}: ready\n")
-            for thread in threads:
-                thread.join()
-    except VolschedError as problem:
-        sys.stderr.write(f"{program}: {problem}\n")
-        return 2
+    loops = [*prepare(current), delivery.run]
+    reloading = _Reloading(program, current, delivery, read)
+    threads = [threading.Thread(target=watched, args=(loop,)) for loop in (*loops, reloading.loop(reload))]
+    for thread in threads:
+        thread.start()
+    sys.stderr.write(f"{program}: ready\n")
+    for thread in threads:
+        thread.join()
     return 1 if died.is_set() else 0
+
+
+class _Reloading:
+    """Takes up another configuration when it is asked to, and says on this machine that the service runs, and how."""
+
+    def __init__(self, program: str, current: Current, delivery: Any, read: Callable[[], Configuration]) -> None:
+        from volsched.running import record
+        from volsched.running.reload import Reloader
+
+        application = current.application
+        self._records = record.Records(application.conf.paths.state_path)
+        self._record = record.made(program, application.conf.settings.files, application.generation)
+        self._reloader = Reloader(current, delivery, read)
+        self._tell()
+
+    def loop(self, asked: threading.Event) -> Loop:
+        """Reloads each time that `asked` is set."""
+
+        def run(stop: threading.Event) -> None:
+            try:
+                while asked.wait() and not stop.is_set():
+                    asked.clear()  # before it is read: who asks meanwhile asks for another time
+                    done = self._reloader.reload()
+                    self._record = replace(
+                        self._record,
+                        generation=done.generation,
+                        reloads=self._record.reloads + 1,
+                        problem=done.problem,
+                        until_restart=done.until_restart,
+                    )
+                    self._tell()
+            finally:
+                self._records.remove(self._record)
+
+        return run
+
+    def _tell(self) -> None:
+        try:
+            self._records.write(self._record)
+        except OSError as problem:
+            LOG.warning(
+                "volsched config reload will not find this service (SIGHUP reloads it all the same): %s", problem
+            )
 
 
 def _parser(program: str, description: str) -> argparse.ArgumentParser:

@@ -29,10 +29,15 @@ def load(conf: Configuration, catalogue: Catalogue, kinds: Collection[Kind] = KI
     plugins, problems = examine(conf, catalogue, kinds)
     if plugins is None:
         raise LoadProblems(problem for problem in problems if problem.fatal)
-    for problem in plugins.warnings:
+    log_warnings(plugins.warnings)
+    return plugins
+
+
+def log_warnings(warnings: Iterable[Problem]) -> None:
+    """Tell what is odd about a configuration that is used."""
+    for problem in warnings:
         # An old name works as well as the new one: `volsched config check` tells who wants to know.
         LOG.log(logging.INFO if problem.code == "VS122" else logging.WARNING, "%s", problem)
-    return plugins
 
 
 def examine(

@@ -96,23 +96,28 @@ class Plugins:
         findings = Findings()
         made = build(self.driver or _not_asked_for(), findings, world)
         findings.raise_if_fatal()
-        _start([Built(prepared=cast("Prepared", self.driver), plugin=made)])
+        start([Built(prepared=cast("Prepared", self.driver), plugin=made)])
         return cast("SchedulerDriver", made)
+
+    def stop_scheduler(self, driver: SchedulerDriver) -> None:
+        """Stop a driver that `scheduler` made; where that fails it is logged."""
+        stop([Built(prepared=cast("Prepared", self.driver), plugin=driver)])
 
     def start(self) -> None:
         """Start every plugin, or none: raises LoadProblems that name all which would not."""
-        _start(self.everything)
+        start(self.everything)
 
     def stop(self) -> None:
         """Stop every plugin, the last one first; one that fails is logged and keeps no other from stopping."""
-        _stop(self.everything)
+        stop(self.everything)
 
 
 def _not_asked_for() -> Any:
     raise LookupError("this kind of plugin was not asked for when the plugins were loaded")
 
 
-def _start(built: Iterable[Built]) -> None:
+def start(built: Iterable[Built]) -> None:
+    """Start these plugins, or none: raises LoadProblems that name all which would not."""
     findings = Findings()
     tried: list[Built] = []
     for each in built:
@@ -124,11 +129,12 @@ def _start(built: Iterable[Built]) -> None:
             mend = "mend what it names, or take it out of the configuration"
             findings.add("VS111", f"[{each.choice.section}]", what, mend)
     if findings.fatal:
-        _stop(tried)
+        stop(tried)
     findings.raise_if_fatal()
 
 
-def _stop(built: Iterable[Built]) -> None:
+def stop(built: Iterable[Built]) -> None:
+    """Stop these plugins, the last one first; one that fails is logged."""
     for each in reversed(tuple(built)):
         try:
             each.plugin.stop()

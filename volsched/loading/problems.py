@@ -60,11 +60,11 @@ class Problem:
 class LoadProblems(ConfigurationError):
     """Everything that keeps a service from starting, found in one go."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], so: str = "nothing was started") -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
         heading = "1 problem" if count == 1 else f"{count} problems"
-        super().__init__("configuration", "\n".join([f"{heading}; nothing was started", *map(str, self.problems)]))
+        super().__init__("configuration", "\n".join([f"{heading}; {so}", *map(str, self.problems)]))
 
 
 class Findings:

@@ -255,6 +255,11 @@ class Candidates:
         return self.snapshot.pool(int(self.rows[position]))
 
     @property
+    def weights(self) -> NDArray[np.float64]:
+        """One total a candidate: 0 as long as they are not ranked."""
+        return np.zeros(len(self))
+
+    @property
     def _untouched(self) -> bool:
         """Whether these are all pools of the snapshot in their order: positions are row numbers."""
         return self.rows is self.snapshot.every_row

@@ -66,12 +66,11 @@ class WeighStep:
 class Decision:
     """Which pools would do, best first, and what every filter and weigher said on the way.
 
-    `ranked` holds the survivors, best first; `weights` has one total a ranked pool.
+    `ranked` holds the survivors, best first.
     """
 
     request: RequestSpec
     ranked: Candidates
-    weights: NDArray[np.float64]
     filters: tuple[FilterStep, ...] = ()
     survivors: Candidates | None = None  # in filter order, before ranking
     weighers: tuple[WeighStep, ...] = ()
@@ -79,6 +78,11 @@ class Decision:
     chosen: PoolState | None = None  # the pool whose room was claimed
     conflicts: tuple[str, ...] = ()  # better pools whose room was gone when it was claimed
     profile: str | None = None  # whose filters and weighers these are, where the volume type has some of its own
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """One total a ranked pool."""
+        return self.ranked.weights
 
     @property
     def retry(self) -> Retry | None:
@@ -143,6 +147,7 @@ class Decision:
             )
         survivors = self.survivors if self.survivors is not None else self.ranked
         listed = min(len(survivors), most)
+        weights = self.weights
         weighing = [
             {
                 "weigher": weigher.name,
@@ -165,7 +170,7 @@ class Decision:
             "weighers": weighing,
             "ranked_count": len(self.ranked),
             "ranked": [
-                {"pool": self.ranked[at].pool_id, "weight": _number(self.weights[at])}
+                {"pool": self.ranked[at].pool_id, "weight": _number(weights[at])}
                 for at in range(min(len(self.ranked), most))
             ],
             "chosen": self.chosen.pool_id if self.chosen is not None else None,

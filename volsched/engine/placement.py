@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 
-from volsched.domain.candidates import Candidates, CodedColumn
+from volsched.domain.candidates import Candidates, CodedColumn, PoolSnapshot
 from volsched.domain.decision import Decision, FilterStep, Screening, WeighStep
+from volsched.domain.ranking import Ranked
 from volsched.domain.request import RequestSpec
 from volsched.exceptions import PluginError, VolschedError
 from volsched.plugins import Filter, Ranking, Weigher, Weighing, WeightHandler
@@ -36,32 +36,33 @@ class Placing:
     def screen(self, request: RequestSpec, candidates: Candidates) -> Decision:
         """Filter only: `ranked` keeps candidate order, weights are 0. Raises PluginError."""
         steps, survivors = self._filtered(request, candidates)
-        return Decision(request, survivors, np.zeros(len(survivors)), steps, survivors)
+        return Decision(request, survivors, steps, survivors)
 
     def place(self, request: RequestSpec, candidates: Candidates) -> Decision:
         """Filter, weigh, rank. Raises PluginError where a plugin breaks or breaks its word."""
         steps, survivors = self._filtered(request, candidates)
         if not len(survivors):
-            return Decision(request, survivors, np.zeros(0), steps, survivors)
-        weighings = tuple(self._weighed(name, weigher, request, survivors) for name, weigher in self._weighers)
-        with _blaming("weight handler"):
+            return Decision(request, survivors, steps, survivors)
+        weighings = tuple([self._weighed(name, weigher, request, survivors) for name, weigher in self._weighers])
+        with _Blaming("weight handler"):
             ranking = self._handler.rank(request, survivors, weighings)
             _check_ranking(ranking, len(survivors), len(weighings))
         weighed = tuple(
-            WeighStep(weighing.name, weighing.raw, weighing.multiplier, share)
-            for weighing, share in zip(weighings, ranking.shares, strict=True)
+            [
+                WeighStep(weighing.name, weighing.raw, weighing.multiplier, share)
+                for weighing, share in zip(weighings, ranking.shares, strict=True)
+            ]
         )
-        return Decision(request, survivors.take(ranking.order), ranking.weights, steps, survivors, weighed)
+        return Decision(request, Ranked(survivors, ranking), steps, survivors, weighed)
 
     def _filtered(self, request: RequestSpec, candidates: Candidates) -> tuple[tuple[FilterStep, ...], Candidates]:
         steps = []
-        cordons = candidates.snapshot.coded(CORDONED)
-        if any(request.operation in closed for closed in cordons.values):
+        if request.operation in candidates.snapshot.concluded(CORDON, lambda: _closed(candidates.snapshot)):
             step = _cordon(request, candidates)
             steps.append(step)
             candidates = candidates.take(step.screening.passed)
         for name, plugin in self._filters:
-            with _blaming(name):
+            with _Blaming(name):
                 screening = plugin.screen(request, candidates)
                 _check_mask(screening, len(candidates))
             steps.append(FilterStep(name, candidates, screening))
@@ -69,7 +70,7 @@ class Placing:
         return tuple(steps), candidates
 
     def _weighed(self, name: str, weigher: Weigher, request: RequestSpec, candidates: Candidates) -> Weighing:
-        with _blaming(name):
+        with _Blaming(name):
             raw = weigher.weigh(request, candidates)
             if not isinstance(raw, np.ndarray) or raw.dtype != np.float64:
                 raise PluginError(name, f"weigh() must give a float64 array, not {_kind(raw)}")
@@ -82,21 +83,31 @@ class Placing:
             return Weighing(name, raw, weigher.multiplier)
 
 
+def _closed(snapshot: PoolSnapshot) -> frozenset[str]:
+    """The operations that an operator closed some pool for."""
+    return frozenset().union(*snapshot.coded(CORDONED).values)
+
+
 def _cordon(request: RequestSpec, candidates: Candidates) -> FilterStep:
     """Pools that an operator closed for this kind of operation."""
     passed = candidates.coded(CORDONED).where(lambda closed: request.operation not in closed)
     return FilterStep(CORDON, candidates, Screening(passed, lambda position: f"cordoned for {request.operation.value}"))
 
 
-@contextmanager
-def _blaming(plugin: str) -> Iterator[None]:
+class _Blaming:
     """Whatever a plugin lets out becomes a PluginError with its name; our own errors pass."""
-    try:
-        yield
-    except VolschedError:
-        raise
-    except Exception as problem:  # a plugin may raise anything; the request must end in a clear error
-        raise PluginError(plugin, f"{type(problem).__name__}: {problem}") from problem
+
+    __slots__ = ("_plugin",)
+
+    def __init__(self, plugin: str) -> None:
+        self._plugin = plugin
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: object) -> None:
+        if isinstance(problem, Exception) and not isinstance(problem, VolschedError):
+            raise PluginError(self._plugin, f"{type(problem).__name__}: {problem}") from problem
 
 
 def _kind(value: object) -> str:
@@ -112,7 +123,7 @@ def _check_mask(screening: Screening, count: int) -> None:
 
 
 def _check_ranking(ranking: Ranking, count: int, weighings: int) -> None:
-    if ranking.order.shape != ranking.weights.shape or len(ranking.order) > count:
-        raise ValueError(f"rank() gave {ranking.order.shape} positions for {count} candidates")
+    if len(ranking) > count:
+        raise ValueError(f"rank() gave {len(ranking)} positions for {count} candidates")
     if len(ranking.shares) != weighings:
         raise ValueError(f"rank() gave {len(ranking.shares)} shares for {weighings} weighers")

@@ -399,7 +399,6 @@ def _narrowed(decision: Decision, name: str, kept: Mask, why: str) -> Decision:
     return replace(
         decision,
         ranked=decision.ranked.take(kept),
-        weights=decision.weights[kept],
         filters=(*decision.filters, step),
     )
 

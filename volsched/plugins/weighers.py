@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol, final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from volsched.domain.candidates import Candidates, Rows
+from volsched.domain.candidates import Candidates
 from volsched.domain.pool import PoolState
+from volsched.domain.ranking import Ranking, Weights
 from volsched.domain.request import RequestSpec
 from volsched.plugins.options import Plugin
 
-Weights = NDArray[np.float64]
+__all__ = ["ColumnWeigher", "PoolWeigher", "Ranking", "Weigher", "Weighing", "WeightHandler", "Weights"]
 
 
 class Weigher(Protocol):
@@ -66,18 +66,6 @@ class Weighing:
     name: str
     raw: Weights
     multiplier: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ranking:
-    """The order: positions among the candidates, best first, one total weight a position, and each weigher's share.
-
-    `shares` has one array a weighing, in candidate order.
-    """
-
-    order: Rows
-    weights: Weights  # in the order of `order`
-    shares: tuple[Weights, ...]
 
 
 class WeightHandler(Plugin, abc.ABC):

@@ -10,6 +10,7 @@ import numpy as np
 from tests import TestCase
 from volsched.domain.candidates import Candidates
 from volsched.domain.decision import Decision, FilterStep, Screening, WeighStep
+from volsched.domain.ranking import Ranked, Ranking
 from volsched.domain.request import Retry
 from volsched.testing.builders import a_pool, a_request, a_snapshot
 
@@ -29,13 +30,13 @@ class DecisionTest(TestCase):
     def refused(self) -> Decision:
         capacity = a_step("capacity", self.left, [False] * 3, [5.0, 2.0, math.inf])
         nothing = self.left.take(capacity.screening.passed)
-        return Decision(a_request(10), nothing, np.zeros(0), (self.zone, capacity), nothing)
+        return Decision(a_request(10), nothing, (self.zone, capacity), nothing)
 
     def made(self) -> Decision:
         weighed = WeighStep("w", np.array([1.0, 2.0, 3.0]), 2.0, np.array([0.0, 1.0, math.inf]))
-        ranked = self.left.take(np.array([2, 1, 0]))
+        ranked = Ranked(self.left, Ranking(np.array([2, 1, 0]), np.array([2.0, 1.0, 0.0]), ()))
         return Decision(
-            a_request(10, retry=Retry(num_attempts=1, backends=("a@b#c",))), ranked, np.array([2.0, 1.0, 0.0]),
+            a_request(10, retry=Retry(num_attempts=1, backends=("a@b#c",))), ranked,
             (self.zone,), self.left, (weighed,), (("bad@b#p", "nonsense"),), chosen=ranked[0],
         )  # fmt: skip
 
@@ -62,7 +63,7 @@ class DecisionTest(TestCase):
 
     def test_no_pools_at_all(self) -> None:
         nothing = a_snapshot().candidates()
-        decision = Decision(a_request(), nothing, np.zeros(0), (), nothing, set_aside=(("bad@b", "nonsense"),))
+        decision = Decision(a_request(), nothing, (), nothing, set_aside=(("bad@b", "nonsense"),))
         self.assertEqual("no pool has reported (1 set aside)", decision.reason())
         self.assertIn("no storage", decision.told())
 
@@ -83,7 +84,7 @@ class DecisionTest(TestCase):
         every = a_snapshot(50).candidates()
         step = a_step("capacity", every, [False] * 30 + [True] * 20)
         left = every.take(step.screening.passed)
-        plain = Decision(a_request(), left, np.zeros(20), (step,), left).plain(most=5)
+        plain = Decision(a_request(), left, (step,), left).plain(most=5)
         self.assertEqual((30, 5), (plain["filters"][0]["rejected_count"], len(plain["filters"][0]["rejected"])))
         self.assertEqual((20, 5), (plain["ranked_count"], len(plain["ranked"])))
 
@@ -97,7 +98,7 @@ class DecisionTest(TestCase):
         asked = []
         why = lambda at: asked.append(at) or "because"  # noqa: E731
         decision = Decision(
-            a_request(), self.every, np.zeros(4), (FilterStep("f", self.every, Screening(np.zeros(4, np.bool_), why)),)
+            a_request(), self.every, (FilterStep("f", self.every, Screening(np.zeros(4, np.bool_), why)),)
         )
         self.assertEqual([], asked)
         decision.plain()

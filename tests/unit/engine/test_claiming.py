@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
-import numpy as np
-
 from tests import TestCase
 from volsched.domain.candidates import PoolSnapshot
 from volsched.domain.claim import Claim, Placement
@@ -46,7 +44,7 @@ class Pools:
             if f"h@b#{name}" not in self.full and not self.hidden
         ]
         ranked = PoolSnapshot(pools).candidates()
-        return Decision(RequestSpec(volume_id="v"), ranked, np.zeros(len(ranked)), survivors=ranked)
+        return Decision(RequestSpec(volume_id="v"), ranked, survivors=ranked)
 
 
 class Claims:

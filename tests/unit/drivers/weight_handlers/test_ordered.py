@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests import TestCase
 from volsched.plugins import Ranking, Weighing
 from volsched.testing.builders import a_request, a_snapshot
-from volsched_drivers.weight_handlers.ordered import OrderedWeightHandler, best_first
+from volsched_drivers.weight_handlers.ordered import OrderedWeightHandler
 
 
 def ranked(*weighings: tuple[list[float], float], count: int | None = None) -> Ranking:
@@ -47,8 +45,3 @@ class OrderedWeightHandlerTest(TestCase):
         ranking = ranked(([-1.7e308, 1.7e308, 0.0], 1.0))
         self.assertEqual([1, 2, 0], ranking.order.tolist())
         self.assertEqual([1.0, 0.5, 0.0], ranking.weights.tolist())
-
-    @given(st.lists(st.sampled_from([-1.0, -0.0, 0.0, 0.5, 1.0, 2.0]), max_size=40))
-    def test_the_order_is_that_of_a_stable_sort(self, totals: list[float]) -> None:
-        expected = sorted(range(len(totals)), key=lambda at: -totals[at])
-        self.assertEqual(expected, best_first(np.array(totals)).tolist())

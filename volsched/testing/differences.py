@@ -116,9 +116,13 @@ TRAPS: Mapping[str, tuple[str, ...]] = {
 def explaining(comparison: Comparison) -> tuple[tuple[Rule, ...], frozenset[str]]:
     """The rules that explain a difference or a part of it, and the aspects that none explains.
 
-    Where the answers agree no rule may match; the ones returned then are wrong.
+    Where the answers agree no rule may match; the ones returned then are wrong. An accident of volsched's own is never
+    explained.
     """
     differing = comparison.differing
+    failure = comparison.ours.answer.failure
+    if failure is not None and not failure.meant:
+        return (), differing
     explained = {rule: rule.explains(comparison) for rule in RULES}
     matching = tuple(rule for rule, aspects in explained.items() if aspects & differing or (aspects and not differing))
     return matching, differing.difference(*explained.values())

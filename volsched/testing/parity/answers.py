@@ -10,7 +10,7 @@ from typing import Any
 
 from volsched.domain.decision import Decision
 from volsched.domain.plain import plain
-from volsched.testing.parity.cases import Case
+from volsched.testing.parity.cases import BadFile, Case
 
 #: free, allocated and provisioned GiB of a pool; in Cinder's record they may be anything.
 Figures = tuple[Any, Any, Any]
@@ -76,8 +76,11 @@ class Answer:
 
 
 def recorded_answers(case: Case) -> list[Answer]:
-    """What Cinder answered to each request of a case."""
-    return [_recorded(result) for result in case["expected"]["results"]]
+    """What Cinder answered to each request of a case. Raises BadFile."""
+    try:
+        return [_recorded(result) for result in case["expected"]["results"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        raise BadFile(f"{case.get('id')}: the record is odd: {type(problem).__name__}: {problem}") from problem
 
 
 def _recorded(result: Mapping[str, Any]) -> Answer:

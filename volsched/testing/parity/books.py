@@ -100,6 +100,8 @@ class Books:
 def same_report(figures: Figures, pool: PoolState) -> bool:
     """Whether figures are those of a reported pool, whatever was taken from or given back to it since."""
     free, allocated, provisioned = figures
+    if not isinstance(allocated, int | float) or not isinstance(provisioned, int | float):
+        return False
     if not same_number(provisioned - allocated, pool.provisioned_gb - pool.allocated_gb):
         return False
     if not isinstance(free, int | float):

@@ -207,9 +207,9 @@ class Comparison:
         return replace(
             pool,
             total_gb=basis.total_gb,
-            free_gb=float(free) if isinstance(free, int | float) else basis.free_gb,
-            allocated_gb=float(allocated),
-            provisioned_gb=float(provisioned),
+            free_gb=_number(free, basis.free_gb),
+            allocated_gb=_number(allocated, basis.allocated_gb),
+            provisioned_gb=_number(provisioned, basis.provisioned_gb),
             reserved_percentage=basis.reserved_percentage,
             max_over_subscription_ratio=basis.max_over_subscription_ratio,
             thin=basis.thin,
@@ -258,8 +258,13 @@ def _same_record(theirs: Any, ours: Any, *, placed: bool) -> bool:
 
 
 def _untaken(figures: Figures, taken: float) -> Figures:
-    free, allocated, provisioned = figures
-    return (free + taken if isinstance(free, int | float) else free, allocated - taken, provisioned - taken)
+    free, *held = figures
+    allocated, provisioned = (value - taken if isinstance(value, int | float) else value for value in held)
+    return (free + taken if isinstance(free, int | float) else free, allocated, provisioned)
+
+
+def _number(value: Any, otherwise: float) -> float:
+    return float(value) if isinstance(value, int | float) else otherwise
 
 
 def figures_of(pool: Any) -> Figures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 from volsched.domain import capacity
@@ -14,8 +15,9 @@ from volsched.testing.parity.seeing import NOTHING, lost_pools, seen_otherwise
 
 def shift(comparison: Comparison, pool_id: str) -> tuple[float, float]:
     """What Cinder and volsched hold back of a pool beyond its last report."""
-    reported = comparison.ours.reported[pool_id].allocated_gb
-    return comparison.their_figures[pool_id][1] - reported, comparison.ours.before[pool_id].allocated_gb - reported
+    reported, theirs = comparison.ours.reported[pool_id].allocated_gb, comparison.their_figures[pool_id][1]
+    held = theirs - reported if isinstance(theirs, int | float) else math.nan
+    return held, comparison.ours.before[pool_id].allocated_gb - reported
 
 
 def on_last_report(comparison: Comparison, pool_id: str) -> bool:

@@ -103,8 +103,12 @@ def findings(case: Case) -> Iterator[Finding]:
         ours = replay.step(request, draws_before=draws)
         draws += theirs.draws
         comparison = Comparison(case, number, request, theirs, ours, replay)
-        yield _judged(comparison)
-        replay.follow(request, theirs, comparison.taken_gb, looked=comparison.looked)
+        try:
+            yield _judged(comparison)
+            replay.follow(request, theirs, comparison.taken_gb, looked=comparison.looked)
+        except Exception as problem:  # noqa: BLE001 - a record beyond understanding is told, and the run goes on
+            yield _beyond(comparison, problem)
+            return
 
 
 def _judged(comparison: Comparison) -> Finding:
@@ -121,6 +125,18 @@ def _judged(comparison: Comparison) -> Finding:
         ours=_said(comparison.ours.answer, comparison),
         rules=tuple(rule.name for rule in rules),
         aspects=tuple(sorted(left)),
+    )
+
+
+def _beyond(comparison: Comparison, problem: Exception) -> Finding:
+    """A record that the comparison itself trips over; the rest of its case is left out."""
+    return Finding(
+        case=str(comparison.case.get("id")),
+        request=f"{comparison.number} {comparison.operation}",
+        verdict=Verdict.UNEXPLAINED,
+        theirs=comparison.theirs.said(),
+        ours=f"cannot be compared: {type(problem).__name__}: {problem}",
+        aspects=("comparison",),
     )
 
 

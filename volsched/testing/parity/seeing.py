@@ -137,12 +137,12 @@ def set_aside(comparison: Comparison) -> frozenset[str]:
 
 def report_accident(comparison: Comparison) -> frozenset[str]:
     """One bad report stops every request in Cinder; here its pools are set aside, and nobody else notices."""
-    failure = comparison.theirs.failure
+    failure, books = comparison.theirs.failure, comparison.replay.books
     if comparison.operation in {"is_ready", "is_first_receive"}:
-        return frozenset({VALUE}) & comparison.differing if comparison.replay.books.stalled else NOTHING
+        return frozenset({VALUE}) & comparison.differing if books.stalled or books.lost else NOTHING
     if failure is None or failure.meant or FAILURE not in comparison.differing:
         return NOTHING
-    if not (comparison.ours.set_aside or comparison.replay.books.lost or unusable_somewhere(comparison)):
+    if not (comparison.ours.set_aside or books.lost or unusable_somewhere(comparison)):
         return NOTHING
     if comparison.operation not in QUESTIONS:
         return frozenset({FAILURE})

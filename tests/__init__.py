@@ -26,6 +26,7 @@ NOT_OURS = (
     "eventletutils module is deprecated",  # oslo.utils, imported by taskflow.engines
     r"\s*Eventlet is deprecated",  # oslo.utils and futurist, imported by oslo.messaging
     r"The 'oslo_service\.eventlet_backdoor' module",
+    r"Using fork\(\) is a bad idea",  # eventlet, which oslo.service imports, of every fork after that
 )
 
 

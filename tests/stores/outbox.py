@@ -103,6 +103,14 @@ class OutboxContract(World):
         self.assertEqual(1, self.outbox.purge(before=at(1)))
         self.assertEqual(["a/2", "a/3"], [event.id for event in self.outbox.of("a")])
 
+    def test_an_event_waits_for_every_notifier_that_is_expected(self) -> None:
+        self.outbox.expect(["log", "slow"])
+        self.emit("a/1")
+        self.due("log")
+        self.outbox.delivered("log", "a/1")
+        self.assertEqual(0, self.outbox.purge(before=at(1)))
+        self.assertEqual(["a/1"], self.due("slow"))
+
     def test_a_notifier_that_was_removed_is_not_waited_for(self) -> None:
         self.emit("a/1")
         self.due("removed")

@@ -72,6 +72,21 @@ class QuotasContract(World):
             self.quotas.reserve("p1", volumes=1, gigabytes=1, volume_type_id=fast)
         self.assertIn(Usage(resource="volumes", limit=1, used=0, reserved=1), self.quotas.usage("p1", fast))
 
+    def test_a_retype_counts_for_the_new_type_only(self) -> None:
+        fast = str(VolumeTypes(self.database).create("fast").id)
+        created(self.database, "v1", size_gb=10)
+        self.quotas.set_limit("p1", "volumes", 1)
+        self.quotas.set_limit("p1", "gigabytes", 10, fast)
+        reservation = self.quotas.reserve_retype("p1", gigabytes=10, volume_type_id=fast)
+        self.assertEqual((1, 1, 0), self.usage("volumes"))
+        with self.assertRaisesRegex(QuotaExceeded, f"gigabytes of volume type {fast}"):
+            self.quotas.reserve_retype("p1", gigabytes=10, volume_type_id=fast)
+        self.quotas.cancel(reservation)
+        self.assertEqual((1, 1, 0), self.usage("volumes"))
+        self.quotas.reserve_retype("p1", gigabytes=10, volume_type_id=fast)
+        self.clock.forward(61)
+        self.assertEqual(2, self.quotas.expire())
+
     def test_the_default_holds_until_a_project_has_its_own(self) -> None:
         self.quotas = Quotas(self.database, defaults={"volumes": 1})
         self.quotas.reserve("p1", volumes=1, gigabytes=1)

@@ -5,7 +5,18 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
-from tests.stores.world import POOL, World, a_pool_state, an_event, at, claimed, created, reported, some_work
+from tests.stores.world import (
+    POOL,
+    World,
+    a_placement,
+    a_pool_state,
+    an_event,
+    at,
+    claimed,
+    created,
+    reported,
+    some_work,
+)
 from volsched.db.backends import Backends
 from volsched.db.claims import Claims
 from volsched.db.messages import Messages
@@ -190,6 +201,40 @@ class WorkContract(World):
             Volumes(self.database).get("v1")
         self.assertEqual(0.0, Backends(self.database).pool(POOL).pending_gb)
         self.assertEqual([WorkState.DONE], [work.state for work in self.queue.of("v1")])
+
+    def test_leaving_a_pool_gives_back_what_was_there(self) -> None:
+        reported(self.database, a_pool_state(), a_pool_state("h@b#q"))
+        claimed(self.database)
+        claims = Claims(self.database)
+        claims.claim(a_placement(key="v1/extend-20"))
+        claims.claim(a_placement(key="v1/migrate-h@b#q", size_gb=20, pool_id="h@b#q"))
+        self.queue.add(some_work("w1", operation="migrate"))
+        moved = Outcome(volume_id="v1", volume_changes={"host": "h@b#q"}, confirm=("v1/migrate-h@b#q",), left_pool=POOL)
+        self.queue.finish(self.taken().lease, moved)
+        self.assertEqual(["v1/migrate-h@b#q"], [claim.key for claim in claims.of("v1")])
+        pools = {pool.pool_id: pool.pending_gb for pool in Backends(self.database).pools()}
+        self.assertEqual({POOL: 0.0, "h@b#q": 20.0}, pools)
+
+    def test_volumes_that_move_in_opposite_directions(self) -> None:
+        reported(self.database, a_pool_state(), a_pool_state("h@b#q"))
+        leases = []
+        for volume_id, here, there in (("v1", POOL, "h@b#q"), ("v2", "h@b#q", POOL)):
+            claimed(self.database, volume_id, pool_id=here)
+            Claims(self.database).claim(a_placement(volume_id, key=f"{volume_id}/migrate-{there}", pool_id=there))
+            self.queue.add(some_work(volume_id, volume_id))
+            leases.append((self.taken().lease, volume_id, here, there))
+
+        def finish(lease: Lease, volume_id: str, here: str, there: str) -> None:
+            queue = WorkQueue(self.in_this_world(clock=self.clock, patience_seconds=60))
+            moved = Outcome(volume_id=volume_id, confirm=(f"{volume_id}/migrate-{there}",), left_pool=here)
+            queue.finish(lease, moved)
+
+        threads = [threading.Thread(target=finish, args=each) for each in leases]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual([10.0, 10.0], [pool.pending_gb for pool in Backends(self.database).pools()])
 
     def test_work_that_was_put_back_is_taken_again(self) -> None:
         self.queue.add(some_work("w1"))

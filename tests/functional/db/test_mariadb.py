@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stores import backends, claims, outbox, quotas, volumes, work, world
+from tests.stores import backends, claims, groups, outbox, quotas, volumes, work, world
 
 
 class TestClaimsOnMariaDB(claims.ClaimsContract, world.OnMariaDB):
@@ -38,4 +38,12 @@ class TestQuotasOnMariaDB(quotas.QuotasContract, world.OnMariaDB):
 
 
 class TestBackendsOnMariaDB(backends.BackendsContract, world.OnMariaDB):
+    pass
+
+
+class TestGroupsOnMariaDB(groups.GroupsContract, world.OnMariaDB):
+    pass
+
+
+class TestSnapshotsOnMariaDB(groups.SnapshotsContract, world.OnMariaDB):
     pass

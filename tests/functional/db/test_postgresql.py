@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stores import backends, claims, outbox, quotas, volumes, work, world
+from tests.stores import backends, claims, groups, outbox, quotas, volumes, work, world
 
 
 class TestClaimsOnPostgreSQL(claims.ClaimsContract, world.OnPostgreSQL):
@@ -38,4 +38,12 @@ class TestQuotasOnPostgreSQL(quotas.QuotasContract, world.OnPostgreSQL):
 
 
 class TestBackendsOnPostgreSQL(backends.BackendsContract, world.OnPostgreSQL):
+    pass
+
+
+class TestGroupsOnPostgreSQL(groups.GroupsContract, world.OnPostgreSQL):
+    pass
+
+
+class TestSnapshotsOnPostgreSQL(groups.SnapshotsContract, world.OnPostgreSQL):
     pass

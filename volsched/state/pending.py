@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from volsched.domain.changed import changed
 from volsched.domain.claim import Claim, ClaimState
 from volsched.domain.pool import PoolState
 
@@ -110,7 +111,7 @@ class PendingClaims:
         if held is None:
             return pool
         taken, latest = held
-        return replace(
+        return changed(
             pool,
             free_gb=pool.free_gb - taken,
             allocated_gb=pool.allocated_gb + taken,

@@ -113,6 +113,12 @@ class Registry:
 
         A report that is older than the one before is dropped.
         """
+        starting = not self._last_told
+        self._keep(report)
+        if starting and report.service_name == "volume":
+            self.snapshot()
+
+    def _keep(self, report: CapabilityReport) -> None:
         fit = self._fit(report)
         if fit is None:
             return
@@ -144,7 +150,6 @@ class Registry:
         old = self._reports.get(key)
         if old is not None and report.timestamp < old.timestamp:
             return
-        starting = not self._last_told
         if comparable(report.capabilities) and not changed_pools(_capabilities(old), report.capabilities):
             told = self._last_told.get(key)
             if old is None or told is None or told.timestamp < old.timestamp:
@@ -158,8 +163,6 @@ class Registry:
         else:
             self._walk_due = True
         self._stale = True
-        if starting:
-            self._take_in()
 
     def usage_changes(self, report: CapabilityReport) -> tuple[Mapping[str, Any], ...]:
         """The usage records (one a changed pool, one for the backend) that a capacity notification is about."""
@@ -230,7 +233,7 @@ class Registry:
             for report in reports:
                 known = self._reports.get(report.backend_id)
                 if known is None or known != report:
-                    self.report(report)
+                    self._keep(report)
             if tuple(services) != self._services:
                 self.services(services)
             self.snapshot()

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from volsched.domain import capacity
+from volsched.domain.changed import changed
 from volsched.domain.claim import Claim, ClaimState, Placement
 from volsched.domain.events import Event
 from volsched.domain.ports import Clock
@@ -51,7 +52,7 @@ class MemoryVolumes:
 
     def update(self, volume_id: str, changes: Mapping[str, Any]) -> Volume:
         with self._lock:
-            self.rows[volume_id] = replace(self.get(volume_id), **changes)
+            self.rows[volume_id] = changed(self.get(volume_id), **changes)
             return self.rows[volume_id]
 
     def set_status(
@@ -95,7 +96,7 @@ class MemoryClaims:
 
     def __init__(self, registry: Registry, volumes: MemoryVolumes) -> None:
         self.rows: dict[str, Claim] = {}
-        self.placements: deque[Placement] = deque(maxlen=100)  # the last ones: each holds on to its whole snapshot
+        self.placements: deque[Placement] = deque(maxlen=10)  # the last ones: each holds on to a snapshot
         self._registry = registry
         self._volumes = volumes
         self._lock = threading.RLock()
@@ -333,16 +334,8 @@ def a_world(
     rows = MemoryVolumes()
     for volume in volumes:
         rows.create(volume)
-    registry.services(
-        [
-            ServiceState(host=report.host, cluster_name=report.cluster_name, kind=report.service_name)
-            for report in reports
-        ]
-        if services is None
-        else services
-    )
-    for report in reports:
-        registry.report(report)
+    up = [ServiceState(host=each.host, cluster_name=each.cluster_name, kind=each.service_name) for each in reports]
+    registry.load(up if services is None else services, reports)
     return SchedulerWorld(
         pools=registry,
         claims=MemoryClaims(registry, rows),

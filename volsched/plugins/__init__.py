@@ -20,7 +20,7 @@ from volsched.plugins.filters import INSTANCE_HOST, VOLUME_BACKENDS, VOLUME_COUN
 from volsched.plugins.notifiers import Notifier
 from volsched.plugins.options import HOST_CONTRACT, Plugin
 from volsched.plugins.schedulers import Chooser, SchedulerDriver, SchedulerWorld
-from volsched.plugins.weighers import ColumnWeigher, PoolWeigher, Ranking, Weigher, Weighing, WeightHandler
+from volsched.plugins.weighers import ColumnWeigher, PoolWeigher, Ranking, Weigher, Weighing, WeightHandler, Weights
 
 __all__ = [
     "HOST_CONTRACT",
@@ -59,6 +59,7 @@ __all__ = [
     "Weigher",
     "Weighing",
     "WeightHandler",
+    "Weights",
     "clones",
     "migrates",
     "takes_snapshots",

@@ -3,6 +3,7 @@
 from volsched.testing.builders import a_pool, a_report, a_request, a_snapshot, a_volume, a_volume_type, an_event
 from volsched.testing.laws import (
     BackendConformance,
+    CommandConformance,
     FilterConformance,
     NotifierConformance,
     PluginConformance,
@@ -14,6 +15,7 @@ from volsched.testing.memory import a_world
 
 __all__ = [
     "BackendConformance",
+    "CommandConformance",
     "FilterConformance",
     "NotifierConformance",
     "PluginConformance",

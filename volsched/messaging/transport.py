@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from volsched.exceptions import ConfigurationError
 from volsched.messaging.door import plain_json
-
-if TYPE_CHECKING:
-    from oslo_config import cfg
+from volsched.plugins.bus import oslo_messaging_on_threads, private_configuration
 
 SCHEDULER_TOPIC = "volsched-scheduler"
 AGENT_TOPIC = "volsched-agent"
@@ -45,9 +43,9 @@ def connect(url: str) -> Any:
 
     Raises ConfigurationError where `url` names no bus.
     """
-    messaging = _oslo_messaging()
+    messaging = oslo_messaging_on_threads()
     try:
-        return messaging.get_rpc_transport(_private_configuration(), url=_completed(url))
+        return messaging.get_rpc_transport(private_configuration(), url=_completed(url))
     except (messaging.DriverLoadFailure, messaging.InvalidTransportURL, ValueError) as problem:
         raise ConfigurationError(
             "[messaging] transport_url", f"names no message bus: {problem}; e.g. rabbit://USER:PASSWORD@HOST:5672/"
@@ -56,14 +54,14 @@ def connect(url: str) -> Any:
 
 def client(transport: Any, topic: str) -> Any:
     """An RPC client whose casts give up at once when the bus is down."""
-    messaging = _oslo_messaging()
+    messaging = oslo_messaging_on_threads()
     target = messaging.Target(exchange=EXCHANGE, topic=topic, version=VERSION)
     return messaging.get_rpc_client(transport, target, serializer=JsonOnly(), retry=0)
 
 
 def server(transport: Any, topic: str, name: str, endpoints: Sequence[Any]) -> Any:
     """An RPC server (`start`, `stop`, `wait`) for a topic; `name` is its own queue beside the shared one."""
-    messaging = _oslo_messaging()
+    messaging = oslo_messaging_on_threads()
     return messaging.get_rpc_server(
         transport,
         messaging.Target(exchange=EXCHANGE, topic=topic, server=name),
@@ -81,30 +79,3 @@ def _completed(url: str) -> str:
     given = parse_qs(parts.query)
     added = "&".join(f"{key}={value}" for key, value in RABBIT.items() if key not in given)
     return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, added)))))
-
-
-def _oslo_messaging() -> Any:
-    """oslo.messaging, on threads.
-
-    The kind of concurrency is chosen for the whole process when oslo.service is first imported, and eventlet is what
-    one gets without asking.
-    """
-    from oslo_service import backend
-
-    if backend.get_backend_type() is None:
-        backend.init_backend(backend.BackendType.THREADING)
-    import oslo_messaging
-
-    return oslo_messaging
-
-
-def _private_configuration() -> cfg.ConfigOpts:
-    """A configuration of the bus's own, with the two groups that oslo.messaging registers on the global one only."""
-    from oslo_config import cfg
-    from oslo_messaging import _metrics, _tracing
-
-    conf = cfg.ConfigOpts()
-    conf.register_opts(_tracing.client.oslo_messaging_tracing, group="oslo_messaging_tracing")
-    conf.register_opts(_metrics.client.oslo_messaging_metrics, group="oslo_messaging_metrics")
-    conf([], project="volsched-bus", default_config_files=[], default_config_dirs=[])
-    return conf

@@ -151,6 +151,10 @@ class PluginNotFound(PluginError):
         self.available = tuple(available)
 
 
+class EventRefused(VolschedError):
+    """A notifier will never take this event, however often it is tried: it is parked at once. Raised by notifiers."""
+
+
 class ConfigurationError(VolschedError):
     """Found at start, never later. `option` is `[group] name`, with where it was set when known."""
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unittest import mock
+
+from oslo_messaging._drivers.impl_fake import FakeExchange
 
 from tests import TestCase
+from tests.receivers import Receiver
 from volsched import testing
 
 
@@ -47,5 +52,46 @@ class TestLog(testing.NotifierConformance, TestCase):
         return [json.loads(line.partition(" ")[2])["id"] for line in self.lines]
 
 
+class TestMessaging(testing.NotifierConformance, TestCase):
+    plugin_name = "messaging"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.topic = f"topic-{uuid.uuid4()}"
+        self.sent: list[str] = []
+        deliver = FakeExchange.deliver_message
+
+        def see(exchange: FakeExchange, topic: str, context: Any, message: Any, **more: Any) -> None:
+            deliver(exchange, topic, context, message, **more)
+            self.sent.append(message["message_id"])
+
+        # The bus keeps one queue a priority: only here is the order of all of them to be seen.
+        self.enterContext(mock.patch.object(FakeExchange, "deliver_message", see))
+
+    def configuration(self) -> Mapping[str, Any]:
+        return {"transport_url": "fake://", "topic": self.topic}
+
+    def delivered(self) -> Sequence[str]:
+        return self.sent
+
+
 class TestNoop(testing.NotifierConformance, TestCase):
     plugin_name = "noop"
+
+
+class TestWebhook(testing.NotifierConformance, TestCase):
+    plugin_name = "webhook"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.receiver = self.enterContext(Receiver(self.folder()))
+
+    def configuration(self) -> Mapping[str, Any]:
+        return {
+            "url": self.receiver.url,
+            "secret": "a secret of the conformance test",
+            "ca_file": str(self.receiver.ca_file),
+        }
+
+    def delivered(self) -> Sequence[str]:
+        return [received.id for received in self.receiver.received]

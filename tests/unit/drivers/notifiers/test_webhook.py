@@ -1,0 +1,229 @@
+"""The webhook notifier against a real HTTPS server on this machine."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import socket
+import threading
+import time
+from typing import Any
+
+from ddt import data, ddt, unpack
+
+from tests import TestCase
+from tests.receivers import Answer, Received, Receiver
+from volsched.domain.events import Priority
+from volsched.exceptions import EventRefused
+from volsched.testing import an_event
+from volsched_drivers.notifiers.webhook import WebhookNotifier, signature
+
+KEY = bytes(range(32))
+SECRET = "whsec_" + base64.b64encode(KEY).decode()
+OLD = "an older secret, in plain letters"
+EVENT = an_event("event-1", priority=Priority.ERROR, payload={"reason": "naïve\nü ☃"})
+
+
+def in_turn(*statuses: int) -> Any:
+    """Answers one after the other; the last one for ever."""
+    left = list(statuses)
+
+    def answer(received: Received) -> Answer:
+        return (left.pop(0) if len(left) > 1 else left[0]), {}
+
+    return answer
+
+
+class WebhookTestCase(TestCase):
+    def setUp(self) -> None:
+        self.receiver = self.enterContext(Receiver(self.folder()))
+
+    def notifier(self, **options: Any) -> WebhookNotifier:
+        made = WebhookNotifier(
+            **{
+                "url": self.receiver.url,
+                "secret": SECRET,
+                "ca_file": str(self.receiver.ca_file),
+                "first_pause": 0.01,
+                **options,
+            }
+        )
+        self.addCleanup(made.stop)
+        self.assertEqual([], made.validate())
+        made.start()
+        return made
+
+
+class TestWhatIsSent(WebhookTestCase):
+    def test_the_event_arrives_whole_and_signed(self) -> None:
+        before = int(time.time())
+        self.notifier().notify(EVENT)
+        received = self.receiver.received[0]
+        self.assertEqual(EVENT.plain(), received.event())
+        self.assertEqual("/events", received.path)
+        self.assertEqual("application/json", received.headers["content-type"])
+        self.assertEqual(EVENT.id, received.id)
+        at = received.headers["webhook-timestamp"]
+        self.assertTrue(before <= int(at) <= time.time())
+        # As the documentation tells receivers to check it.
+        digest = hmac.new(KEY, f"{EVENT.id}.{at}.".encode() + received.body, hashlib.sha256).digest()
+        self.assertEqual("v1," + base64.b64encode(digest).decode(), received.headers["webhook-signature"])
+
+    def test_the_signature_is_the_one_of_standard_webhooks(self) -> None:
+        """The example that is published with their specification."""
+        secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+        body = b'{"test": 2432232314}'
+        self.assertEqual(
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+            signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body),
+        )
+
+    def test_while_the_secret_changes_both_are_used(self) -> None:
+        self.notifier(previous_secret=OLD).notify(EVENT)
+        received = self.receiver.received[0]
+        expected = [
+            signature(secret, EVENT.id, received.headers["webhook-timestamp"], received.body)
+            for secret in (SECRET, OLD)
+        ]
+        self.assertEqual(expected, received.headers["webhook-signature"].split(" "))
+
+    def test_the_connection_is_kept(self) -> None:
+        notifier = self.notifier()
+        for _ in range(3):
+            notifier.notify(EVENT)
+        session = notifier._session
+        assert session is not None
+        pools = session.get_adapter(self.receiver.url).poolmanager.pools  # type: ignore[attr-defined]
+        connections = [pools[key].num_connections for key in pools.keys()]  # noqa: SIM118 - no mapping
+        self.assertEqual([1], connections)
+
+    def test_what_is_no_json_is_refused_for_good(self) -> None:
+        for payload in ({"at": {1, 2}}, {"size": float("nan")}):
+            with self.assertRaisesRegex(EventRefused, "no JSON"):
+                self.notifier().notify(an_event(payload=payload))
+        self.assertEqual([], self.receiver.received)
+
+
+@ddt
+class TestAnswers(WebhookTestCase):
+    @data(200, 201, 202, 204)
+    def test_taken(self, status: int) -> None:
+        self.receiver.answering = in_turn(status)
+        self.notifier().notify(EVENT)
+        self.assertEqual(1, len(self.receiver.received))
+
+    @data(500, 502, 503, 504, 429, 408)
+    def test_tried_again_at_once(self, status: int) -> None:
+        self.receiver.answering = in_turn(status, status, 204)
+        self.notifier().notify(EVENT)
+        ids = [received.id for received in self.receiver.received]
+        self.assertEqual([EVENT.id] * 3, ids, "the receiver can tell that it is the same")
+
+    def test_tried_so_often_and_no_more(self) -> None:
+        self.receiver.answering = in_turn(503)
+        with self.assertRaisesRegex(ConnectionError, r"https://127.0.0.1:\d+: it answered 503 .* \(tried 2 times\)"):
+            self.notifier(retries=1).notify(EVENT)
+        self.assertEqual(2, len(self.receiver.received))
+
+    @data(400, 413, 422)
+    def test_refused_for_good(self, status: int) -> None:
+        self.receiver.answering = in_turn(status)
+        with self.assertRaisesRegex(EventRefused, f"it answered {status}"):
+            self.notifier().notify(EVENT)
+        self.assertEqual(1, len(self.receiver.received))
+
+    @data(401, 403, 404, 410)
+    def test_later_may_be_better(self, status: int) -> None:
+        self.receiver.answering = in_turn(status)
+        with self.assertRaisesRegex(ConnectionError, f"it answered {status}"):
+            self.notifier().notify(EVENT)
+        self.assertEqual(1, len(self.receiver.received))
+
+    @data(301, 302, 303, 307, 308)
+    def test_redirects_are_not_followed(self, status: int) -> None:
+        elsewhere = self.enterContext(Receiver(self.folder()))
+        self.receiver.answering = lambda received: (status, {"Location": elsewhere.url})
+        with self.assertRaisesRegex(ConnectionError, "redirects are not followed"):
+            self.notifier().notify(EVENT)
+        self.assertEqual([], elsewhere.received)
+
+
+class TestConnections(WebhookTestCase):
+    def test_a_stranger_s_certificate_is_refused(self) -> None:
+        stranger = self.enterContext(Receiver(self.folder()))
+        with self.assertRaisesRegex(ConnectionError, "certificate is not to be trusted"):
+            self.notifier(url=stranger.url).notify(EVENT)
+        self.assertEqual([], stranger.received)
+
+    def test_a_receiver_that_is_down(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+            notifier = self.notifier(url=f"https://127.0.0.1:{port}/secret-path")
+            with self.assertRaisesRegex(ConnectionError, "refused.*tried 3 times") as caught:
+                notifier.notify(EVENT)
+        self.assertNotIn("secret-path", str(caught.exception))
+
+    def test_a_receiver_that_hangs(self) -> None:
+        let_go = threading.Event()
+        self.addCleanup(let_go.set)
+
+        def hang(received: Received) -> Answer:
+            let_go.wait(10)
+            return 204, {}
+
+        self.receiver.answering = hang
+        notifier = self.notifier(timeout=0.3)
+        before = time.monotonic()
+        with self.assertRaises(ConnectionError):
+            notifier.notify(EVENT)
+        self.assertLess(time.monotonic() - before, 2.0)
+
+    def test_stopping_ends_the_waiting_for_another_try(self) -> None:
+        self.receiver.answering = in_turn(503)
+        notifier = self.notifier(first_pause=5.0, timeout=8.0)
+        problems: list[Exception] = []
+
+        def work() -> None:
+            try:
+                notifier.notify(EVENT)
+            except ConnectionError as problem:
+                problems.append(problem)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        self.assertTrue(self.receiver.wait_for(lambda received: len(received) == 1, 5))
+        notifier.stop()
+        thread.join(2)
+        self.assertFalse(thread.is_alive())
+        self.assertEqual(1, len(problems))
+
+    def test_a_file_of_authorities_that_is_not_there_is_said_at_the_start(self) -> None:
+        notifier = WebhookNotifier(url=self.receiver.url, secret=SECRET, ca_file=str(self.folder() / "none.pem"))
+        with self.assertRaisesRegex(FileNotFoundError, r"none\.pem"):
+            notifier.start()
+
+
+@ddt
+class TestOptions(TestCase):
+    @data(
+        ({"url": "ftp://example.org/"}, "no web address"),
+        ({"url": "https:///path"}, "no web address"),
+        ({"url": "http://example.org/"}, "use https"),
+        ({"url": "https://user:word@example.org/"}, "user name or password"),
+        ({"url": "https://[::1/"}, "cannot be understood"),
+        ({"secret": "short"}, "secret is too short"),
+        ({"secret": ""}, "secret is too short"),
+        ({"secret": "whsec_AAAA"}, "secret is too short"),
+        ({"secret": "whsec_!!"}, "no base64"),
+        ({"previous_secret": "short"}, "previous_secret is too short"),
+    )
+    @unpack
+    def test_what_will_not_do_is_named(self, options: dict[str, Any], problem: str) -> None:
+        notifier = WebhookNotifier(**{"url": "https://example.org/", "secret": SECRET, **options})
+        self.assertRegex("; ".join(notifier.validate()), problem)
+
+    def test_plain_http_to_this_machine(self) -> None:
+        for host in ("localhost", "127.0.0.1", "[::1]"):
+            self.assertEqual([], WebhookNotifier(url=f"http://{host}:8080/x", secret=SECRET).validate())

@@ -1,0 +1,212 @@
+"""The notifier that sends oslo.messaging notifications."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+from volsched.exceptions import EventRefused
+from volsched.plugins import Event, Notifier
+from volsched.plugins.bus import oslo_messaging_on_threads, private_configuration
+
+if TYPE_CHECKING:
+    from oslo_config import cfg
+
+RABBIT = ("rabbit", "kombu")
+AMQP_PORT = 5672
+#: Queues that outlive a restart of the broker; the URL's query may say otherwise, and listeners must say the same.
+QUORUM = "rabbit_quorum_queue"
+
+
+class MessagingNotifier(Notifier):
+    """Sends each event as an oslo.messaging notification (format messagingv2) to the topic `TOPIC.PRIORITY`.
+
+    Any listener made by oslo.messaging gets them. The message id is the event's id; the payload is the whole event. A
+    notification counts as delivered when the broker has confirmed it.
+    """
+
+    contract = (1, 0)
+
+    def __init__(
+        self,
+        *,
+        transport_url: str,
+        topic: str = "volsched_notifications.v1",
+        exchange: str = "volsched",
+        retry: int = 1,
+        timeout: float = 5.0,
+    ) -> None:
+        self.transport_url = transport_url
+        self.topic = topic
+        self.exchange = exchange
+        self.retry = retry
+        self.timeout = timeout
+        self._guard = threading.Lock()
+        self._sending = threading.Lock()  # one at a time: what comes later may not overtake
+        self._transport: Any = None
+
+    @classmethod
+    def config_opts(cls) -> Sequence[cfg.Opt]:
+        from oslo_config import cfg
+
+        return (
+            cfg.StrOpt(
+                "transport_url",
+                required=True,
+                secret=True,
+                help="oslo.messaging's URL of the broker: rabbit://USER:PASSWORD@HOST:5672/. Queues are quorum queues "
+                "unless its query says ?rabbit_quorum_queue=false; listeners must be set to the same.",
+            ),
+            cfg.StrOpt(
+                "topic",
+                default="volsched_notifications.v1",
+                help="Topic of the notifications; the version is that of the events' schema (its major number).",
+            ),
+            cfg.StrOpt(
+                "exchange",
+                default="volsched",
+                help="Exchange of the notifications: what listeners call the control exchange, or their target's.",
+            ),
+            cfg.IntOpt(
+                "retry",
+                default=1,
+                min=0,
+                max=10,
+                help="How often oslo.messaging connects anew for one event; after that the event goes back to the "
+                "outbox, which tries again later.",
+            ),
+            cfg.FloatOpt(
+                "timeout",
+                default=5.0,
+                min=0.1,
+                max=60.0,
+                help="Seconds that one event may take. Less than [notifications] timeout.",
+            ),
+        )
+
+    def validate(self) -> list[str]:
+        problems = []
+        try:
+            scheme, _ = urlsplit(self.transport_url).scheme, _brokers(self.transport_url)
+        except ValueError as problem:
+            return [f"transport_url cannot be understood: {problem}"]
+        if not scheme:
+            problems.append("transport_url names no driver: write rabbit://USER:PASSWORD@HOST:5672/")
+        if not self.topic.strip() or not self.exchange.strip():
+            problems.append("topic and exchange must not be empty")
+        return problems
+
+    def start(self) -> None:
+        """Raises where the URL names no bus. A broker that is down is no reason not to start: events wait for it."""
+        with self._guard:
+            self._opened()
+
+    def stop(self) -> None:
+        with self._guard:
+            transport, self._transport = self._transport, None
+        # What still hangs in it is left to the end of the process: cleaning up would hang as well.
+        if transport is not None and self._sending.acquire(timeout=self.timeout):
+            try:
+                if urlsplit(self.transport_url).scheme != "fake":  # it would throw away what was sent
+                    transport.cleanup()
+            finally:
+                self._sending.release()
+
+    def health(self) -> str | None:
+        if urlsplit(self.transport_url).scheme not in RABBIT:
+            return None
+        problems: list[str] = []
+        for host, port in _brokers(self.transport_url):
+            try:
+                socket.create_connection((host, port), timeout=1.0 / (len(problems) + 1)).close()
+            except OSError as problem:
+                problems.append(f"{host}:{port}: {problem}")
+            else:
+                return None
+        return "no broker answers: " + "; ".join(problems)
+
+    def notify(self, event: Event) -> None:
+        """Raises EventRefused where it is no JSON, TimeoutError, or what oslo.messaging said."""
+        message = _message_of(event)
+        until = time.monotonic() + self.timeout
+        if not self._sending.acquire(timeout=self.timeout):
+            raise TimeoutError(f"an earlier event is still on its way to the broker after {self.timeout:g} s")
+        answers: list[BaseException | None] = []
+        try:
+            with self._guard:
+                transport = self._opened()
+            sender = threading.Thread(
+                target=self._send, args=(transport, message, answers), name=f"bus-{event.id[:8]}", daemon=True
+            )
+            sender.start()
+        except BaseException:
+            self._sending.release()
+            raise
+        sender.join(max(0.0, until - time.monotonic()))
+        if not answers:
+            raise TimeoutError(f"the broker did not confirm it within {self.timeout:g} s")
+        if answers[0] is not None:
+            raise answers[0]
+
+    def _send(self, transport: Any, message: Mapping[str, Any], answers: list[BaseException | None]) -> None:
+        """In a thread of its own, for a connection that hangs cannot be interrupted.
+
+        oslo.messaging's Notifier logs what goes wrong and returns as if nothing had; this is the call within it that
+        raises instead.
+        """
+        try:
+            target = oslo_messaging_on_threads().Target(
+                exchange=self.exchange, topic=f"{self.topic}.{message['priority'].lower()}"
+            )
+            transport._send_notification(target, {}, message, version=2.0, retry=self.retry)
+            answers.append(None)
+        except BaseException as problem:  # noqa: BLE001 - raised again by whoever waits for it
+            answers.append(problem)
+        finally:
+            self._sending.release()
+
+    def _opened(self) -> Any:
+        if self._transport is None:
+            messaging = oslo_messaging_on_threads()
+            self._transport = messaging.get_notification_transport(
+                private_configuration("volsched-notifications"), url=_completed(self.transport_url)
+            )
+        return self._transport
+
+
+def _message_of(event: Event) -> dict[str, Any]:
+    """What oslo.messaging's own notifier sends, but for the id, which stays the same when it is sent again."""
+    try:
+        payload = json.loads(json.dumps(event.plain(), allow_nan=False))
+    except (TypeError, ValueError) as problem:
+        raise EventRefused(f"the event is no JSON: {problem}") from None
+    return {
+        "message_id": event.id,
+        "publisher_id": event.publisher,
+        "event_type": event.event_type,
+        "priority": event.priority.value.upper(),
+        "payload": payload,
+        "timestamp": str(datetime.fromisoformat(event.occurred_at)),
+    }
+
+
+def _completed(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in RABBIT or QUORUM in parse_qs(parts.query):
+        return url
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, f"{QUORUM}=true")))))
+
+
+def _brokers(url: str) -> list[tuple[str, int]]:
+    """Host and port of each broker that a URL names. Raises ValueError."""
+    found = []
+    for one in urlsplit(url).netloc.split(","):
+        parts = urlsplit(f"//{one}")
+        found.append((parts.hostname or "localhost", parts.port or AMQP_PORT))
+    return found

@@ -53,6 +53,10 @@ def _fork(command: Mapping[str, Any]) -> int:
         os.environ.update(command["environment"])
         from volsched.cli.main import main
 
+        if "kill_at" in command:
+            from tests.functional import deadly
+
+            deadly.arm(command["kill_at"])
         status = main(command["arguments"])
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else 1

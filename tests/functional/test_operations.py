@@ -1,0 +1,364 @@
+"""Retype, migrate, snapshots, groups and backup placement, as users meet them: through the real program."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import signal
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.functional.test_cli import InAWorld
+from volsched.db.backends import Backends
+from volsched.db.claims import Claims
+from volsched.db.database import Database
+from volsched.db.snapshots import Snapshots
+from volsched.db.volumes import Volumes
+from volsched.domain.parsing import ParsedReport
+from volsched.domain.report import CapabilityReport
+
+UNIT = 4096
+CONTENT = b"what it is all about" * 400
+
+
+class Operating(InAWorld):
+    """With two types, gold for the fast backend and bronze for the slow one, and books that must balance."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        for name, media in (("gold", "ssd"), ("bronze", "hdd")):
+            made = cls.program.run("type", "create", name, "--extra-spec", f"media={media}")
+            if made.status:
+                raise AssertionError(made.errors)
+
+    def tearDown(self) -> None:
+        self.balanced()
+        super().tearDown()
+
+    def made(self, size: int = 3, *more: str, content: bytes = CONTENT) -> dict[str, Any]:
+        """A volume that holds something."""
+        volume = dict(self.asked("volume", "create", "--size", str(size), *more))
+        with Path(volume["Location"]).open("r+b") as file:
+            file.write(content)
+        return volume
+
+    def holds(self, volume: dict[str, Any], content: bytes = CONTENT) -> bool:
+        data = Path(volume["Location"]).read_bytes()
+        return data == content.ljust(volume["Size GiB"] * UNIT, b"\0")
+
+    def refused(self, status: int, words: str, *arguments: str) -> None:
+        ran = self.program.run(*arguments)
+        self.assertEqual(status, ran.status, f"{arguments}: {ran.output}{ran.errors}")
+        self.assertIn(words, ran.errors, arguments)
+
+    def files(self) -> list[str]:
+        found = (path for kind in ("fast", "slow") for path in (self.folder_ / kind).rglob("*") if path.is_file())
+        return sorted(path.name for path in found)
+
+    def balanced(self) -> None:
+        """In each pool the claims add up to what the volumes and snapshots in it have; there are no other files."""
+        with contextlib.closing(Database(f"sqlite:///{self.folder_}/volsched.db")) as database:
+            volumes = [volume for volume in Volumes(database).list() if volume.host]
+            snapshots = Snapshots(database).list()
+            pools = [pool.pool_id for pool in Backends(database).pools()]
+            claims = Claims(database).in_pools(pools)
+        where = {volume.id: str(volume.host) for volume in volumes}
+        had: Counter[str] = Counter()
+        for volume in volumes:
+            had[where[volume.id]] += volume.size_gb
+        for snapshot in snapshots:
+            had[where[snapshot.volume_id]] += snapshot.size_gb
+        claimed: Counter[str] = Counter()
+        for claim in claims:
+            claimed[claim.pool_id] += int(claim.size_gb)
+            self.assertIsNotNone(claim.confirmed_at, claim)
+        self.assertEqual(had, claimed)
+        names = [f"volume-{volume.id}" for volume in volumes] + [f"snapshot-{snapshot.id}" for snapshot in snapshots]
+        self.assertEqual(sorted(names), self.files())
+
+
+class TestRetype(Operating):
+    def test_in_its_pool_only_the_type_changes(self) -> None:
+        self.done("type", "create", "plain", "-f", "json")
+        volume = self.made(2, "--type", "plain", "--zone", "west")
+        retyped = self.asked("volume", "retype", volume["ID"], "--type", "bronze")
+        self.assertEqual(("available", "bronze", volume["Pool"]), _told(retyped, "Status", "Type", "Pool"))
+        self.assertTrue(self.holds(retyped))
+        again = self.asked("volume", "retype", volume["ID"], "--type", "plain")
+        self.assertEqual("bronze", self.asked("volume", "retype", again["ID"], "--type", "bronze")["Type"])
+        self.done("volume", "delete", volume["ID"])
+
+    def test_into_another_pool_only_where_that_is_asked_for(self) -> None:
+        self.done("type", "create", "large", "--extra-spec", "total_capacity_gb=<= 10", "-f", "json")
+        volume = self.made(2, "--type", "bronze", "--name", "moving")
+        self.assertEqual("node@slow#one", volume["Pool"])
+        before = self.asked("volume", "show", "moving")
+        self.refused(1, "--migration-policy on-demand", "volume", "retype", "moving", "--type", "large")
+        after = self.asked("volume", "show", "moving")
+        self.assertEqual({**before, "Updated": None}, {**after, "Updated": None})
+        explained = self.asked("volume", "explain", "moving")
+        self.assertEqual("retype", explained["operation"])
+        retyped = self.asked("volume", "retype", "moving", "--type", "large", "--migration-policy", "on-demand")
+        self.assertEqual(("available", "large", "node@slow#two"), _told(retyped, "Status", "Type", "Pool"))
+        self.assertTrue(self.holds(retyped))
+        self.balanced()
+        self.refused(
+            1, "no backend will do", "volume", "retype", "moving", "--type", "gold", "--migration-policy", "on-demand"
+        )
+        grown = self.asked("volume", "extend", "moving", "--size", "4")
+        self.assertEqual(4, grown["Size GiB"])
+        self.balanced()
+        self.done("volume", "delete", "moving")
+
+    def test_mistakes_are_named_and_change_nothing(self) -> None:
+        volume = self.made(1, "--type", "bronze", "--name", "kept")
+        before = self.asked("volume", "list")
+        retype = ("volume", "retype", "kept", "--type")
+        self.refused(2, "no volume type 'nosuch'", *retype, "nosuch")
+        self.refused(2, f"volume {volume['ID']} is of type bronze already", *retype, "bronze")
+        self.refused(
+            2, "migration_policy: 'maybe' is none; there are never", *retype, "gold", "--migration-policy", "maybe"
+        )
+        self.refused(2, "no volume 'nosuch'", "volume", "retype", "nosuch", "--type", "gold")
+        self.assertEqual(before, self.asked("volume", "list"))
+        self.done("volume", "delete", "kept")
+
+
+class TestMigrate(Operating):
+    def test_there_and_back_again(self) -> None:
+        volume = self.made(3, "--zone", "west", "--name", "walker")
+        route = ("node@slow#two", "node@fast#ssd", "node@slow#one", "node@slow", "node@fast")
+        expected = ("node@slow#two", "node@fast#ssd", "node@slow#one", "node@slow#two", "node@fast#ssd")
+        for host, pool in zip(route, expected, strict=True):
+            with self.subTest(host):
+                moved = self.asked("volume", "migrate", "walker", host)
+                self.assertEqual(("available", pool, volume["ID"]), _told(moved, "Status", "Pool", "ID"))
+                self.assertEqual("east" if "fast" in pool else "west", moved["Zone"])
+                self.assertTrue(self.holds(moved))
+                self.balanced()
+        thick = os.stat(moved["Location"])
+        self.assertGreaterEqual(thick.st_blocks * 512, thick.st_size)
+        self.assertEqual([3.0], [it["Claimed GiB"] + 10 - it["Room GiB"] for it in self.pools("node@fast#ssd")])
+        self.done("volume", "delete", "walker")
+        self.assertEqual([], self.asked("volume", "list"))
+
+    def pools(self, name: str) -> list[dict[str, Any]]:
+        return [pool for pool in self.asked("pool", "list") if pool["Pool"] == name]
+
+    def test_what_will_not_do_is_refused_and_the_volume_stays(self) -> None:
+        self.done("volume", "create", "--size", "8", "--zone", "east", "--name", "filler", "-f", "json")
+        volume = self.made(3, "--zone", "west", "--name", "stays")
+        migrate = ("volume", "migrate", "stays")
+        self.refused(1, "capacity: 3 GiB asked", *migrate, "node@fast")
+        self.refused(2, "is in node@slow#one already", *migrate, "node@slow#one")
+        self.refused(2, "no backend 'node@nosuch'", *migrate, "node@nosuch#pool")
+        self.refused(2, "no backend 'node@nosuch'", *migrate, "node@nosuch")
+        self.refused(2, "no pool 'node@slow#nosuch'", *migrate, "node@slow#nosuch")
+        self.refused(2, "'nowhere' is not host@backend", *migrate, "nowhere")
+        self.done("backend", "disable", "node@fast", "--reason", "moving house", "-f", "json")
+        self.refused(2, "backend node@fast is disabled (moving house)", *migrate, "node@fast")
+        self.done("backend", "enable", "node@fast", "-f", "json")
+        self.freeze(True)
+        self.refused(2, "backend node@fast is frozen", *migrate, "node@fast")
+        self.freeze(False)
+        bronze = self.made(1, "--type", "bronze")
+        self.refused(1, "capabilities: media", "volume", "migrate", bronze["ID"], "node@fast")
+        stays = self.asked("volume", "show", "stays")
+        self.assertEqual(("available", volume["Location"]), _told(stays, "Status", "Location"))
+        self.assertTrue(self.holds(stays))
+        self.done("volume", "delete", "stays", "filler", bronze["ID"])
+
+    def freeze(self, frozen: bool) -> None:
+        with contextlib.closing(Database(f"sqlite:///{self.folder_}/volsched.db")) as database:
+            Backends(database).set_frozen("node@fast", frozen)
+
+    def test_a_source_that_cannot_be_read_leaves_everything_as_it_was(self) -> None:
+        volume = self.made(2, "--zone", "west", "--name", "lost")
+        hidden = self.folder_ / "hidden"
+        Path(volume["Location"]).rename(hidden)
+        self.refused(1, "has vanished", "volume", "migrate", "lost", "node@fast")
+        hidden.rename(volume["Location"])
+        shown = self.asked("volume", "show", "lost")
+        self.assertEqual(("available", volume["Pool"]), _told(shown, "Status", "Pool"))
+        self.assertIn("was not moved", self.asked("volume", "messages", "lost")[-1]["Text"])
+        self.balanced()
+        self.done("volume", "delete", "lost")
+
+    def test_something_else_in_its_place_is_not_replaced(self) -> None:
+        volume = self.made(2, "--zone", "west", "--name", "blocked")
+        stranger = self.folder_ / "fast" / "ssd" / f"volume-{volume['ID']}"
+        stranger.parent.mkdir(parents=True, exist_ok=True)
+        stranger.write_bytes(b"x" * 2 * UNIT)
+        self.refused(1, "holds something else", "volume", "migrate", "blocked", "node@fast")
+        shown = self.asked("volume", "show", "blocked")
+        self.assertEqual(("available", volume["Pool"]), _told(shown, "Status", "Pool"))
+        self.assertTrue(self.holds(shown))
+        self.done("volume", "delete", "blocked")
+
+
+class TestKilledWhileMoving(Operating):
+    """Whatever step a process is killed at, the volume is whole where its row says, and the next one ends the work."""
+
+    def killed_at(self, step: int, *arguments: str) -> int:
+        """The status of a command whose process is killed before that step; 0 where it had fewer."""
+        command = {**self.program._asked(0, arguments), "kill_at": step}
+        server = self.program._server
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(json.dumps([command]) + "\n")
+        server.stdin.flush()
+        return int(json.loads(server.stdout.readline())[0])
+
+    def moved_under_fire(self, there: str, back: str, *operation: str) -> int:
+        """How many steps there were to be killed at."""
+        volume = now = self.made(3, "--zone", "west", "--name", "hardy")
+        for step in itertools.count(1):
+            where = now["Pool"]
+            target = back if where == there else there
+            status = self.killed_at(step, *operation, target)
+            if status == 0:
+                self.done("volume", "delete", "hardy")
+                return step - 1
+            self.assertEqual(-signal.SIGKILL, status)
+            self.assertTrue(self.holds(self.row(volume["ID"])), f"step {step}")
+            now = self.program.run("volume", "show", "hardy", "--wait", "-f", "json").json()
+            self.assertEqual("available", now["Status"], f"step {step}")
+            self.assertIn(now["Pool"], (target, where))
+            self.assertTrue(self.holds(now), f"step {step}")
+            self.balanced()
+            self.assertEqual(volume["ID"], now["ID"])
+        raise AssertionError("counted to the end")
+
+    def row(self, volume_id: str) -> dict[str, Any]:
+        with contextlib.closing(Database(f"sqlite:///{self.folder_}/volsched.db")) as database:
+            volume = Volumes(database).get(volume_id)
+        return {"Location": volume.provider_location, "Size GiB": volume.size_gb}
+
+    def test_migrate(self) -> None:
+        steps = self.moved_under_fire("node@fast#ssd", "node@slow#one", "volume", "migrate", "hardy")
+        self.assertGreater(steps, 15)
+
+
+class TestSnapshots(Operating):
+    def test_life_of_a_snapshot(self) -> None:
+        volume = self.made(3, "--zone", "west", "--name", "origin")
+        snapshot = self.asked("snapshot", "create", "origin", "--name", "then")
+        self.assertEqual(("available", 3, volume["ID"]), _told(snapshot, "Status", "Size GiB", "Volume"))
+        self.balanced()
+        Path(volume["Location"]).write_bytes(b"n" * 3 * UNIT)
+        self.assertEqual([snapshot], self.asked("snapshot", "list", "--volume", "origin"))
+        self.assertEqual(snapshot, self.asked("snapshot", "show", "then"))
+        restored = self.asked("volume", "create", "--snapshot", "then", "--size", "4", "--name", "restored")
+        self.assertEqual(("available", volume["Pool"], 4), _told(restored, "Status", "Pool", "Size GiB"))
+        self.assertTrue(self.holds(restored))
+        same = self.asked("volume", "create", "--source", "origin", "--name", "same")
+        self.assertTrue(self.holds(same, b"n" * 3 * UNIT))
+        self.balanced()
+        for arguments in (
+            ("volume", "delete", "origin"),
+            ("volume", "migrate", "origin", "node@fast"),
+            ("volume", "retype", "origin", "--type", "gold", "--migration-policy", "on-demand"),
+        ):
+            self.refused(2, "has 1 snapshot; delete them first", *arguments)
+        self.done("volume", "extend", "origin", "--size", "4", "-f", "json")
+        self.balanced()
+        self.done("snapshot", "delete", "then")
+        self.assertEqual([], self.asked("snapshot", "list"))
+        self.assertTrue(self.holds(restored))
+        self.done("volume", "delete", "origin", "restored", "same")
+
+    def test_without_room_there_is_none(self) -> None:
+        volume = self.made(6, "--zone", "east", "--name", "big")
+        ran = self.program.run("snapshot", "create", "big", "--name", "no", "-f", "json")
+        self.assertEqual((1, "error"), (ran.status, ran.json()["Status"]))
+        self.assertIn("none of", ran.errors)
+        self.balanced_but_for("no")
+        self.done("snapshot", "delete", "no")
+        self.assertEqual("available", self.asked("volume", "show", volume["ID"])["Status"])
+        self.done("volume", "delete", "big")
+
+    def balanced_but_for(self, name: str) -> None:
+        """A snapshot in error has nothing."""
+        with contextlib.closing(Database(f"sqlite:///{self.folder_}/volsched.db")) as database:
+            failed = Snapshots(database).find(name, None)
+            self.assertIsNone(Claims(database).get(failed.id))
+
+    def test_mistakes_are_named(self) -> None:
+        self.made(2, "--zone", "west", "--name", "source")
+        self.done("snapshot", "create", "source", "--name", "s", "-f", "json")
+        create = ("volume", "create", "--name", "no")
+        self.refused(2, "no snapshot 'nosuch'", "snapshot", "show", "nosuch")
+        self.refused(2, "no snapshot 'nosuch'", "snapshot", "delete", "s", "nosuch")
+        self.refused(2, "no volume 'nosuch'", "snapshot", "create", "nosuch")
+        self.refused(2, "no snapshot 'nosuch'", *create, "--snapshot", "nosuch")
+        self.refused(2, "1 GiB are less than the 2", *create, "--snapshot", "s", "--size", "1")
+        self.refused(2, "not of both", *create, "--snapshot", "s", "--source", "source")
+        self.refused(2, "size: is missing", *create)
+        self.assertEqual(1, len(self.asked("snapshot", "list")))
+        self.done("snapshot", "delete", "s")
+        self.done("volume", "delete", "source")
+
+
+class TestGroups(Operating):
+    def test_a_group_and_its_volumes_are_on_one_backend(self) -> None:
+        self.done("type", "create", "any", "-f", "json")
+        group = self.asked("group", "create", "--type", "bronze", "--type", "any", "team")
+        self.assertEqual(("available", "node@slow#one", "west"), _told(group, "Status", "Pool", "Zone"))
+        self.assertEqual(["bronze", "any"], group["Types"])
+        first = self.made(2, "--group", "team", "--type", "any")
+        self.assertIn("node@slow#", first["Pool"])
+        self.assertEqual([first["ID"]], self.asked("group", "show", "team")["Volumes"])
+        self.refused(2, "group team is for other types".replace("team", group["ID"]), *self.create("gold"))
+        self.refused(2, "no type: group", "volume", "create", "--size", "1", "--group", "team")
+        self.refused(2, "has 1 volume; delete them first", "group", "delete", "team")
+        self.done("volume", "delete", first["ID"])
+        self.done("group", "delete", "team")
+        self.assertEqual([], self.asked("group", "list"))
+
+    def create(self, kind: str) -> tuple[str, ...]:
+        return ("volume", "create", "--size", "1", "--group", "team", "--type", kind)
+
+    def test_types_that_no_backend_serves_together(self) -> None:
+        ran = self.program.run("group", "create", "--type", "bronze", "--type", "gold", "split", "-f", "json")
+        self.assertEqual((1, "error"), (ran.status, ran.json()["Status"]))
+        self.assertIn("no backend serves every type of the group", ran.errors)
+        self.refused(2, "it must be available", "volume", "create", "--size", "1", "--group", "split")
+        self.done("group", "delete", "split")
+
+    def test_mistakes_are_named(self) -> None:
+        self.refused(2, "no volume type 'nosuch'", "group", "create", "--type", "nosuch", "no")
+        self.refused(2, "no zone 'mars'", "group", "create", "--type", "gold", "--zone", "mars", "no")
+        self.refused(2, "no group 'nosuch'", "group", "show", "nosuch")
+        self.refused(2, "no group 'nosuch'", "volume", "create", "--size", "1", "--group", "nosuch")
+        self.assertEqual([], self.asked("group", "list"))
+
+
+class TestBackups(Operating):
+    def test_where_a_backup_would_be_made(self) -> None:
+        self.refused(1, "none that works has reported", "backup", "place")
+        with contextlib.closing(Database(f"sqlite:///{self.folder_}/volsched.db")) as database:
+            for host, zone, driver in (("b1", "west", "swift"), ("b2", "east", "nfs")):
+                capabilities = {"backend_state": True, "driver_name": driver, "availability_zone": zone}
+                report = CapabilityReport(
+                    service_name="backup",
+                    host=host,
+                    capabilities=capabilities,
+                    timestamp=datetime.now(UTC).replace(tzinfo=None),
+                )
+                Backends(database).record(report, ParsedReport(backend_id=host, pools=(), set_aside=()))
+        volume = self.made(1, "--zone", "west")
+        self.assertEqual("b1", self.asked("backup", "place", "--volume", volume["ID"])["Host"])
+        self.assertEqual("b2", self.asked("backup", "place", "--zone", "east")["Host"])
+        self.assertEqual("b2", self.asked("backup", "place", "--driver", "nfs")["Host"])
+        self.refused(1, "driver tape", "backup", "place", "--driver", "tape")
+        self.refused(2, "no volume 'nosuch'", "backup", "place", "--volume", "nosuch")
+        self.done("volume", "delete", volume["ID"])
+
+
+def _told(shown: dict[str, Any], *names: str) -> tuple[Any, ...]:
+    return tuple(shown[name] for name in names)

@@ -140,5 +140,6 @@ def _read(file: str) -> _FileReader:
     try:
         reader.parse([*lines, ""])
     except iniparser.ParseError as error:
-        raise ConfigurationError(f"{file}:{error.lineno}", f"{error.msg}: {error.line.strip()!r}") from None
+        begins = error.line.strip().partition(" ")[0].partition("=")[0][:40]  # the rest may be secret
+        raise ConfigurationError(f"{file}:{error.lineno}", f"{error.msg}: the line that begins with {begins!r}") from None
     return reader

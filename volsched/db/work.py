@@ -156,6 +156,10 @@ class WorkQueue:
         """All work of a volume, in its order."""
         return self._select(work.c.volume_id == volume_id)
 
+    def unfinished(self) -> Sequence[WorkRecord]:
+        """All work that is not finished, oldest first."""
+        return self._select(work.c.state.in_(queueing.UNFINISHED))
+
     def lengths(self) -> Mapping[str, int]:
         """Queue -> how much work is not finished."""
         statement = (

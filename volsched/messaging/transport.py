@@ -13,6 +13,7 @@ from volsched.plugins.bus import oslo_messaging_on_threads, private_configuratio
 SCHEDULER_TOPIC = "volsched-scheduler"
 AGENT_TOPIC = "volsched-agent"
 VERSION = "1.0"
+EXAMPLE = "e.g. rabbit://USER:PASSWORD@HOST:5672/"
 EXCHANGE = "volsched"  # not the one that other services on the same broker use
 
 #: What we want of RabbitMQ where the URL's query does not say otherwise. Quorum queues outlive a broker's restart, and
@@ -46,10 +47,12 @@ def connect(url: str) -> Any:
     messaging = oslo_messaging_on_threads()
     try:
         return messaging.get_rpc_transport(private_configuration(), url=_completed(url))
-    except (messaging.DriverLoadFailure, messaging.InvalidTransportURL, ValueError) as problem:
-        raise ConfigurationError(
-            "[messaging] transport_url", f"names no message bus: {problem}; e.g. rabbit://USER:PASSWORD@HOST:5672/"
-        ) from problem
+    except (messaging.DriverLoadFailure, ImportError) as problem:
+        what = f"names no message bus: {problem}; {EXAMPLE}"
+        raise ConfigurationError("[messaging] transport_url", what) from problem
+    except (messaging.InvalidTransportURL, ValueError):
+        # What these errors quote may hold a password: it is not shown.
+        raise ConfigurationError("[messaging] transport_url", f"cannot be understood; {EXAMPLE}") from None
 
 
 def client(transport: Any, topic: str) -> Any:

@@ -1,0 +1,63 @@
+"""Whether the brokers of a message bus answer."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from volsched.messaging.transport import connect
+
+#: oslo.messaging's transports whose brokers speak AMQP 0-9-1.
+AMQP = ("rabbit", "kombu")
+AMQP_PORT = 5672
+
+
+def unreachable(url: str, seconds: float) -> Iterator[tuple[str, str]]:
+    """(address, problem) of each broker that `url` names and that lets nobody in; each has so many seconds.
+
+    Raises ConfigurationError where `url` names no bus.
+    """
+    transport = connect(url)
+    try:
+        import oslo_messaging
+
+        parsed = oslo_messaging.TransportURL.parse(transport.conf, url)
+        for host in parsed.hosts:
+            problem = _problem(parsed, host, seconds)
+            if problem is not None:
+                yield f"{host.hostname}:{host.port or AMQP_PORT}", problem
+    finally:
+        transport.cleanup()
+
+
+def _problem(parsed: Any, host: Any, seconds: float) -> str | None:
+    plain_amqp = parsed.transport.partition("+")[0] in AMQP and "ssl" not in parsed.query
+    try:
+        if plain_amqp:
+            _log_in(parsed, host, seconds)
+        else:
+            socket.create_connection((host.hostname, host.port or AMQP_PORT), timeout=seconds).close()
+    except Exception as problem:  # noqa: BLE001 - a library's, of any kind; it is told
+        told = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+        return told.replace(host.password, "***") if host.password else told
+    return None
+
+
+def _log_in(parsed: Any, host: Any, seconds: float) -> None:
+    from kombu.connection import Connection  # what oslo.messaging itself works with
+
+    connection: Any = Connection(  # type: ignore[no-untyped-call]
+        transport="pyamqp",
+        hostname=host.hostname,
+        port=host.port or AMQP_PORT,
+        userid=host.username or None,
+        password=host.password or None,
+        virtual_host=parsed.virtual_host or "/",
+        connect_timeout=seconds,
+        transport_options={"read_timeout": seconds, "write_timeout": seconds},
+    )
+    try:
+        connection.connect()
+    finally:
+        connection.release()

@@ -312,7 +312,7 @@ class TestUsage(TestCase):
         self.assertEqual([], self.notified(registry, "h@b", [{}, {}], timestamp=at(-60)), "older than what is known")
 
     def test_a_pool_that_said_less_before_has_changed(self) -> None:
-        """Trap H02: Cinder drops the complete report that follows an incomplete one, or does not, as its hashes fall."""
+        """Trap H02: Cinder drops the complete report after an incomplete one, or does not, as its hashes fall."""
         bare = CapabilityReport(
             service_name="volume", host="h@b", capabilities={"pools": [{"pool_name": "pool0"}]}, timestamp=NOON
         )

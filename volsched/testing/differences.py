@@ -26,6 +26,7 @@ class Rule:
 RULES: tuple[Rule, ...] = (
     Rule("unusable-reports", ("H12", "H16", "W07"), seeing.set_aside),
     Rule("one-bad-report-stops-nobody", ("H01", "H02", "H03"), seeing.report_accident),
+    Rule("backends-keep-their-order", ("H03", "H11"), seeing.another_order),
     Rule("pools-that-hide-one-another", ("H04",), seeing.hiding),
     Rule("zone-of-a-new-volume", ("F06",), seeing.zone_counts),
     Rule("volumes-of-a-cluster", ("W08",), seeing.cluster_counts),

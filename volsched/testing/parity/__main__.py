@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -79,4 +80,5 @@ def _show(finding: Finding, *, as_json: bool, quiet: bool) -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.CRITICAL)  # what plugins log of each pool is no part of the answer
     sys.exit(main())

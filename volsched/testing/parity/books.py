@@ -19,6 +19,7 @@ class Books:
     def __init__(self) -> None:
         self.lost: set[str] = set()  # backends whose last report Cinder may have failed to keep
         self.stalled = False  # the last question failed before any pool was looked at
+        self.once_stalled = False
         self.once_aside: set[str] = set()  # pools and backends that volsched has set aside at some time
         self._consumed: dict[str, datetime] = {}  # when it last took room in a pool
         self._held: dict[str, Place] = {}  # where it holds room for a volume
@@ -61,6 +62,7 @@ class Books:
     def note_answer(self, theirs: Answer, placed: Place | None, now: datetime, *, looked: bool) -> None:
         """Cinder answered a question, and took room in a pool."""
         self.stalled = theirs.failure is not None and not theirs.failure.meant and not theirs.passes
+        self.once_stalled = self.once_stalled or self.stalled
         if looked:
             for pool_id in [pool_id for pool_id in self._consumed if pool_id not in theirs.figures]:
                 del self._consumed[pool_id]  # a pool that comes back comes back as new

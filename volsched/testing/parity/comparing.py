@@ -170,14 +170,20 @@ class Comparison:
         return len(theirs) == len(ours) and all(map(same_pass, theirs, ours))
 
     def reconciled(
-        self, *, aside: Set[str] = NOBODY, hidden: Set[str] = NOBODY, other: Change = lambda request: request
+        self,
+        *,
+        aside: Set[str] = NOBODY,
+        hidden: Set[str] = NOBODY,
+        in_their_order: bool = False,
+        other: Change = lambda request: request,
     ) -> bool:
         """Whether volsched decides as Cinder did on the pools as Cinder saw them.
 
         Pools that Cinder had `hidden` are left out, and those set `aside` do not count: where Cinder weighed them
         they set the scale for the others, whose order is free then. `other` changes what was asked.
         """
-        passes = self.replay.again(self.ours, self.their_pools, without=hidden, other=other)
+        order = tuple(self.theirs.figures) if in_their_order else ()
+        passes = self.replay.again(self.ours, self.their_pools, without=hidden, order=order, other=other)
         theirs = self.theirs.passes
         if self.theirs.failure is not None and not self.theirs.failure.meant:
             return all(_same_as_far_as_known(one, also, aside) for one, also in zip(theirs, passes, strict=False))

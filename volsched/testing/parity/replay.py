@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -165,13 +165,17 @@ class Replay:
         pools: Mapping[str, PoolState],
         *,
         without: Set[str] = frozenset(),
+        order: Sequence[str] = (),
         other: Callable[[RequestSpec], RequestSpec] = lambda request: request,
     ) -> tuple[Pass, ...]:
-        """What volsched decides when these pools are as given, `without` some, and asked somewhat `other` questions."""
+        """What volsched decides when these pools are as given, `without` some, in this `order`, and asked otherwise."""
         passes = []
         placing = replayed.placing or self.stage.chooser.placing
         for request, candidates, position in replayed.asked[: max(len(replayed.answer.passes), 1)]:
             listed = [pools.get(pool.pool_id, pool) for pool in candidates if pool.pool_id not in without]
+            if order:
+                known = {name: place for place, name in enumerate(order)}
+                listed.sort(key=lambda pool: known.get(pool.pool_id, len(known)))
             self.stage.draws.position = position
             with contextlib.suppress(VolschedError):  # told by a difference of the passes
                 decision = placing.place(other(request), PoolSnapshot(listed).candidates())

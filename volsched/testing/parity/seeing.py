@@ -13,6 +13,7 @@ from volsched.testing.parity.comparing import (
     FIGURES_BEFORE,
     KNOWN,
     NOTIFICATIONS,
+    ORDER,
     PASSES,
     POOLS,
     RETRY,
@@ -107,11 +108,30 @@ def as_cinder_asks(comparison: Comparison) -> Callable[[RequestSpec], RequestSpe
     return other
 
 
+def laid_out_later(comparison: Comparison) -> bool:
+    """Whether Cinder came to know some backends later than volsched, for a bad report stopped it on the way."""
+    return ORDER in comparison.differing and comparison.replay.books.once_stalled
+
+
+def another_order(comparison: Comparison) -> frozenset[str]:
+    """The same pools, in another order."""
+    if not laid_out_later(comparison):
+        return NOTHING
+    explained = {ORDER}
+    theirs, ours = comparison.theirs.pools, comparison.ours.answer.pools
+    if theirs is not None and ours is not None and sorted(theirs) == sorted(ours):
+        explained |= {POOLS}
+    return frozenset(explained) | seen_otherwise(comparison)
+
+
 def proved(comparison: Comparison) -> bool:
     """Whether all these causes together, and nothing else, made the difference."""
     lost = lost_pools(comparison)
     return comparison.reconciled(
-        aside=aside_pools(comparison) | lost, hidden=hidden_pools(comparison) | lost, other=as_cinder_asks(comparison)
+        aside=aside_pools(comparison) | lost,
+        hidden=hidden_pools(comparison) | lost,
+        in_their_order=laid_out_later(comparison),
+        other=as_cinder_asks(comparison),
     )
 
 

@@ -53,15 +53,6 @@ class TestGoodReports(TestCase):
     def test_what_a_pool_does_not_say_it_takes_from_its_backend(self) -> None:
         """Traps H14 and H31: an explicit None of a function stays, an empty name does not."""
         own = {**GOOD, "vendor_name": "", "filter_function": None, "storage_protocol": "fc"}
-        made = beside(
-            own,
-            vendor_name="Acme",
-            driver_version="1",
-            filter_function="1 > 0",
-            goodness_function=50,
-            storage_protocol="x",
-        )
-        self.assertEqual((), made.set_aside[1:])
         first = parsed(
             {
                 "vendor_name": "Acme",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from volsched.domain.changed import changed
 from volsched.domain.claim import Placement
 from volsched.domain.decision import Decision
 from volsched.domain.pool import PoolState
@@ -32,7 +33,7 @@ def claim_best(decide: Decide, place: Place, *, pools: PoolSource, claims: Claim
         if not decision:
             raise NoValidBackend(decision.reason(), replace(decision, conflicts=tuple(conflicts)))
         for pool in _affordable(decision, attempts - len(conflicts)):
-            chosen = replace(decision, chosen=pool, conflicts=tuple(conflicts))
+            chosen = changed(decision, chosen=pool, conflicts=tuple(conflicts))
             try:
                 claim = claims.claim(place(chosen))
             except ClaimConflict:

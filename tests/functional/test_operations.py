@@ -198,7 +198,18 @@ class TestMigrate(Operating):
         shown = self.asked("volume", "show", "blocked")
         self.assertEqual(("available", volume["Pool"]), _told(shown, "Status", "Pool"))
         self.assertTrue(self.holds(shown))
+        self.assertEqual(b"x" * 2 * UNIT, stranger.read_bytes())
+        stranger.unlink()
         self.done("volume", "delete", "blocked")
+
+    def test_two_pools_that_are_one_folder(self) -> None:
+        volume = self.made(2, "--zone", "west", "--name", "twice")
+        twin = self.folder_ / "slow" / "two" / f"volume-{volume['ID']}"
+        os.link(volume["Location"], twin)
+        self.refused(1, "the two pools are one folder", "volume", "migrate", "twice", "node@slow#two")
+        self.assertTrue(self.holds(self.asked("volume", "show", "twice")))
+        twin.unlink()
+        self.done("volume", "delete", "twice")
 
 
 class TestKilledWhileMoving(Operating):

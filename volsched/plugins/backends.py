@@ -55,8 +55,7 @@ class Migrates(Protocol):
 
     A move has three steps, each by the agent of the backend concerned, each of which may be taken again after a
     crash: where the volume is, `offer`; where it goes, `migrate`; and when the database says that the volume is there
-    now, `delete_volume` where it was. Until then the original is not touched. A copy that came to nothing is removed
-    with `delete_volume` where it was to go.
+    now, `delete_volume` where it was. Until then the original is not touched.
     """
 
     def offer(self, volume: Volume, pool: str) -> Mapping[str, str]:

@@ -1,13 +1,13 @@
 """Moving a volume to another pool: offered where it is, copied where it goes, cleared away where it is no more.
 
 Each step is a piece of work of the agent concerned, and queues the next one in the transaction that ends it, so that a
-crash at any moment leaves the volume whole where its row says that it is:
+crash at any moment leaves the volume whole where its row says that it is. Where a move is off, nothing is removed: a
+copy is there whole or not at all, and whatever else has the volume's name in the new pool is not ours to judge.
 
 =========  ==============================  =============================================================
 offer      the agent of the old pool       then `migrate`; where it fails, the move is off
-migrate    the agent of the new pool       then the row says the new pool, and `clear` the old one; where it fails,
-                                           `clear` the new one
-clear      the agent of the pool left      then the claims there are given back, and the volume is available
+migrate    the agent of the new pool       then the row says the new pool, and `clear`; where it fails, the move is off
+clear      the agent of the old pool       then the claims there are given back, and the volume is available
 =========  ==============================  =============================================================
 
 The payload, beside what all work has: `pool_id` is the pool where the step is done, `from_pool` and `to_pool` where the
@@ -97,24 +97,13 @@ def _clear(job: Job) -> Outcome:
 # -- what becomes true when it fails -----------------------------------------------------------------------------------
 
 
-def _offer_failed(job: Job, problem: Exception) -> Outcome:
-    return replace(
-        _not_moved(job, problem),
-        volume_changes={"status": VolumeStatus.AVAILABLE},
-        left_pool=job.payload["to_pool"],
-    )
-
-
-def _migrate_failed(job: Job, problem: Exception) -> Outcome:
-    """What there may be of the copy is cleared away under a lease of its own: only the row says which one counts."""
-    return replace(_not_moved(job, problem), follow_up=(_next(job, "clear", job.pool_id, location=None),))
-
-
 def _not_moved(job: Job, problem: Exception) -> Outcome:
     return Outcome(
         state=WorkState.FAILED,
         problem=str(problem),
         volume_id=job.volume.id,
+        volume_changes={"status": VolumeStatus.AVAILABLE},
+        left_pool=job.payload["to_pool"],
         events=(job.event("error", Priority.ERROR, reason=str(problem)),),
         message=message(job, STORAGE_FAILED, NOT_MOVED.format(id=job.volume.id)),
         cancel_reservation=job.payload.get("reservation"),
@@ -141,8 +130,8 @@ def _moved(work: Work, volume: Volume) -> str | None:
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
-        "offer": Operation(waits_in=MOVING, carry_out=_offer, failed=_offer_failed, unwanted=_moved, starts=False),
-        "migrate": Operation(waits_in=MOVING, carry_out=_migrate, failed=_migrate_failed, unwanted=_moved),
+        "offer": Operation(waits_in=MOVING, carry_out=_offer, failed=_not_moved, unwanted=_moved, starts=False),
+        "migrate": Operation(waits_in=MOVING, carry_out=_migrate, failed=_not_moved, unwanted=_moved),
         "clear": Operation(waits_in=MOVING, carry_out=_clear, failed=_clear_failed, starts=False),
     }
 )

@@ -8,7 +8,8 @@ import hashlib
 import os
 from collections.abc import Iterator
 
-BLOCK = 1 << 20
+BLOCK = 1 << 16
+PAGE = 1 << 12
 ZEROS = bytes(BLOCK)
 FICLONE = 0x40049409  # of linux/fs.h: share all blocks of another file, until one of the two is written to
 
@@ -29,10 +30,30 @@ def copy(source: int, target: int) -> bytes:
     seen = hashlib.blake2b()
     for at, data in _blocks(source):
         _note(seen, at, data)
-        written = 0
-        while written < len(data):
-            written += os.pwrite(target, memoryview(data)[written:], at + written)
+        for begin, end in _runs(data):
+            _write(target, data[begin:end], at + begin)
     return seen.digest()
+
+
+def _runs(data: bytes) -> Iterator[tuple[int, int]]:
+    """(begin, end) of what lies between whole pages of zeros."""
+    begin = None
+    for page in range(0, len(data), PAGE):
+        piece = data[page : page + PAGE]
+        if piece == ZEROS[: len(piece)]:
+            if begin is not None:
+                yield begin, page
+            begin = None
+        elif begin is None:
+            begin = page
+    if begin is not None:
+        yield begin, len(data)
+
+
+def _write(target: int, data: bytes, at: int) -> None:
+    written = 0
+    while written < len(data):
+        written += os.pwrite(target, memoryview(data)[written:], at + written)
 
 
 def fingerprint(file: int) -> bytes:

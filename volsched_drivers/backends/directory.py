@@ -276,7 +276,7 @@ class DirectoryBackend(StorageBackend):
             folder.copy_in(snapshot_id, source, os.fstat(source).st_size, kind="snapshot")
 
     def delete_snapshot(self, volume: Volume, pool: str, snapshot_id: str) -> None:
-        self._known(pool).delete_snapshot(snapshot_id)
+        self._known(pool).delete(snapshot_id, "snapshot")
 
     def create_from_snapshot(self, volume: Volume, pool: str, snapshot_id: str) -> str:
         return self._copy_of(volume, pool, snapshot_id, "snapshot")

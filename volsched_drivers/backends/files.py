@@ -90,13 +90,8 @@ class PoolFolder:
             elif there < size:
                 self._fail(f"{final} is there already, with {there} bytes instead of {size}: move it away")
 
-    def delete(self, volume_id: str) -> None:
-        self._remove(self._file_name(volume_id))
-
-    def delete_snapshot(self, snapshot_id: str) -> None:
-        self._remove(self._file_name(snapshot_id, "snapshot"))
-
-    def _remove(self, final: str) -> None:
+    def delete(self, id: str, kind: str = "volume") -> None:
+        final = self._file_name(id, kind)
         with self._told(f"removing {final}"), self._folder() as folder:
             if self._size_of(folder, final) is not None:
                 os.unlink(final, dir_fd=folder)
@@ -146,7 +141,7 @@ class PoolFolder:
             elif there < size:
                 self._fail(f"{final} is there already, with {there} bytes instead of {size}: move it away")
             elif compare:
-                self._check_same(folder, final, copying.fingerprint(source))
+                self._check_same(folder, final, source)
 
     def sweep(self) -> None:
         """Remove the parts that nobody is working on any more."""
@@ -243,14 +238,16 @@ class PoolFolder:
                 os.link(part, final, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
             except FileExistsError:  # another attempt was quicker
                 if compare:
-                    self._check_same(folder, final, written)
+                    self._check_same(folder, final, source)
         finally:
             self._drop_part(folder, part, file)
         os.fsync(folder)
 
-    def _check_same(self, folder: int, final: str, wanted: bytes) -> None:
+    def _check_same(self, folder: int, final: str, source: int) -> None:
         with self._opened(folder, final, OPEN_TO_READ) as file:
-            if copying.fingerprint(file) != wanted:
+            if os.path.sameopenfile(file, source):
+                self._fail(f"{final} is the very file that is to be copied: the two pools are one folder")
+            if copying.fingerprint(file) != copying.fingerprint(source):
                 self._fail(f"{final} is there already, and holds something else: look at it and move it away")
 
     def _drop_part(self, folder: int, part: str, file: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from volsched.domain.parsing import pools_from
 from volsched.domain.report import CapabilityReport, ServiceState
-from volsched.exceptions import InvalidRequest
+from volsched.exceptions import InvalidRequest, StorageError
 from volsched.plugins import StorageBackend, Volume
 from volsched.testing.builders import NOON, a_volume
 from volsched.testing.laws.plugin import PluginConformance
@@ -78,6 +78,61 @@ class BackendConformance(PluginConformance):
             for reference in ({}, {"source-name": ""}, {"source-name": "there-is-no-such-thing"}):
                 with self.assertRaises(InvalidRequest, msg=f"{reference} was taken over"):
                     backend.manage_existing(a_volume(0), pool, reference)
+
+    def test_it_copies_what_it_offers(self) -> None:
+        """With MIGRATE: into another pool of its own, again without harm; the original stays until it is removed."""
+        if "MIGRATE" not in self.plugin_class().capabilities:
+            self.skipTest("it does not declare MIGRATE")
+        with self.started() as backend:
+            pools = self.pool_names(backend)
+            if len(pools) < 2:
+                self.skipTest("configure it with two pools")
+            volume = a_volume(1)
+            place = backend.create_volume(volume, pools[0])
+            offer = backend.offer(volume, pools[0])
+            self.assertEqual(dict(offer), json.loads(json.dumps(dict(offer))), "an offer is plain data")
+            self.assertIn("kind", offer, "an offer says of what kind it is")
+            copy = backend.migrate(volume, pools[1], offer)
+            self.assertNotEqual(place, copy, "the copy is where the original is")
+            self.assertEqual(copy, backend.migrate(volume, pools[1], offer), "copied again, it is somewhere else")
+            self.assertEqual(place, backend.create_volume(volume, pools[0]), "the original is gone")
+            with self.assertRaises((InvalidRequest, StorageError), msg="an offer of another kind was taken"):
+                backend.migrate(a_volume(1, id="5a1f0c1e-0000-4000-8000-0000000000ff"), pools[1], {"kind": "no-such"})
+            for pool in pools[:2]:
+                backend.delete_volume(volume, pool)
+
+    def test_it_takes_snapshots(self) -> None:
+        """With SNAPSHOT: taken, made a volume of, and removed; each step may be taken twice."""
+        if "SNAPSHOT" not in self.plugin_class().capabilities:
+            self.skipTest("it does not declare SNAPSHOT")
+        with self.started() as backend:
+            for pool in self.pool_names(backend):
+                volume, made = a_volume(1), a_volume(2, id="5a1f0c1e-0000-4000-8000-0000000000fe")
+                backend.create_volume(volume, pool)
+                for _ in range(2):
+                    backend.snapshot(volume, pool, "5a1f0c1e-0000-4000-8000-0000000000fd")
+                places = {
+                    backend.create_from_snapshot(made, pool, "5a1f0c1e-0000-4000-8000-0000000000fd") for _ in range(2)
+                }
+                self.assertEqual(1, len(places), "made again, it is somewhere else")
+                for _ in range(2):
+                    backend.delete_snapshot(volume, pool, "5a1f0c1e-0000-4000-8000-0000000000fd")
+                for each in (volume, made):
+                    backend.delete_volume(each, pool)
+
+    def test_it_clones(self) -> None:
+        """With CLONE: a volume of its own, again without harm; the original stays."""
+        if "CLONE" not in self.plugin_class().capabilities:
+            self.skipTest("it does not declare CLONE")
+        with self.started() as backend:
+            for pool in self.pool_names(backend):
+                volume, made = a_volume(1), a_volume(2, id="5a1f0c1e-0000-4000-8000-0000000000fe")
+                place = backend.create_volume(volume, pool)
+                places = {backend.clone(made, pool, volume) for _ in range(2)}
+                self.assertEqual(1, len(places), "made again, it is somewhere else")
+                self.assertNotIn(place, places, "the copy is where the original is")
+                for each in (made, volume):
+                    backend.delete_volume(each, pool)
 
     def test_it_is_safe_under_threads(self) -> None:
         """Several volumes are made and removed at once, while it reports."""

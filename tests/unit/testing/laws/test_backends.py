@@ -85,19 +85,87 @@ class Racing(Sound):
         return f"memory/{volume.id}"
 
 
+class Versatile(Sound):
+    """Two pools, and everything that a backend may do beyond the necessary."""
+
+    capabilities = frozenset({"CLONE", "MIGRATE", "SNAPSHOT"})
+    contract = (1, 0)
+
+    def report(self) -> Mapping[str, Any]:
+        said = super().report()
+        [pool] = said["pools"]
+        return {**said, "pools": [pool, {**pool, "pool_name": "other"}]}
+
+    def offer(self, volume: Volume, pool: str) -> Mapping[str, str]:
+        return {"kind": "memory", "id": volume.id}
+
+    def migrate(self, volume: Volume, pool: str, offer: Mapping[str, str]) -> str:
+        if offer["kind"] != "memory":
+            raise InvalidRequest("offer", f"{offer} cannot be read")
+        return f"{pool}/copy-{volume.id}"
+
+    def snapshot(self, volume: Volume, pool: str, snapshot_id: str) -> None:
+        self.held.setdefault(snapshot_id, volume.size_gb)
+
+    def delete_snapshot(self, volume: Volume, pool: str, snapshot_id: str) -> None:
+        self.held.pop(snapshot_id, None)
+
+    def create_from_snapshot(self, volume: Volume, pool: str, snapshot_id: str) -> str:
+        return self.create_volume(volume, pool)
+
+    def clone(self, volume: Volume, pool: str, source: Volume) -> str:
+        return self.create_volume(volume, pool)
+
+
+class Pretending(Versatile):
+    contract = (1, 0)
+
+    def migrate(self, volume: Volume, pool: str, offer: Mapping[str, str]) -> str:
+        return f"memory/{volume.id}"
+
+
+class Gullible(Versatile):
+    contract = (1, 0)
+
+    def migrate(self, volume: Volume, pool: str, offer: Mapping[str, str]) -> str:
+        return f"{pool}/copy-{volume.id}"
+
+
+class Forgetful(Versatile):
+    contract = (1, 0)
+
+    def delete_snapshot(self, volume: Volume, pool: str, snapshot_id: str) -> None:
+        del self.held[snapshot_id]
+
+
+class Sharing(Versatile):
+    contract = (1, 0)
+
+    def clone(self, volume: Volume, pool: str, source: Volume) -> str:
+        return self.create_volume(source, pool)
+
+
 class BackendLawsTest(biting.BitingTestCase):
     kit = BackendConformance
     beyond = PluginConformance
-    sound = Sound
+    sound = Versatile
     broken: ClassVar[Mapping[str, type]] = {
         "test_its_report_can_be_used": Babbling,
         "test_a_volume_lives_and_dies": Moving,
         "test_it_counts_what_it_holds": Careless,
         "test_it_refuses_to_take_over_nothing": Credulous,
+        "test_it_copies_what_it_offers": Pretending,
+        "test_it_takes_snapshots": Forgetful,
+        "test_it_clones": Sharing,
         "test_it_is_safe_under_threads": Racing,
     }
 
     def test_every_way_to_break_a_law(self) -> None:
-        for law, plugin in (("test_its_report_can_be_used", Strange), ("test_a_volume_lives_and_dies", Final)):
+        others = {
+            "test_its_report_can_be_used": Strange,
+            "test_a_volume_lives_and_dies": Final,
+            "test_it_copies_what_it_offers": Gullible,
+        }
+        for law, plugin in others.items():
             with self.subTest(plugin=plugin):
                 self.assertIsNotNone(self.told(law, plugin))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import venv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +45,7 @@ class Environment:
         self.folder = folder / "venv"
         venv.create(self.folder, with_pip=False, symlinks=True)
         self.bin = self.folder / "bin"
+        self.python_path = self.bin / "python"
         packages = next((self.folder / "lib").glob("python*/site-packages"))
         here = sysconfig.get_path("purelib")
         # Not the path alone: what is installed here in editable form is found through .pth files of its own.
@@ -50,12 +53,17 @@ class Environment:
 
     def install(self, *packages: Path) -> None:
         """Install packages from their folders. Raises AssertionError with what pip says."""
-        pip = (sys.executable, "-m", "pip", "--python", str(self.bin / "python"), "install", *QUIET, *OFFLINE)
+        pip = (sys.executable, "-m", "pip", "--python", str(self.python_path), "install", *QUIET, *OFFLINE)
         self._done(self.run([*pip, *(str(package) for package in packages)]))
+
+    def install_copies(self, *packages: Path) -> None:
+        """Install packages from copies of their folders, so that building leaves nothing in them."""
+        made = Path(tempfile.mkdtemp(dir=self.folder))
+        self.install(*(Path(shutil.copytree(package, made / package.name)) for package in packages))
 
     def build(self, *packages: Path) -> list[Path]:
         """Wheels of packages, from their folders. Raises AssertionError with what pip says."""
-        target = self.folder / "wheels"
+        target = Path(tempfile.mkdtemp(dir=self.folder))
         pip = (sys.executable, "-m", "pip", "wheel", *QUIET, *OFFLINE, "--wheel-dir", str(target))
         self._done(self.run([*pip, *(str(package) for package in packages)]))
         return sorted(target.glob("*.whl"))
@@ -66,7 +74,7 @@ class Environment:
 
     def python(self, *arguments: str, folder: Path | None = None, env: Mapping[str, str] | None = None) -> Ended:
         """Run this environment's Python."""
-        return self.run([str(self.bin / "python"), *arguments], folder=folder, env=env)
+        return self.run([str(self.python_path), *arguments], folder=folder, env=env)
 
     def volsched(self, *arguments: str, env: Mapping[str, str] | None = None) -> Ended:
         """Run the program."""

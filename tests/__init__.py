@@ -20,7 +20,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("volsched")
 
-#: What libraries say about themselves while they are imported, and we can do nothing about: messages, matched from
+#: What libraries say about themselves, mostly while they are imported, and we can do nothing about: messages, from
 #: their start.
 NOT_OURS = (
     "eventletutils module is deprecated",  # oslo.utils, imported by taskflow.engines

@@ -12,7 +12,7 @@ from tests.meta.sources import PACKAGES, TOP, module_of, python_files
 # Run by a fresh interpreter that knows nothing of volsched. It loads the libraries once, then forks for each module:
 # the child is as fresh as a new interpreter, without the seconds that the libraries take.
 PROBE = """
-import importlib, io, json, os, sys, threading, warnings
+import gc, importlib, io, json, os, sys, threading, warnings
 
 warnings.simplefilter("ignore")  # the libraries' own, also those about forking
 from oslo_service import backend
@@ -38,6 +38,9 @@ def problem_of(name):
             return f"changes {what}: {was} became {is_now}"
     return ""
 
+sys.pycache_prefix, sys.dont_write_bytecode = sys.argv[1], False  # each of our modules is compiled once
+gc.freeze()  # so that the children do not copy what they only look at
+gc.disable()
 assert not [name for name in sys.modules if name.startswith("volsched")]
 for name in json.load(sys.stdin):
     pid = os.fork()
@@ -55,7 +58,7 @@ class TestImports(TestCase):
         # The migrations are scripts that alembic runs, with a database at hand.
         modules = [name for name in modules if ".migrations." not in f"{name}." and not name.endswith("__main__")]
         result = subprocess.run(
-            [sys.executable, "-c", PROBE],
+            [sys.executable, "-c", PROBE, str(self.folder())],
             input=json.dumps(modules),
             capture_output=True,
             text=True,

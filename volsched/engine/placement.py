@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import chain, groupby
 
 import numpy as np
 
-from volsched.domain.candidates import Candidates, CodedColumn, PoolSnapshot
+from volsched.domain.candidates import Candidates, CodedColumn, Mask, PoolSnapshot
 from volsched.domain.decision import Decision, FilterStep, Screening, WeighStep
+from volsched.domain.late import Late
 from volsched.domain.ranking import Ranked
 from volsched.domain.request import RequestSpec
 from volsched.exceptions import PluginError, VolschedError
@@ -26,7 +29,11 @@ class Placing:
         weighers: Sequence[tuple[str, Weigher]],
         handler: WeightHandler,
     ) -> None:
-        self._filters = tuple(filters)
+        #: Filters in a row, and whether they are asked together.
+        self._groups = tuple(
+            (tuple(group), together)
+            for together, group in groupby(filters, lambda item: bool(getattr(item[1], "elementwise", False)))
+        )
         self._weighers = tuple(weighers)
         self._handler = handler
         self.needs: frozenset[str] = frozenset().union(
@@ -55,19 +62,20 @@ class Placing:
         )
         return Decision(request, Ranked(survivors, ranking), steps, survivors, weighed)
 
-    def _filtered(self, request: RequestSpec, candidates: Candidates) -> tuple[tuple[FilterStep, ...], Candidates]:
-        steps = []
+    def _filtered(self, request: RequestSpec, candidates: Candidates) -> tuple[Sequence[FilterStep], Candidates]:
+        parts: list[Callable[[], Iterable[FilterStep]]] = []
         if request.operation in candidates.snapshot.concluded(CORDON, lambda: _closed(candidates.snapshot)):
             step = _cordon(request, candidates)
-            steps.append(step)
+            parts.append(lambda: (step,))
             candidates = candidates.take(step.screening.passed)
-        for name, plugin in self._filters:
-            with _Blaming(name):
-                screening = plugin.screen(request, candidates)
-                _check_mask(screening, len(candidates))
-            steps.append(FilterStep(name, candidates, screening))
-            candidates = candidates.take(screening.passed)
-        return tuple(steps), candidates
+        for filters, together in self._groups:
+            if together:
+                parts.append(partial(_one_by_one, filters, request, candidates))
+                candidates = candidates.take(_all_of(filters, request, candidates))
+            else:
+                steps, candidates = _in_turn(filters, request, candidates)
+                parts.append(partial(tuple, steps))
+        return Late(lambda: chain.from_iterable(part() for part in parts)), candidates
 
     def _weighed(self, name: str, weigher: Weigher, request: RequestSpec, candidates: Candidates) -> Weighing:
         with _Blaming(name):
@@ -81,6 +89,37 @@ class Placing:
                 worst = int(np.argmin(finite))
                 raise PluginError(name, f"weight {raw[worst]} for {candidates[worst].pool_id}; weights must be finite")
             return Weighing(name, raw, weigher.multiplier)
+
+
+def _in_turn(
+    filters: Sequence[tuple[str, Filter]], request: RequestSpec, candidates: Candidates
+) -> tuple[list[FilterStep], Candidates]:
+    """Each filter sees what the ones before it left."""
+    steps = []
+    for name, plugin in filters:
+        screening = _screened(name, plugin, request, candidates)
+        steps.append(FilterStep(name, candidates, screening))
+        candidates = candidates.take(screening.passed)
+    return steps, candidates
+
+
+def _one_by_one(
+    filters: Sequence[tuple[str, Filter]], request: RequestSpec, candidates: Candidates
+) -> Iterable[FilterStep]:
+    return _in_turn(filters, request, candidates)[0]
+
+
+def _all_of(filters: Sequence[tuple[str, Filter]], request: RequestSpec, candidates: Candidates) -> Mask:
+    """The candidates that pass every filter, all of which see all of them."""
+    verdicts = [_screened(name, plugin, request, candidates).passed for name, plugin in filters]
+    return verdicts[0] if len(verdicts) == 1 else np.logical_and.reduce(verdicts)
+
+
+def _screened(name: str, plugin: Filter, request: RequestSpec, candidates: Candidates) -> Screening:
+    with _Blaming(name):
+        screening = plugin.screen(request, candidates)
+        _check_mask(screening, len(candidates))
+    return screening
 
 
 def _closed(snapshot: PoolSnapshot) -> frozenset[str]:

@@ -33,6 +33,9 @@ class ColumnFilter(Plugin, abc.ABC):
     """A filter that looks at whole columns at once."""
 
     needs: ClassVar[frozenset[str]] = frozenset()
+    #: Whether each candidate is judged by itself, whatever the others are, and at hardly any cost. Such filters in a
+    #: row are all asked about the same candidates, and their verdicts combined.
+    elementwise: ClassVar[bool] = False
 
     @abc.abstractmethod
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:

@@ -11,6 +11,7 @@ class AvailabilityZoneFilter(ColumnFilter):
     """Passes pools whose service is in one of the zones asked for; all pools where none is asked for."""
 
     contract = (1, 0)
+    elementwise = True
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
         wanted = request.zones or ((request.zone,) if request.zone else ())

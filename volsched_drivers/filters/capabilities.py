@@ -20,6 +20,7 @@ class CapabilitiesFilter(ColumnFilter):
     """Passes pools whose reported capabilities meet every extra spec of the volume type."""
 
     contract = (1, 0)
+    elementwise = True
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
         rules: list[Rule] = []

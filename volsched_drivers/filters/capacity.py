@@ -13,6 +13,7 @@ class CapacityFilter(ColumnFilter):
     """Passes pools that have the room: over-subscribed capacity of thin pools, free capacity of the others."""
 
     contract = (1, 0)
+    elementwise = True
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
         wanted_gb = request.wanted_gb

@@ -61,6 +61,7 @@ class Answering:
 
     def __init__(self, answer: Callable[[Candidates], Screening]) -> None:
         self.answer = answer
+        self.elementwise = False
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
         return self.answer(candidates)
@@ -98,6 +99,27 @@ class TestPlacing(TestCase):
         decision = placing.place(REQUEST, POOLS.candidates())
         self.assertFalse(decision)
         self.assertEqual([3, 0], [len(step.before) for step in decision.filters])
+
+    def test_filters_that_judge_each_by_itself_are_asked_together_and_explained_in_turn(self) -> None:
+        asked: list[list[str]] = []
+
+        def passing(*passed: str) -> Answering:
+            def answer(candidates: Candidates) -> Screening:
+                asked.append(names(candidates))
+                mask = np.array([name in passed for name in names(candidates)], np.bool_)
+                return Screening(mask, lambda position: f"not {candidates[position].name}")
+
+            made = Answering(answer)
+            made.elementwise = True
+            return made
+
+        filters = [("one", passing("a", "b")), ("two", passing("b", "c")), ("three", passing("a", "b", "c"))]
+        decision = Placing(filters, [], Best()).place(REQUEST, POOLS.candidates())
+        self.assertEqual(["b"], names(decision.ranked))
+        self.assertEqual([["a", "b", "c"]] * 3, asked)
+        rejected = [[(pool.name, why) for pool, why in step.rejected()] for step in decision.filters]
+        self.assertEqual([[("c", "not c")], [("a", "not a")], []], rejected)
+        self.assertEqual([["a", "b", "c"]] * 3 + [["a", "b", "c"], ["a", "b"], ["b"]], asked)
 
     def test_screen_keeps_the_order(self) -> None:
         placing = Placing([("roomy", Roomy())], [("free", ByFree())], Best())

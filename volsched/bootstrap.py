@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from volsched.domain.group import Group
 from volsched.domain.snapshot import Snapshot
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from volsched.engine.notifying import Delivery
     from volsched.engine.scheduling import PlacingScheduler
     from volsched.loading.plugins import Plugins
-    from volsched.messaging.caster import LocalCaster
+    from volsched.messaging.caster import LocalCaster, RpcCaster
     from volsched.messaging.compute import ComputeApi
     from volsched.plugins import Chooser
     from volsched.service.agent import Agent
@@ -59,7 +59,7 @@ class Application:
     def __init__(self, conf: Configuration) -> None:
         self.conf = conf
         self._started = False
-        self._woken = threading.Event()
+        self.woken = threading.Event()
 
     # -- stores --------------------------------------------------------------------------------------------------
 
@@ -142,11 +142,48 @@ class Application:
         mark = fingerprint(self.conf, providers(self.plugins))
         return Generations(Path(self.conf.paths.state_path)).of(mark, self.conf.settings.files)
 
-    @cached_property
-    def caster(self) -> LocalCaster:
-        from volsched.messaging.caster import LocalCaster
+    @property
+    def embedded(self) -> bool:
+        """Whether commands do the work of scheduler and agent themselves: no message bus is configured."""
+        return not self.conf.messaging.transport_url
 
-        return LocalCaster(self._woken)
+    @cached_property
+    def bus(self) -> Any:
+        """The message bus. Raises ConfigurationError where the URL names none."""
+        from volsched.messaging import transport
+
+        return transport.connect(self.conf.messaging.transport_url)
+
+    @cached_property
+    def caster(self) -> LocalCaster | RpcCaster:
+        from volsched.messaging.caster import LocalCaster, RpcCaster
+        from volsched.messaging.rpcapi import waker
+
+        return LocalCaster(self.woken) if self.embedded else RpcCaster(waker(self.bus))
+
+    def scheduler_servers(self) -> Sequence[Any]:
+        """What a scheduler hears over the bus, not started: wake-ups, and reports sooner than it would look."""
+        from volsched.messaging import transport
+        from volsched.messaging.endpoints import ReportEndpoint, WorkEndpoint
+
+        if self.embedded:
+            return ()
+        endpoints = (WorkEndpoint(self.woken.set), ReportEndpoint(self.pools.hear, utcnow))
+        return (transport.server(self.bus, transport.SCHEDULER_TOPIC, self.owner, endpoints),)
+
+    def agent_servers(self) -> Sequence[Any]:
+        """What an agent hears over the bus, not started: wake-ups for each of its backends."""
+        from volsched.messaging import transport
+        from volsched.messaging.endpoints import WorkEndpoint
+
+        if self.embedded:
+            return ()
+        endpoint = WorkEndpoint(self.woken.set)
+        host = self.conf.agent.host
+        return tuple(
+            transport.server(self.bus, transport.AGENT_TOPIC, f"{host}@{name}", [endpoint])
+            for name in self.plugins.backends
+        )
 
     @cached_property
     def owner(self) -> str:
@@ -273,7 +310,7 @@ class Application:
             owner=self.owner,
             lease_seconds=self.conf.scheduler.lease_seconds,
             report_interval=self.conf.agent.report_interval,
-            woken=self._woken,
+            woken=self.woken,
         )
 
     @cached_property
@@ -324,7 +361,7 @@ class Application:
 
         made = Application(conf)
         made._started = True
-        made._woken = self._woken
+        made.woken = self.woken
         made.__dict__.update({name: self.__dict__[name] for name in ("database", "owner") if name in self.__dict__})
         made.__dict__["plugins"] = plugins
         numbers, mark = Generations(Path(conf.paths.state_path)), fingerprint(conf, providers(plugins))
@@ -347,6 +384,8 @@ class Application:
         self.stop_driver()
         if self._started:
             self.plugins.stop()
+        if "caster" in self.__dict__:
+            self.caster.stop()
         if "database" in self.__dict__:
             self.database.close()
 
@@ -355,6 +394,7 @@ class Application:
         host, zones = self.conf.agent.host, self.plugins.zones
         for name in self.plugins.backends:
             self.backends.heartbeat(f"{host}@{name}", zone=zones.get(name))
+        self.pools.sync()
         self.agent.report_all()
         self.pools.sync()
 
@@ -369,8 +409,8 @@ class Application:
     ) -> Volume | None:
         """Work through the queues until the volume is at rest; None where it is gone.
 
-        This is the embedded form: scheduler, agent and delivery in this process. Where another live process holds the
-        volume's work, it is waited for, `timeout` seconds at most (None: as long as it takes).
+        In the embedded form scheduler, agent and delivery are in this process. Where other processes do the work, or
+        another live process holds it, it is waited for, `timeout` seconds at most (None: as long as it takes).
         """
         return self._settled(lambda: self.stores.volumes.get(volume_id), progress, timeout)
 
@@ -393,11 +433,11 @@ class Application:
                 break
             if progress is not None:
                 progress(found)
-            self._woken.clear()
-            if not (self.scheduler.work_once() or self.agent.work_once()):
-                self._woken.wait(self.conf.scheduler.poll_interval / 10)
+            self.woken.clear()
+            if not (self.embedded and (self.scheduler.work_once() or self.agent.work_once())):
+                self.woken.wait(self.conf.scheduler.poll_interval / 10)
                 waited += self.conf.scheduler.poll_interval / 10
-        while self.delivery.deliver_once():
+        while self.embedded and self.delivery.deliver_once():
             pass
         return found
 

@@ -73,10 +73,14 @@ class _Shared:
 
     @contextmanager
     def working(self) -> Iterator[Application]:
-        """The same, ready to work: what dead processes left is free again, and the own backends have just reported."""
+        """The same, ready to work: what dead processes left is free again, and the own backends have just reported.
+
+        Where a message bus is configured, schedulers and agents of their own do all that.
+        """
         with self.application() as application:
-            application.recover()
-            application.report()
+            if application.embedded:
+                application.recover()
+                application.report()
             yield application
 
     def context(self) -> dict[str, Any]:

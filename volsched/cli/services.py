@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from volsched.cli.noise import hush
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from volsched.running.exchange import Current
 
 LOG = logging.getLogger(__name__)
+
+#: So long at most until a loop that waits for work sees that it is to stop.
+LONGEST_NAP = 0.5
 
 Loop = Callable[[threading.Event], None]
 Loops = Callable[["Current"], list[Loop]]
@@ -39,6 +43,7 @@ def agent_main(argv: Sequence[str] | None = None) -> int:
 
 def _scheduler(current: Current) -> list[Loop]:
     current.application.start()
+    listeners = current.application.scheduler_servers()
     current.application.scheduler  # noqa: B018 - made here, so that what is wrong is said before anything runs
 
     def look(application: Application) -> None:
@@ -48,11 +53,13 @@ def _scheduler(current: Current) -> list[Loop]:
     return [
         lambda stop: _work(current, stop, lambda application: application.scheduler.work_once),
         lambda stop: _each(current, stop, look, lambda application: application.conf.scheduler.poll_interval),
+        *(partial(_listen, server) for server in listeners),
     ]
 
 
 def _agent(current: Current) -> list[Loop]:
     current.application.start()
+    listeners = current.application.agent_servers()
     current.application.agent  # noqa: B018 - made here, so that what is wrong is said before anything runs
 
     def report(application: Application) -> None:
@@ -61,6 +68,7 @@ def _agent(current: Current) -> list[Loop]:
     return [
         lambda stop: _each(current, stop, report, lambda application: application.conf.agent.report_interval),
         lambda stop: _work(current, stop, lambda application: application.agent.work_once),
+        *(partial(_listen, server) for server in listeners),
     ]
 
 
@@ -68,10 +76,30 @@ def _work(current: Current, stop: threading.Event, step: Callable[[Application],
     """One piece of work after the other, each with the configuration that it was begun under."""
     while not stop.is_set():
         with current.used() as application:
-            pause = application.conf.scheduler.poll_interval
+            woken = application.woken
+            woken.clear()  # before looking: a wake-up that comes meanwhile counts for the next time
+            left = application.conf.scheduler.poll_interval
             worked = _guarded(step(application))
-        if not worked:
-            stop.wait(pause)
+        while not worked and left > 0 and not stop.is_set() and not woken.wait(min(left, LONGEST_NAP)):
+            left -= LONGEST_NAP
+
+
+def _listen(server: Any, stop: threading.Event) -> None:
+    """Hear what comes over the bus; a bus that is away delays work until somebody looks, and stops nothing."""
+    started = threading.Event()
+
+    def start() -> None:
+        try:
+            server.start()  # blocks for as long as there is no broker
+            started.set()
+        except Exception as problem:  # noqa: BLE001 - oslo.messaging and kombu raise what they like
+            LOG.error("nothing is heard over the message bus; work is found by looking: %s", problem)
+
+    threading.Thread(target=start, name="bus", daemon=True).start()
+    stop.wait()
+    if started.is_set():
+        server.stop()
+        server.wait()
 
 
 def _each(

@@ -29,6 +29,9 @@ class LocalCaster:
         for event in self._events:
             event.set()
 
+    def stop(self) -> None:
+        """There is nothing to stop."""
+
 
 class RpcCaster:
     """Wakes over the message bus, from a thread of its own: a bus that is slow, or down, holds up nobody.

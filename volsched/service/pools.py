@@ -22,17 +22,23 @@ class SharedPools:
         self._backends = backends
         self._claims = claims
         self._default_ratio = default_ratio
+        self._services: Mapping[str, ServiceState] = {}  # by host, as of the last look
 
     def sync(self) -> None:
         """Take over services, reports and pending claims as they stand in the database."""
-        self._registry.load(self._backends.services(), self._backends.reports(), self._claims.pending())
+        services = self._backends.services()
+        self._services = {service.host: service for service in services}
+        self._registry.load(services, self._backends.reports(), self._claims.pending())
 
     def record(self, report: CapabilityReport) -> None:
         """Keep a report for every process, and see it at once in this one."""
-        parsed = pools_from(
-            report, ServiceState(host=report.host, cluster_name=report.cluster_name), self._default_ratio
-        )
-        self._backends.record(report, parsed)
+        unknown = ServiceState(host=report.host, cluster_name=report.cluster_name)
+        service = self._services.get(report.host, unknown)
+        self._backends.record(report, pools_from(report, service, self._default_ratio))
+        self._registry.report(report)
+
+    def hear(self, report: CapabilityReport) -> None:
+        """See a report that whoever sent it has kept: sooner than the next look at the database would."""
         self._registry.report(report)
 
     # -- PoolSource ----------------------------------------------------------------------------------------------

@@ -52,7 +52,8 @@ def connect(url: str) -> Any:
         raise ConfigurationError("[messaging] transport_url", what) from problem
     except (messaging.InvalidTransportURL, ValueError):
         # What these errors quote may hold a password: it is not shown.
-        raise ConfigurationError("[messaging] transport_url", f"cannot be understood; {EXAMPLE}") from None
+        what = f"names no message bus that can be understood; {EXAMPLE}"
+        raise ConfigurationError("[messaging] transport_url", what) from None
 
 
 def client(transport: Any, topic: str) -> Any:

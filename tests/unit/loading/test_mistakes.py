@@ -28,13 +28,13 @@ class MistakesCase(tests.TestCase):
             requires=requires,
         )
 
-    def webhook(self) -> None:
-        """Publish a notifier called `webhook`, whose option `url` is required."""
+    def posting(self) -> None:
+        """Publish a notifier called `posting`, whose option `url` is required."""
         self.site.publish(
             "acme-hooks",
             "2.0",
             modules={"acme_hooks": a_notifier()},
-            entry_points={"volsched.notifiers": {"webhook": "acme_hooks:Webhook"}},
+            entry_points={"volsched.notifiers": {"posting": "acme_hooks:Webhook"}},
         )
 
     def refused(self, text: str, **env: str) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ class TestTwelveMistakes(MistakesCase):
         found = self.one("[notifications]\nnotifiers = ops\n[notifier_ops]\ndriver = rack\n", "VS102")
         self.assert_says(found, "Where", "[notifier_ops] driver", "volsched.conf:4")
         self.assert_says(found, "Problem", "'rack' is one of the filters, not one of the notifiers")
-        self.assert_says(found, "Mend", "jsonl, log, noop", "[scheduler] filters")
+        self.assert_says(found, "Mend", "the notifiers are: jsonl, log, messaging, ", "[scheduler] filters")
 
     def test_3_a_vendors_module_is_missing(self) -> None:
         self.rack("import acmesdk.client\n", requires=("acme-sdk>=2",))
@@ -144,15 +144,15 @@ class TestTwelveMistakes(MistakesCase):
         self.assert_says(found, "Problem", "acme_rack:RackFilter states no contract of its own")
 
     def test_7_a_required_option_is_missing(self) -> None:
-        self.webhook()
-        found = self.one("[notifications]\nnotifiers = ops\n[notifier_ops]\ndriver = webhook\n", "VS107")
+        self.posting()
+        found = self.one("[notifications]\nnotifiers = ops\n[notifier_ops]\ndriver = posting\n", "VS107")
         self.assert_says(found, "Where", "[notifier_ops] url")
-        self.assert_says(found, "Problem", "webhook of acme-hooks 2.0", "Where events are posted.")
+        self.assert_says(found, "Problem", "posting of acme-hooks 2.0", "Where events are posted.")
         self.assert_says(found, "Mend", "add to [notifier_ops]: url = ")
 
     def test_8_a_bad_value_in_a_file(self) -> None:
-        self.webhook()
-        text = "[notifications]\nnotifiers = ops\n[notifier_ops]\ndriver = webhook\nurl = x\ntimeout = 99\n"
+        self.posting()
+        text = "[notifications]\nnotifiers = ops\n[notifier_ops]\ndriver = posting\nurl = x\ntimeout = 99\n"
         found = self.one(text, "VS108")
         self.assert_says(found, "Where", "[notifier_ops] timeout", "volsched.conf:6")
         self.assert_says(found, "Problem", "'99'")
@@ -165,16 +165,16 @@ class TestTwelveMistakes(MistakesCase):
         self.assert_says(found, "Mend", "a whole number from 1 to 100")
 
     def test_8_a_secret_is_never_shown(self) -> None:
-        self.webhook()
-        text = "[notifications]\nnotifiers = ops\n[notifier_ops]\ndriver = webhook\nurl = x\ntoken = S3CRET\n"
+        self.posting()
+        text = "[notifications]\nnotifiers = ops\n[notifier_ops]\ndriver = posting\nurl = x\ntoken = S3CRET\n"
         done = self.site.run("--config-file", self.site.configured(text), "config", "check")
         self.assertEqual(2, done.status)
         self.assertIn("[notifier_ops] token", done.stdout)
         self.assertNotIn("S3CRET", done.stdout + done.stderr)
 
     def test_9_a_misspelt_option_of_a_plugin(self) -> None:
-        self.webhook()
-        text = "[notifications]\nnotifiers = ops\n[notifier_ops]\ndriver = webhook\nurl = x\ntimout = 3\n"
+        self.posting()
+        text = "[notifications]\nnotifiers = ops\n[notifier_ops]\ndriver = posting\nurl = x\ntimout = 3\n"
         found = self.one(text, "VS109")
         self.assert_says(found, "Where", "volsched.conf:6")
         self.assert_says(found, "Problem", "[notifier_ops] has no option 'timout'")
@@ -216,7 +216,7 @@ class TestTwelveMistakes(MistakesCase):
 
     def test_all_at_once(self) -> None:
         self.rack("import acmesdk\n")
-        self.webhook()
+        self.posting()
         found = self.refused(
             """\
             [scheduler]
@@ -226,7 +226,7 @@ class TestTwelveMistakes(MistakesCase):
             [notifications]
             notifiers = ops, lgo
             [notifier_ops]
-            driver = webhook
+            driver = posting
             timeout = 0
             [databse]
             connection = sqlite://
@@ -316,7 +316,7 @@ class TestOtherMistakes(MistakesCase):
     def test_a_section_that_does_not_say_its_driver(self) -> None:
         found = self.one("[notifications]\nnotifiers = ops\n[notifier_ops]\n", "VS107")
         self.assert_says(found, "Where", "[notifier_ops] driver")
-        self.assert_says(found, "Mend", "add to [notifier_ops]: driver = one of: jsonl, log, noop")
+        self.assert_says(found, "Mend", "add to [notifier_ops]: driver = one of: jsonl, log, messaging, ")
 
     def test_a_published_name_that_cannot_be_a_sections(self) -> None:
         group = {"volsched.filters": {"Rack-1": "acme_rack:RackFilter"}}
@@ -332,10 +332,10 @@ class TestOtherMistakes(MistakesCase):
 
     def test_an_option_that_is_the_hosts(self) -> None:
         source = a_notifier().replace('"timeout"', '"driver"')
-        group = {"volsched.notifiers": {"webhook": "acme_hooks:Webhook"}}
+        group = {"volsched.notifiers": {"posting": "acme_hooks:Webhook"}}
         self.site.publish("acme-hooks", "2.0", modules={"acme_hooks": source}, entry_points=group)
-        found = self.one("[notifications]\nnotifiers = webhook\n[notifier_webhook]\nurl = x\n", "VS112")
-        self.assert_says(found, "Problem", "declares the option 'driver' of [notifier_webhook]")
+        found = self.one("[notifications]\nnotifiers = posting\n[notifier_posting]\nurl = x\n", "VS112")
+        self.assert_says(found, "Problem", "declares the option 'driver' of [notifier_posting]")
 
     def test_a_plugin_that_tells_secrets(self) -> None:
         for method in (
@@ -347,9 +347,9 @@ class TestOtherMistakes(MistakesCase):
                 closing = "]" if method.endswith("[str") else ""
                 told = "'hunter' + 'two is no good'"
                 source = a_notifier() + f"\n        def {method}({told}){closing}\n"
-                group = {"volsched.notifiers": {"webhook": "acme_hooks:Webhook"}}
+                group = {"volsched.notifiers": {"posting": "acme_hooks:Webhook"}}
                 self.site.publish("acme-hooks", "2.0", modules={"acme_hooks": source}, entry_points=group)
-                text = "[notifications]\nnotifiers = webhook\n[notifier_webhook]\nurl = x\ntoken = huntertwo\n"
+                text = "[notifications]\nnotifiers = posting\n[notifier_posting]\nurl = x\ntoken = huntertwo\n"
                 (found,) = self.refused(text)
                 self.assert_says(found, "Problem", "*** is no good")
                 self.assertNotIn("huntertwo", str(found))

@@ -62,7 +62,7 @@ class TestTwelveMistakesAtStart(StartCase):
             "acme-hooks",
             "2.0",
             modules={"acme_hooks": a_notifier()},
-            entry_points={"volsched.notifiers": {"webhook": "acme_hooks:Webhook"}},
+            entry_points={"volsched.notifiers": {"posting": "acme_hooks:Webhook"}},
         )
         publish(
             "evil-weigher",
@@ -80,7 +80,7 @@ class TestTwelveMistakesAtStart(StartCase):
             [notifications]
             notifiers = twice, ops
             [notifier_ops]
-            driver = webhook
+            driver = posting
             timout = 3
             [plugins]
             allowed_packages = acme-broken, acme-newer, acme-lacking, acme-older, zeta-one, zeta-two, acme-hooks

@@ -14,6 +14,9 @@ class TestPages(TestCase):
     def test_tutorial_for_operators(self) -> None:
         Reader(self.folder()).follow(TOP / "doc" / "user" / "tutorial.rst")
 
+    def test_operations(self) -> None:
+        Reader(self.folder()).follow(TOP / "doc" / "user" / "operations.rst")
+
     def test_tutorial_for_authors(self) -> None:
         Reader(self.folder()).follow(TOP / "doc" / "author" / "tutorial.rst")
 

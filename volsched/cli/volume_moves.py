@@ -54,10 +54,14 @@ class VolumeRetype(Changing):
                 raise VolumeNotFound(asked.id, "somebody deleted it meanwhile")
             if retyped.status is VolumeStatus.AVAILABLE and retyped.volume_type_id == asked.volume_type_id:
                 self.refuse(_why(application, retyped))
-                if parsed_args.migration_policy == NEVER:
+                if parsed_args.migration_policy == NEVER and self._others(application, retyped):
                     self.say(f"  see which pools would do: volsched volume explain {retyped.id}")
                     self.say(f"  let it move to one of them: --migration-policy {ON_DEMAND}")
             return self.result(application, retyped)
+
+    def _others(self, application: Application, volume: Volume) -> bool:
+        """Whether other pools would do, by the last decision."""
+        return bool(application.volumes.explain(self.context(), volume.id).get("ranked_count"))
 
 
 class VolumeMigrate(Changing):

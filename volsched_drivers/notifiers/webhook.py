@@ -80,8 +80,8 @@ class WebhookNotifier(Notifier):
                 "secret",
                 required=True,
                 secret=True,
-                help="Key of the signature, which the receiver has as well: whsec_ and base64, or any other text of at "
-                "least 16 characters. To make one: echo whsec_$(openssl rand -base64 32)",
+                help="Key of the signature, which the receiver has as well: `whsec_` and base64, or any other text of "
+                "at least 16 characters. To make one: `echo whsec_$(openssl rand -base64 32)`",
             ),
             cfg.StrOpt(
                 "previous_secret",

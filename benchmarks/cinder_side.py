@@ -73,7 +73,7 @@ def main() -> None:
 
         return lambda: _answer(run, asked[number]["volume_id"])
 
-    side.serve({"decision": decision, "flow": flow}, PLACED.get)
+    side.serve({"decision": decision, "flow": flow}, {"decision": PLACED.get, "flow": PLACED.get})
 
 
 def _answer(run: Any, volume_id: str) -> str:

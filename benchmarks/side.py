@@ -17,8 +17,8 @@ from typing import Any
 Prepare = Callable[[int], Callable[[], Any]]
 
 
-def serve(works: dict[str, Prepare], chosen: Callable[[Any], Any]) -> None:
-    """Do what is asked until standard input ends."""
+def serve(works: dict[str, Prepare], chosen: dict[str, Callable[[Any], Any]]) -> None:
+    """Do what is asked until standard input ends. `chosen` says where the volume of a request was placed."""
     answers = sys.stdout
     sys.stdout = sys.stderr  # whatever else is printed must not come between
     answers.write(json.dumps({"ready": sorted(works)}) + "\n")
@@ -35,6 +35,6 @@ def serve(works: dict[str, Prepare], chosen: Callable[[Any], Any]) -> None:
             cpu, wall = time.thread_time() - cpu, time.perf_counter() - wall
             ms.append(cpu * 1e3)
             wall_ms.append(wall * 1e3)
-            choices.append(chosen(result))
+            choices.append(chosen[asked["work"]](result))
         answers.write(json.dumps({"ms": ms, "wall_ms": wall_ms, "chosen": choices}) + "\n")
         answers.flush()

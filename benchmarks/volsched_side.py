@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import fleet, side
 from volsched.cli.noise import hush
+from volsched.domain.claim import Claim, Placement
 from volsched.domain.report import CapabilityReport, ServiceState
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import NoValidBackend
@@ -43,16 +44,29 @@ def main() -> None:
         works = {
             name: (works_of(a_driver(world), plugins)[name.removeprefix("durable-")]) for name, world in worlds.items()
         }
-        current: list[SchedulerWorld] = []
+        side.serve(works, {name: partial(place_of, world) for name, world in worlds.items()})
 
-        def noting(name: str) -> side.Prepare:
-            def prepare(number: int) -> Callable[[], Any]:
-                current[:] = [worlds[name]]
-                return works[name](number)
 
-            return prepare
+class Stubbed:
+    """The database, left out: remembers where each volume was claimed, and nothing else. A port: ClaimStore."""
 
-        side.serve({name: noting(name) for name in works}, lambda volume_id: current[0].volumes.get(volume_id).host)
+    def __init__(self) -> None:
+        self.placed: dict[str, str] = {}
+
+    def claim(self, placement: Placement) -> Claim:
+        self.placed[placement.claim.volume_id] = placement.claim.pool_id
+        return placement.claim
+
+    def release(self, key: str) -> None:
+        self.placed.pop(key, None)
+
+
+def place_of(world: SchedulerWorld, volume_id: str) -> str | None:
+    """The pool that a volume was placed in."""
+    if isinstance(world.claims, Stubbed):
+        return world.claims.placed.get(volume_id)
+    host: str | None = world.volumes.get(volume_id).host
+    return host
 
 
 def works_of(driver: SchedulerDriver, plugins: str) -> dict[str, side.Prepare]:
@@ -133,7 +147,7 @@ def reports(pools: int, *, functions: bool) -> tuple[list[ServiceState], list[Ca
 
 def a_memory_world(pools: int, plugins: str) -> SchedulerWorld:
     services, made = reports(pools, functions=plugins == "full")
-    return a_world(*made, services=services, chooser=a_chooser(**PLUGINS[plugins]))
+    return replace(a_world(*made, services=services, chooser=a_chooser(**PLUGINS[plugins])), claims=Stubbed())
 
 
 def a_durable_world(pools: int, plugins: str, url: str) -> SchedulerWorld:

@@ -288,7 +288,7 @@ class Candidates:
         """Narrow by a mask, or permute and narrow by positions (not snapshot rows)."""
         if selection.dtype != np.bool_ or len(selection) != len(self.rows):
             return Candidates(self.snapshot, self.rows[selection])
-        if selection.all():
+        if np.count_nonzero(selection) == len(selection):
             return self
         positions = selection.nonzero()[0]  # and not by the mask itself, which takes twice as long
         return Candidates(self.snapshot, positions if self._untouched else self.rows[positions])

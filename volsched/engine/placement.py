@@ -85,7 +85,7 @@ class Placing:
             if raw.shape != (len(candidates),):
                 raise PluginError(name, f"weigh() gave shape {raw.shape} for {len(candidates)} candidates")
             finite = np.isfinite(raw)
-            if not finite.all():
+            if np.count_nonzero(finite) != len(finite):
                 worst = int(np.argmin(finite))
                 raise PluginError(name, f"weight {raw[worst]} for {candidates[worst].pool_id}; weights must be finite")
             return Weighing(name, raw, weigher.multiplier)

@@ -29,7 +29,7 @@ def _normalised(raw: Weights) -> Weights:
     """From 0 for the lowest to 1 for the highest; all 0 where they are equal."""
     if not len(raw):
         return raw
-    low, high = float(raw.min()), float(raw.max())
+    low, high = float(np.minimum.reduce(raw)), float(np.maximum.reduce(raw))
     if low == high:
         return np.zeros(len(raw))
     if math.isinf(high - low):  # finite, yet too far apart to subtract

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from volsched.domain.parsing.retries import next_retry, retry_from
-from volsched.domain.parsing.values import Unusable, frozen_mapping, shown
+from volsched.domain.parsing.values import Unusable, frozen_mapping, is_mapping, shown
 from volsched.domain.request import NOTHING, Operation, RequestSpec, Retry, SeededDraws, VolumeType, subject_of
 from volsched.domain.work import Lease
 from volsched.exceptions import InvalidRequest
@@ -162,11 +162,11 @@ def _volume_type(spec: Mapping[str, Any], operation: Operation) -> VolumeType | 
 
 
 def _of_context(context: Any, key: str) -> Any:
-    return context.get(key) if isinstance(context, Mapping) else getattr(context, key, None)
+    return context.get(key) if is_mapping(context) else getattr(context, key, None)
 
 
 def _mapping(given: Any, field: str) -> Mapping[str, Any]:
-    if type(given) is not dict and not isinstance(given, Mapping):
+    if not is_mapping(given):
         raise InvalidRequest(field, f"{shown(given)} is no mapping of names to values")
     return given
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from volsched.domain.candidates import Candidates, Mask
 from volsched.domain.pool import PoolState
 from volsched.domain.request import RequestSpec, Retry
+
+NO_REMARKS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +80,7 @@ class Decision:
     set_aside: tuple[tuple[str, str], ...] = ()  # pool or backend id -> why its report could not be used
     chosen: PoolState | None = None  # the pool whose room was claimed
     conflicts: tuple[str, ...] = ()  # better pools whose room was gone when it was claimed
+    remarks: Mapping[str, Any] = field(default_factory=lambda: NO_REMARKS)  # of the scheduler driver, as plain data
     profile: str | None = None  # whose filters and weighers these are, where the volume type has some of its own
 
     @property
@@ -99,11 +103,16 @@ class Decision:
     def __bool__(self) -> bool:
         return len(self.ranked) > 0
 
+    @property
+    def considered(self) -> int:
+        """How many pools there were to begin with."""
+        return len(self.filters[0].before) if self.filters else len(self.survivors or self.ranked)
+
     def reason(self) -> str:
         """One sentence for an operator: which filter left nothing, and the nearest miss in its numbers."""
         if self:
             return f"{len(self.ranked)} pools fit"
-        considered = len(self.filters[0].before) if self.filters else len(self.survivors or self.ranked)
+        considered = self.considered
         if not considered:
             return "no pool has reported" + (f" ({len(self.set_aside)} set aside)" if self.set_aside else "")
         parts = [
@@ -124,6 +133,19 @@ class Decision:
                 detail = f" (nearest: {step.nearest_miss()})" if step.screening.shortfall is not None else ""
                 parts.append(f"{step.rejections} by {step.name}{detail}")
         return f"none of {considered} pools could take {self.request.wanted_gb:.12g} GiB: rejected " + ", ".join(parts)
+
+    def summary(self) -> dict[str, Any]:
+        """The decision in a few figures, as JSON values: what events carry of it."""
+        return {
+            "considered": self.considered,
+            "rejected": {step.name: step.rejections for step in self.filters if step.rejections},
+            "fit": len(self.ranked),
+            "conflicts": len(self.conflicts),
+            "set_aside": len(self.set_aside),
+            "profile": self.profile,
+            "config_generation": self.request.config_generation,
+            "remarks": dict(self.remarks),
+        }
 
     def plain(self, *, most: int = 1000) -> dict[str, Any]:
         """The decision as JSON values for storing and showing: each pool, each verdict, each score, the order.
@@ -177,6 +199,7 @@ class Decision:
             "conflicts": list(self.conflicts),
             "set_aside": [{"name": name, "why": why} for name, why in self.set_aside],
             "config_generation": self.request.config_generation,
+            "remarks": dict(self.remarks),
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -30,6 +31,11 @@ NOT_PASSED_ON = frozenset({"context", "request_spec", "config_options", "lease",
 AFFINITY_HINTS = ("different_host", "same_host")
 
 
+def took_ms(begun: float) -> float:
+    """Milliseconds since `begun`, a reading of time.perf_counter."""
+    return round((time.perf_counter() - begun) * 1000, 3)
+
+
 def backend_part(pool_id: str) -> str:
     """host@backend of host@backend#pool."""
     return pool_id.split("#", 1)[0]
@@ -52,13 +58,14 @@ class PlacingScheduler(SchedulerDriver):
         The decision returned says which pool was `chosen` and carries the retry record. Raises NoValidBackend,
         InvalidRequest, PluginError, LeaseLost.
         """
+        begun = time.perf_counter()
         request = self._parse(context, request_spec, filter_properties, Operation.CREATE)
         if request.retry is not None and request.retry.backends and request.volume_id:
             self._give_back(request.volume_id)
         request = self._with_facts(request)
         return claim_best(
             lambda: self._decide(request),
-            lambda decision: self._creation(decision, request_spec, filter_properties),
+            lambda decision: self._creation(decision, request_spec, filter_properties, begun),
             pools=self.world.pools,
             claims=self.world.claims,
             attempts=self.world.claim_attempts,
@@ -300,9 +307,13 @@ class PlacingScheduler(SchedulerDriver):
         return decision
 
     def _creation(
-        self, decision: Decision, request_spec: Mapping[str, Any], filter_properties: Mapping[str, Any]
+        self,
+        decision: Decision,
+        request_spec: Mapping[str, Any],
+        filter_properties: Mapping[str, Any],
+        begun: float,
     ) -> Placement:
-        """What becomes true when the room for a new volume is claimed."""
+        """What becomes true when the room for a new volume is claimed. `begun`: when it was, by time.perf_counter."""
         request, pool = decision.request, decision.chosen
         assert pool is not None  # noqa: S101 - claim_best() sets it
         volume_id = request.volume_id
@@ -326,21 +337,29 @@ class PlacingScheduler(SchedulerDriver):
             "filter_properties": {**passed_on, "retry": parsing.plain_retry(retry)},
             "max_attempts": self.world.max_attempts,
         }
+        end = self._event(
+            derived_id("event", volume_id, "scheduled", attempt),
+            "scheduler.create_volume.end",
+            volume_id=volume_id,
+            project_id=request.project_id,
+            payload={
+                "volume_id": volume_id,
+                "pool": pool.pool_id,
+                "size_gb": request.size_gb,
+                "volume_type": request.volume_type.name if request.volume_type is not None else None,
+                "attempt": attempt,
+                "driver": self.world.driver,
+                "took_ms": took_ms(begun),
+                "decision": decision.summary(),
+            },
+        )
         return Placement(
             claim=Claim(key=volume_id, volume_id=volume_id, pool_id=pool.pool_id, size_gb=request.size_gb, made_at=now),
             thin=request.thin,
             volume_changes=changes,
             decision=partial(decision.plain, most=self.world.decision_detail),
             decision_id=derived_id("decision", volume_id, "create", attempt),
-            events=(
-                self._event(
-                    derived_id("event", volume_id, "scheduled", attempt),
-                    "scheduler.create_volume.end",
-                    volume_id=volume_id,
-                    project_id=request.project_id,
-                    payload={"pool": pool.pool_id, "size_gb": request.size_gb, "attempt": attempt},
-                ),
-            ),
+            events=(end, *self.further_events(decision, end)),
             work=(
                 WorkRequest(
                     id=derived_id("work", volume_id, "create", attempt),

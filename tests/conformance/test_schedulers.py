@@ -12,3 +12,11 @@ class TestFilter(testing.SchedulerConformance, TestCase):
 
 class TestChance(testing.SchedulerConformance, TestCase):
     plugin_name = "chance"
+
+
+class TestBestFit(testing.SchedulerConformance, TestCase):
+    plugin_name = "best_fit"
+
+
+class TestShadow(testing.SchedulerConformance, TestCase):
+    plugin_name = "shadow"

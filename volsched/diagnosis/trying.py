@@ -9,8 +9,8 @@ from volsched.conf import Configuration
 from volsched.diagnosis.probing import probed
 from volsched.exceptions import NotFound
 from volsched.loading import KINDS, SCHEDULER, Catalogue, Problem
-from volsched.loading.building import Built, build, prepare
-from volsched.loading.classes import load_class
+from volsched.loading.building import Built, build
+from volsched.loading.loader import prepare_whole
 from volsched.loading.problems import Findings, did_you_mean
 from volsched.loading.selection import Choice, select, select_profiles
 
@@ -30,7 +30,7 @@ class Tried:
 def selected(conf: Configuration, catalogue: Catalogue, *, probe: bool) -> list[Tried]:
     """Every plugin that the configuration selects, and what it names that is none."""
     choices, problems = _choices(conf, catalogue)
-    tried = [_tried(conf, choice, probe=probe) for choice in choices]
+    tried = [_tried(conf, catalogue, choice, probe=probe) for choice in choices]
     return [*([Tried(choice=None, problems=problems)] if problems else []), *tried]
 
 
@@ -48,7 +48,7 @@ def named(conf: Configuration, catalogue: Catalogue, name: str, kind: str | None
     if not choices:
         hint = did_you_mean(name, {*(it.name for it in catalogue), *(it.name for it in chosen)})
         raise NotFound("plugin", name, f"{hint}volsched plugin list names the ones there are")
-    return [_tried(conf, choice, probe=probe) for choice in choices]
+    return [_tried(conf, catalogue, choice, probe=probe) for choice in choices]
 
 
 def _choices(conf: Configuration, catalogue: Catalogue) -> tuple[list[Choice], tuple[Problem, ...]]:
@@ -58,11 +58,10 @@ def _choices(conf: Configuration, catalogue: Catalogue) -> tuple[list[Choice], t
     return list({choice.section: choice for choice in (*of_profiles, *choices)}.values()), findings.fatal
 
 
-def _tried(conf: Configuration, choice: Choice, *, probe: bool) -> Tried:
+def _tried(conf: Configuration, catalogue: Catalogue, choice: Choice, *, probe: bool) -> Tried:
     findings = Findings()
     further: Sequence[Problem] = ()
-    plugin_class = load_class(choice.entry, findings)
-    prepared = None if plugin_class is None else prepare(conf, choice, plugin_class, findings)
+    prepared = prepare_whole(conf, catalogue, choice, findings)
     if prepared is not None:
         plugin = build(prepared, findings, *_world(choice))
         if plugin is not None and probe:

@@ -8,7 +8,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-SCHEMA_VERSION = "1.0"
+#: major.minor: a minor adds, a major changes or removes. What each event carries: doc/reference/events.rst.
+SCHEMA_VERSION = "1.1"
 
 
 class Priority(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from volsched.domain.identity import derived_id
 from volsched.domain.plain import plain
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.domain.work import Message
+from volsched.engine.scheduling import took_ms
 from volsched.exceptions import DatabaseUnavailable, InvalidRequest, LeaseLost, NoValidBackend, PluginError
 from volsched.flows import engine
 from volsched.flows.context import plain_context
@@ -95,6 +97,7 @@ class ScheduleCreateVolumeTask(VolschedTask):
         volume: Volume,
     ) -> None:
         """Delegate to the driver: it chooses, claims and hands the request over."""
+        begun = time.perf_counter()
         try:
             self.driver_api.schedule_create_volume(context, request_spec, filter_properties)
         except LeaseLost:
@@ -103,7 +106,7 @@ class ScheduleCreateVolumeTask(VolschedTask):
             raise  # nothing could be written down; the work is taken up again when its lease expires
         except Exception as problem:  # whatever a driver raises, the volume must not stay in `creating`
             attempt = (filter_properties.get("retry") or {}).get("num_attempts", 0) + 1
-            self._handle_failure(context, request_spec, volume, problem, attempt)
+            self._handle_failure(context, request_spec, volume, problem, attempt, begun)
             if not isinstance(problem, NoValidBackend):
                 raise
 
@@ -114,6 +117,7 @@ class ScheduleCreateVolumeTask(VolschedTask):
         volume: Volume | None,
         problem: Exception,
         attempt: int,
+        begun: float,
     ) -> None:
         volume_id = request_spec.get("volume_id") or (Volume.parse(volume).id if volume is not None else None)
         project_id = plain_context(context).get("project_id") or ""
@@ -128,6 +132,10 @@ class ScheduleCreateVolumeTask(VolschedTask):
             "error": type(problem).__name__,
             "reason": str(problem),
             "context": plain_context(context),
+            "attempt": attempt,
+            "driver": self.driver_api.world.driver,
+            "took_ms": took_ms(begun),
+            "decision": decision.summary() if decision is not None else None,
         }
         code, text = _told(problem)
         self.driver_api.record_failure(

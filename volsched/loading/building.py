@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +17,7 @@ from volsched.loading.problems import Findings, listed
 from volsched.loading.selection import Choice
 from volsched.loading.values import read
 from volsched.plugins.options import Plugin
+from volsched.plugins.references import Named, PluginOpt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +28,15 @@ class Prepared:
     plugin_class: type[Plugin]
     values: Mapping[str, Any]
     secrets: tuple[str, ...] = ()
+    references: Mapping[str, PluginOpt] = field(default_factory=lambda: MappingProxyType({}))
+    inner: Mapping[str, Prepared] = field(default_factory=lambda: MappingProxyType({}))  # the plugins that these name
 
     def masked(self, text: str) -> str:
         """What a plugin says, without the secrets that it was told."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
+        for inner in self.inner.values():
+            text = inner.masked(text)
         return text
 
 
@@ -69,7 +74,13 @@ def prepare(conf: Configuration, choice: Choice, plugin_class: type[Plugin], fin
     if len(findings.fatal) > before:
         return None
     secrets = tuple(str(values[option.dest]) for option in options if option.secret and values.get(option.dest))
-    return Prepared(choice=choice, plugin_class=plugin_class, values=MappingProxyType(values), secrets=secrets)
+    return Prepared(
+        choice=choice,
+        plugin_class=plugin_class,
+        values=MappingProxyType(values),
+        secrets=secrets,
+        references=MappingProxyType({option.dest: option for option in options if isinstance(option, PluginOpt)}),
+    )
 
 
 def _with_shared_values(
@@ -119,8 +130,13 @@ def build(prepared: Prepared, findings: Findings, *positional: Any) -> Any:
     choice = prepared.choice
     before = len(findings.fatal)
     where = f"[{choice.section}]"
+    named = {
+        name: Named(inner.choice.name, build(inner, findings, *positional)) for name, inner in prepared.inner.items()
+    }
+    if len(findings.fatal) > before:
+        return None
     try:
-        plugin = prepared.plugin_class(*positional, **prepared.values)
+        plugin = prepared.plugin_class(*positional, **{**prepared.values, **named})
         complaints = plugin.validate()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code may raise anything; it is named
         what = f"{choice.entry} cannot be constructed: {type(error).__name__}: {prepared.masked(str(error))}"

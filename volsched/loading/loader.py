@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from types import MappingProxyType
 
 from volsched.conf.configuration import Configuration
@@ -14,7 +15,7 @@ from volsched.loading.classes import load_class
 from volsched.loading.kinds import BACKEND, FILTER, KINDS, SCHEDULER, WEIGHER, Kind
 from volsched.loading.plugins import Plugins
 from volsched.loading.problems import Findings, LoadProblems, Problem
-from volsched.loading.selection import Choice, select, select_profiles
+from volsched.loading.selection import Choice, select, select_named, select_profiles
 from volsched.loading.unread import find_unread
 from volsched.loading.values import read
 
@@ -51,7 +52,7 @@ def examine(
     choices = select(conf, catalogue, kinds, findings)
     profiles = select_profiles(conf, catalogue, findings) if FILTER in kinds and WEIGHER in kinds else []
     everything = [*choices, *(choice for profile in profiles for choice in profile.choices)]
-    prepared = [_prepare(conf, choice, findings) for choice in _each_once(everything, findings)]
+    prepared = [prepare_whole(conf, catalogue, choice, findings) for choice in _each_once(everything, findings)]
     ready = [item for item in prepared if item is not None]
     driver = next((item for item in ready if item.choice.kind is SCHEDULER), None)
     made = [Built(prepared=item, plugin=build(item, findings)) for item in ready if item is not driver]
@@ -86,9 +87,30 @@ def _each_once(choices: Iterable[Choice], findings: Findings) -> Iterable[Choice
     return kept.values()
 
 
-def _prepare(conf: Configuration, choice: Choice, findings: Findings) -> Prepared | None:
+def prepare_whole(
+    conf: Configuration, catalogue: Catalogue, choice: Choice, findings: Findings, outer: tuple[Choice, ...] = ()
+) -> Prepared | None:
+    """A plugin's class and values, and those of the plugins that its options name; None where that fails."""
     plugin_class = load_class(choice.entry, findings)
-    return None if plugin_class is None else prepare(conf, choice, plugin_class, findings)
+    prepared = None if plugin_class is None else prepare(conf, choice, plugin_class, findings)
+    if prepared is None or not prepared.references:
+        return prepared
+    inner: dict[str, Prepared] = {}
+    for name, option in prepared.references.items():
+        where = conf.label(choice.section, name)
+        kind = next(kind for kind in KINDS if kind.entry_points == option.kind)
+        named = select_named(conf, catalogue, kind, str(prepared.values[name] or ""), where, findings)
+        if named is None:
+            continue
+        if any(named.section == other.section for other in (*outer, choice)):
+            what = f"{named.name!r} would have to run itself"
+            findings.add("VS108", where, what, f"name another of the {kind.plural}")
+            continue
+        made = prepare_whole(conf, catalogue, named, findings, (*outer, choice))
+        if made is not None:
+            inner[name] = made
+    complete = len(inner) == len(prepared.references)
+    return replace(prepared, inner=MappingProxyType(inner)) if complete else None
 
 
 def _filters(conf: Configuration, driver: Prepared | None, sections: Iterable[str], findings: Findings) -> None:

@@ -131,6 +131,18 @@ def _of_profile(
     return [mine if _mentioned(conf, mine.section) else shared for mine, shared in zip(own, chosen, strict=True)]
 
 
+def select_named(
+    conf: Configuration, catalogue: Catalogue, kind: Kind, name: str, where: str, findings: Findings
+) -> Choice | None:
+    """The plugin that an option of another plugin names."""
+    entry = resolve(catalogue, kind, name, where, findings)
+    if entry is None:
+        return None
+    choice = Choice(entry=entry, name=entry.name, where=where)
+    kept = _allowed(conf, [choice], findings) if _fits(choice, (), where, findings) else []
+    return kept[0] if kept else None
+
+
 def selected_entries(conf: Configuration, catalogue: Catalogue) -> list[Entry]:
     """The plugins that the configuration names, whatever else is wrong with it."""
     findings = Findings()

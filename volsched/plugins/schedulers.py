@@ -63,6 +63,7 @@ class SchedulerWorld:
     chooser: Chooser
     clock: Clock
     publisher: str = "scheduler"
+    driver: str = ""  # the name under which the driver was selected
     max_attempts: int = 3  # scheduler_max_attempts; 1: no rescheduling
     claim_attempts: int = 10  # pools tried in one attempt while claims conflict
     decision_detail: int = 1000  # pools listed by name in a stored decision
@@ -118,6 +119,10 @@ class SchedulerDriver(Plugin, abc.ABC):
         filter_properties_list: Sequence[Mapping[str, Any]] | None,
     ) -> Decision:
         """A pool on a backend that serves every volume type of the group. Raises NoValidBackend."""
+
+    def further_events(self, decision: Decision, event: Event) -> Sequence[Event]:
+        """What is told of a decision besides `event`, and becomes true with it. None as a rule."""
+        return ()
 
     def record_failure(
         self, *, volume_id: str | None, event: Event, message: Message | None, decision: Decision | None

@@ -36,7 +36,7 @@ class Driver:
         self.problem = problem
         self.asked: list[tuple[Any, Mapping[str, Any], Mapping[str, Any]]] = []
         self.failures: list[dict[str, Any]] = []
-        self.world = SimpleNamespace(clock=lambda: datetime(2026, 1, 1), publisher="scheduler.test")
+        self.world = SimpleNamespace(clock=lambda: datetime(2026, 1, 1), publisher="scheduler.test", driver="filter")
 
     def schedule_create_volume(
         self, context: Any, request_spec: Mapping[str, Any], filter_properties: Mapping[str, Any]
@@ -155,6 +155,8 @@ class TestSchedule(TestCase):
         self.assertEqual("NoValidBackend", payload["error"])
         self.assertEqual("none of 3 pools fits", payload["reason"])
         self.assertEqual(VOLUME.id, payload["request_spec"]["volume_id"])
+        self.assertEqual(("filter", 1, None), (payload["driver"], payload["attempt"], payload["decision"]))
+        self.assertGreaterEqual(payload["took_ms"], 0)
         self.assertNotIn("secret", json.dumps(payload))
 
     def test_the_same_failure_twice_has_the_same_id(self) -> None:

@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from volsched.plugins import HOST_CONTRACT, Plugin
+from volsched.plugins.references import Named, PluginOpt
 from volsched.testing.laws.watching import watched
 
 if TYPE_CHECKING:
@@ -57,10 +58,24 @@ class PluginConformance(Laws):
         """Values of options, by name."""
         return self.config
 
-    def options(self) -> dict[str, Any]:
-        """What the constructor gets: the defaults, with the configuration laid over them."""
-        defaults = {option.dest: option.default for option in self.plugin_class().config_opts()}
-        return {**defaults, **self.configuration()}
+    def options(self, given: tuple[Any, ...] = ()) -> dict[str, Any]:
+        """What the constructor gets: the defaults, with the configuration laid over them.
+
+        A plugin that an option names is made with its defaults, and with `given` before them.
+        """
+        declared = self.plugin_class().config_opts()
+        values = {**{option.dest: option.default for option in declared}, **self.configuration()}
+        for option in declared:
+            if isinstance(option, PluginOpt):
+                values[option.dest] = self._named(option, str(values[option.dest]), given)
+        return values
+
+    def _named(self, option: PluginOpt, name: str, given: tuple[Any, ...]) -> Named:
+        found = _published(option.kind, name)
+        self.assertTrue(found, f"nothing called {name!r} is published in {option.kind}: is it installed?")
+        plugin_class = found[0].load()
+        defaults = {inner.dest: inner.default for inner in plugin_class.config_opts()}
+        return Named(name, plugin_class(*given, **defaults))
 
     def given(self) -> tuple[Any, ...]:
         """What the constructor gets before its options."""
@@ -68,7 +83,8 @@ class PluginConformance(Laws):
 
     def maker(self) -> Callable[[], Any]:
         """Makes the plugin, and does nothing else."""
-        return functools.partial(self.plugin_class(), *self.given(), **self.options())
+        given = self.given()
+        return functools.partial(self.plugin_class(), *given, **self.options(given))
 
     def make(self) -> Any:
         """A new plugin."""

@@ -44,7 +44,7 @@ class SchedulerConformance(PluginConformance):
 
     def made_in(self, world: SchedulerWorld) -> Any:
         """A driver in a world that the test looks at."""
-        return self.plugin_class()(world, **self.options())
+        return self.plugin_class()(world, **self.options((world,)))
 
     def claims(self, world: SchedulerWorld) -> MemoryClaims:
         assert isinstance(world.claims, MemoryClaims)

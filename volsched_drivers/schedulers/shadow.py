@@ -1,0 +1,177 @@
+"""The scheduler driver that tries another one on live requests, without letting it decide."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from volsched.domain.changed import changed
+from volsched.domain.events import Event, Priority
+from volsched.domain.identity import derived_id
+from volsched.domain.work import Message
+from volsched.engine.scheduling import PlacingScheduler
+from volsched.plugins import Candidates, Decision, RequestSpec, SchedulerWorld
+from volsched.plugins.references import Named, PluginOpt
+
+if TYPE_CHECKING:
+    from oslo_config import cfg
+
+KIND = "volsched.schedulers"
+REMARK = "beside"
+DIFFERS, SILENT = "scheduler.shadow.differs", "scheduler.shadow.failed"
+#: So many questions at a time may wait for the second driver's answer: one that hangs is asked no more.
+MOST_OPEN = 4
+
+
+class ShadowScheduler(PlacingScheduler):
+    """Chooses as one driver does, asks a second one the same, and records where the two differ.
+
+    The second one never decides. It is waited for no longer than `patience` once the first has its answer; where it is
+    late or fails, that is recorded, and the request goes on.
+    """
+
+    contract = (1, 0)
+
+    def __init__(self, world: SchedulerWorld, *, driver: Named, beside: Named, patience: float = 0.1) -> None:
+        super().__init__(world)
+        self.driver = driver
+        self.beside = beside
+        self.patience = patience
+        self._open = threading.BoundedSemaphore(MOST_OPEN)
+
+    @classmethod
+    def config_opts(cls) -> Sequence[cfg.Opt]:
+        from oslo_config import cfg
+
+        return (
+            PluginOpt("driver", kind=KIND, default="filter", help="The scheduler driver that decides."),
+            PluginOpt(
+                "beside",
+                kind=KIND,
+                default="best_fit",
+                help="The scheduler driver that is tried: asked the same, and compared.",
+            ),
+            cfg.FloatOpt(
+                "patience",
+                default=0.1,
+                min=0.0,
+                max=5.0,
+                help="Seconds that a request waits for the second answer at most, once it has the first.",
+            ),
+        )
+
+    def validate(self) -> list[str]:
+        problems = []
+        for option, (name, plugin) in (("driver", self.driver), ("beside", self.beside)):
+            if not isinstance(plugin, PlacingScheduler):
+                problems.append(
+                    f"{option}: {name} cannot be used here: it is no PlacingScheduler, which tells how it chooses"
+                )
+            problems.extend(f"{option}: {name} says: {problem}" for problem in plugin.validate())
+        if self.driver.name == self.beside.name:
+            problems.append(f"driver and beside are both {self.driver.name}: there is nothing to compare")
+        return problems
+
+    def start(self) -> None:
+        for _, plugin in (self.driver, self.beside):
+            plugin.start()
+
+    def stop(self) -> None:
+        for _, plugin in (self.beside, self.driver):
+            plugin.stop()
+
+    def health(self) -> str | None:
+        found = [(name, plugin.health()) for name, plugin in (self.driver, self.beside)]
+        return "; ".join(f"{name}: {problem}" for name, problem in found if problem) or None
+
+    def choose(self, request: RequestSpec, candidates: Candidates) -> Decision:
+        question = self._asked(request, candidates)
+        decision: Decision = self.driver.plugin.choose(request, candidates)
+        best = decision.ranked[0].pool_id if decision else None
+        remark = {"driver": self.beside.name, "decided": self.driver.name, **question.compared(best, self.patience)}
+        return changed(decision, remarks={**decision.remarks, REMARK: remark})
+
+    def _asked(self, request: RequestSpec, candidates: Candidates) -> _Question:
+        question = _Question()
+        if not self._open.acquire(blocking=False):
+            question.problem = f"{MOST_OPEN} earlier questions are still open: not asked"
+            question.answered.set()
+            return question
+
+        def ask() -> None:
+            try:
+                question.ask(self.beside.plugin, request, candidates)
+            finally:
+                self._open.release()
+
+        threading.Thread(target=ask, name=f"beside-{self.beside.name}", daemon=True).start()
+        return question
+
+    # -- what is told --------------------------------------------------------------------------------------------
+
+    def further_events(self, decision: Decision, event: Event) -> Sequence[Event]:
+        remark = decision.remarks.get(REMARK)
+        if remark is None or not (remark["differs"] or remark["problem"]):
+            return ()
+        return (_event(event, remark),)
+
+    def record_failure(
+        self, *, volume_id: str | None, event: Event, message: Message | None, decision: Decision | None
+    ) -> None:
+        super().record_failure(volume_id=volume_id, event=event, message=message, decision=decision)
+        if decision is not None:
+            for further in self.further_events(decision, event):
+                self.world.events.emit(further)
+
+
+class _Question:
+    """What the second driver was asked, and what it said to it."""
+
+    def __init__(self) -> None:
+        self.answered = threading.Event()
+        self.problem: str | None = None
+        self.best: str | None = None
+        self.fit = 0
+        self.took_ms: float | None = None
+
+    def ask(self, driver: PlacingScheduler, request: RequestSpec, candidates: Candidates) -> None:
+        begun = time.perf_counter()
+        try:
+            decision = driver.choose(request, candidates)
+            self.best = decision.ranked[0].pool_id if decision else None
+            self.fit = len(decision.ranked)
+        except BaseException as problem:  # noqa: BLE001 - a driver on trial may raise anything: it is recorded
+            self.problem = f"{type(problem).__name__}: {problem}"
+        self.took_ms = round((time.perf_counter() - begun) * 1000, 3)
+        self.answered.set()
+
+    def compared(self, best: str | None, patience: float) -> Mapping[str, Any]:
+        """The remark, as plain data. `best`: the pool that the first driver prefers."""
+        if not self.answered.wait(patience):
+            return {**_NOTHING, "problem": f"no answer within {patience:g} s"}
+        if self.problem is not None:
+            return {**_NOTHING, "problem": self.problem, "took_ms": self.took_ms}
+        return {
+            "would_choose": self.best,
+            "fit": self.fit,
+            "differs": self.best != best,
+            "problem": None,
+            "took_ms": self.took_ms,
+        }
+
+
+_NOTHING: Mapping[str, Any] = {"would_choose": None, "fit": None, "differs": False, "problem": None, "took_ms": None}
+
+
+def _event(event: Event, remark: Mapping[str, Any]) -> Event:
+    """What is told beside the event that tells of the decision."""
+    failed = remark["problem"] is not None
+    return changed(
+        event,
+        id=derived_id("event", event.id, REMARK),
+        event_type=SILENT if failed else DIFFERS,
+        priority=Priority.WARN if failed else Priority.INFO,
+        payload={"about": event.event_type, "about_id": event.id, "pool": event.payload.get("pool"), **remark},
+    )

@@ -349,6 +349,21 @@ class TestGroups(Operating):
         self.assertEqual([], self.asked("group", "list"))
 
 
+class TestBooks(Operating):
+    def test_what_is_taken_under_management_counts_with_its_size(self) -> None:
+        self.done("pool", "list")
+        (self.folder_ / "slow" / "two" / "found").write_bytes(b"f" * (2 * UNIT + 1))
+        managed = self.asked("volume", "manage", "node@slow#two", "found", "--name", "found")
+        self.assertEqual(("available", 3), _told(managed, "Status", "Size GiB"))
+        self.balanced()
+        self.done("volume", "extend", "found", "--size", "5", "-f", "json")
+        self.balanced()
+        moved = self.asked("volume", "migrate", "found", "node@slow#one")
+        self.assertEqual(b"f" * (2 * UNIT + 1), Path(moved["Location"]).read_bytes().rstrip(b"\0"))
+        self.balanced()
+        self.done("volume", "delete", "found")
+
+
 class TestBackups(Operating):
     def test_where_a_backup_would_be_made(self) -> None:
         self.refused(1, "none that works has reported", "backup", "place")

@@ -200,7 +200,8 @@ def _idle_weighers(scene: Scene, chain: Chain, asked: Sequence[RequestSpec], poo
             turned = [*weighings[:at], opposite, *weighings[at + 1 :]]
             constant = bool((weighing.raw == weighing.raw[0]).all())
             same[weighing.name] = same.get(weighing.name, 0) + constant
-            unmoved = chain.handler.rank(request, survivors, turned).order.tolist() == order
+            # Of two pools the other weighers' favourite is too often this one's as well.
+            unmoved = len(survivors) > 2 and chain.handler.rank(request, survivors, turned).order.tolist() == order
             ruled[weighing.name] = ruled.get(weighing.name, 0) + unmoved
     for name, _ in chain.weighers:
         if judged and same.get(name) == judged:

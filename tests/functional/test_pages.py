@@ -17,6 +17,9 @@ class TestPages(TestCase):
     def test_operations(self) -> None:
         Reader(self.folder()).follow(TOP / "doc" / "user" / "operations.rst")
 
+    def test_page_for_operators(self) -> None:
+        Reader(self.folder()).follow(TOP / "doc" / "user" / "operating.rst")
+
     def test_tutorial_for_authors(self) -> None:
         Reader(self.folder()).follow(TOP / "doc" / "author" / "tutorial.rst")
 

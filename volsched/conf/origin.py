@@ -141,5 +141,6 @@ def _read(file: str) -> _FileReader:
         reader.parse([*lines, ""])
     except iniparser.ParseError as error:
         begins = error.line.strip().partition(" ")[0].partition("=")[0][:40]  # the rest may be secret
-        raise ConfigurationError(f"{file}:{error.lineno}", f"{error.msg}: the line that begins with {begins!r}") from None
+        what = f"{error.msg}: the line that begins with {begins!r}"
+        raise ConfigurationError(f"{file}:{error.lineno}", what) from None
     return reader

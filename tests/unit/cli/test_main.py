@@ -237,7 +237,8 @@ class TestProcess(tests.TestCase):
         done = self.site.run("complete")
         self.assertEqual(0, done.status, done.stderr)
         self.assertIn("complete -F _volsched volsched", done.stdout)
-        self.assertIn("cmds_volume='create delete explain extend list manage messages migrate retype show'", done.stdout)
+        volume = "create delete explain extend list manage messages migrate retype show"
+        self.assertIn(f"cmds_volume='{volume}'", done.stdout)
         self.assertIn("--size", done.stdout)
         checked = subprocess.run(["bash", "-n"], input=done.stdout, text=True, capture_output=True, check=False)
         self.assertEqual((0, ""), (checked.returncode, checked.stderr))

@@ -96,7 +96,7 @@ class Coded:
 
 
 def _read_only(array: NDArray[S]) -> NDArray[S]:
-    array.flags.writeable = False
+    array.setflags(write=False)
     return array
 
 
@@ -281,7 +281,7 @@ class Candidates:
 
     def concluded(self, key: Hashable, judge: Callable[[], Mask]) -> Mask:
         """One verdict a candidate, out of a mask of the whole snapshot that `judge` gives once; see PoolSnapshot."""
-        mask = self.snapshot.concluded(key, judge)
+        mask = self.snapshot.concluded(key, lambda: _read_only(judge()))
         return mask if self._untouched else mask[self.rows]
 
     def take(self, selection: Mask | Rows) -> Candidates:
@@ -291,4 +291,4 @@ class Candidates:
         if np.count_nonzero(selection) == len(selection):
             return self
         positions = selection.nonzero()[0]  # and not by the mask itself, which takes twice as long
-        return Candidates(self.snapshot, positions if self._untouched else self.rows[positions])
+        return Candidates(self.snapshot, _read_only(positions if self._untouched else self.rows[positions]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import partial, reduce
 from itertools import chain, groupby
 
 import numpy as np
@@ -111,8 +111,8 @@ def _one_by_one(
 
 def _all_of(filters: Sequence[tuple[str, Filter]], request: RequestSpec, candidates: Candidates) -> Mask:
     """The candidates that pass every filter, all of which see all of them."""
-    verdicts = [_screened(name, plugin, request, candidates).passed for name, plugin in filters]
-    return verdicts[0] if len(verdicts) == 1 else np.logical_and.reduce(verdicts)
+    passed = [_screened(name, plugin, request, candidates).passed for name, plugin in filters]
+    return reduce(np.logical_and, passed)
 
 
 def _screened(name: str, plugin: Filter, request: RequestSpec, candidates: Candidates) -> Screening:
@@ -129,8 +129,14 @@ def _closed(snapshot: PoolSnapshot) -> frozenset[str]:
 
 def _cordon(request: RequestSpec, candidates: Candidates) -> FilterStep:
     """Pools that an operator closed for this kind of operation."""
-    passed = candidates.coded(CORDONED).where(lambda closed: request.operation not in closed)
-    return FilterStep(CORDON, candidates, Screening(passed, lambda position: f"cordoned for {request.operation.value}"))
+    operation = request.operation.value
+    passed = candidates.coded(CORDONED).where(lambda closed: operation not in closed)
+
+    def why(position: int) -> str:
+        reason = candidates[position].cordoned[operation]
+        return f"cordoned for {operation} by the operator" + (f": {reason}" if reason else "")
+
+    return FilterStep(CORDON, candidates, Screening(passed, why))
 
 
 class _Blaming:
@@ -145,7 +151,7 @@ class _Blaming:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, Exception) and not isinstance(problem, VolschedError):
+        if isinstance(problem, Exception | SystemExit) and not isinstance(problem, VolschedError):
             raise PluginError(self._plugin, f"{type(problem).__name__}: {problem}") from problem
 
 
@@ -164,5 +170,10 @@ def _check_mask(screening: Screening, count: int) -> None:
 def _check_ranking(ranking: Ranking, count: int, weighings: int) -> None:
     if len(ranking) > count:
         raise ValueError(f"rank() gave {len(ranking)} positions for {count} candidates")
+    if type(ranking) is Ranking:  # made by a handler of its own, and not put in order by us
+        if not np.array_equal(np.sort(ranking.order), np.arange(count)):
+            raise ValueError(f"rank() must name each of {count} candidates once; it gave {ranking.order}")
+        if not np.isfinite(ranking.weights).all():
+            raise ValueError("rank() gave totals that are not finite")
     if len(ranking.shares) != weighings:
         raise ValueError(f"rank() gave {len(ranking.shares)} shares for {weighings} weighers")

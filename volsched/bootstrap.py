@@ -237,20 +237,9 @@ class Application:
     @cached_property
     def chooser(self) -> Chooser:
         """The selected filters and weighers, and those of the profiles."""
-        from volsched.engine.placement import Placing
-        from volsched.engine.profiles import Profile, Profiles
+        from volsched.loading.choosing import chooser_of
 
-        plugins = self.plugins
-        placing = Placing(plugins.filters, plugins.weighers, plugins.weight_handler)
-        if not plugins.profiles:
-            return placing
-        return Profiles(
-            placing,
-            [
-                Profile(name=it.name, types=it.types, chooser=Placing(it.filters, it.weighers, it.weight_handler))
-                for it in plugins.by_profile
-            ],
-        )
+        return chooser_of(self.plugins, slow_seconds=self.conf.scheduler.slow_plugin_seconds)
 
     @cached_property
     def driver(self) -> PlacingScheduler:

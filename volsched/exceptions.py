@@ -135,12 +135,19 @@ class DatabaseUnavailable(VolschedError):
 
 
 class PluginError(VolschedError):
-    """A plugin broke, or broke its word."""
+    """A plugin broke, or broke its word. `package` is who publishes it, and the version, where that is known.
 
-    def __init__(self, plugin: str, problem: str) -> None:
-        super().__init__(f"plugin {plugin}: {problem}")
+    `decision`, where there is one, says the same to whoever asks why a volume was not placed.
+    """
+
+    decision: Decision | None = None
+
+    def __init__(self, plugin: str, problem: str, package: str = "") -> None:
+        whose = f" of {package}" if package else ""
+        super().__init__(f"plugin {plugin}{whose}: {problem}")
         self.plugin = plugin
         self.problem = problem
+        self.package = package
 
 
 class PluginNotFound(PluginError):

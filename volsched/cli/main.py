@@ -32,6 +32,7 @@ DESCRIPTION = "A volume scheduler that operators can trust."
 QUIET_LOGGERS = (
     "volsched.notification",
     "oslo_config.cfg",
+    "volsched.engine.oversight",
     "volsched.flows",
     "volsched.service.answers",
     "volsched.service.scheduler",

@@ -95,6 +95,14 @@ def options() -> list[cfg.Opt]:
             help="How many pools a stored decision lists by name, for `volsched volume explain`. The counts of all "
             "pools are always kept.",
         ),
+        cfg.FloatOpt(
+            "slow_plugin_seconds",
+            default=1.0,
+            min=0.01,
+            max=3600.0,
+            help="A filter, weigher or weight handler that is at one request for longer is named in the log, while it "
+            "still is and when it is done. It cannot be interrupted.",
+        ),
         cfg.IntOpt(
             "lease_seconds",
             default=30,

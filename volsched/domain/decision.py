@@ -41,7 +41,14 @@ class FilterStep:
     def rejected(self) -> Iterator[tuple[PoolState, str]]:
         """The pools it turned away, each with the reason."""
         for position in np.flatnonzero(~self.screening.passed):
-            yield self.before[int(position)], self.screening.why(int(position))
+            yield self.before[int(position)], self.why(int(position))
+
+    def why(self, position: int) -> str:
+        """The reason of a rejected candidate; where the filter breaks when it is asked for it, that."""
+        try:
+            return str(self.screening.why(position))
+        except Exception as problem:  # noqa: BLE001 - a plugin's; the verdict stands, and the reader is told
+            return f"(the filter {self.name} cannot say why: {type(problem).__name__}: {problem})"
 
     @property
     def rejections(self) -> int:
@@ -52,7 +59,7 @@ class FilterStep:
         rejected = np.flatnonzero(~self.screening.passed)
         shortfall = self.screening.shortfall
         nearest = 0 if shortfall is None else int(np.nanargmin(np.append(shortfall[rejected], np.inf)))
-        return self.screening.why(int(rejected[nearest if nearest < len(rejected) else 0]))
+        return self.why(int(rejected[nearest if nearest < len(rejected) else 0]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +91,7 @@ class Decision:
     profile: str | None = None  # whose filters and weighers these are, where the volume type has some of its own
 
     @property
+    failed: str = ""  # the plugin that broke, its package, and how; nothing was decided then
     def weights(self) -> NDArray[np.float64]:
         """One total a ranked pool."""
         return self.ranked.weights
@@ -112,6 +120,8 @@ class Decision:
         """One sentence for an operator: which filter left nothing, and the nearest miss in its numbers."""
         if self:
             return f"{len(self.ranked)} pools fit"
+        if self.failed:
+            return self.failed
         considered = self.considered
         if not considered:
             return "no pool has reported" + (f" ({len(self.set_aside)} set aside)" if self.set_aside else "")
@@ -134,6 +144,8 @@ class Decision:
                 parts.append(f"{step.rejections} by {step.name}{detail}")
         return f"none of {considered} pools could take {self.request.wanted_gb:.12g} GiB: rejected " + ", ".join(parts)
 
+        if self.failed:
+            return "the scheduler's own configuration failed; the operator has been told"
     def summary(self) -> dict[str, Any]:
         """The decision in a few figures, as JSON values: what events carry of it."""
         return {
@@ -198,6 +210,7 @@ class Decision:
             "chosen": self.chosen.pool_id if self.chosen is not None else None,
             "conflicts": list(self.conflicts),
             "set_aside": [{"name": name, "why": why} for name, why in self.set_aside],
+            "failed": self.failed or None,
             "config_generation": self.request.config_generation,
             "remarks": dict(self.remarks),
         }

@@ -23,6 +23,14 @@ Contract = tuple[int, int]
 #: (kind, older major) -> what makes a class of that contract one of today's. There is no older contract yet.
 ADAPTERS: Mapping[tuple[str, int], Callable[[type[Plugin]], type[Plugin]]] = MappingProxyType({})
 
+#: (kind, capability) -> its methods, where they are not one with the name of the capability in small letters.
+CAPABILITIES: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
+    {
+        ("backend", "MIGRATE"): ("offer", "migrate"),
+        ("backend", "SNAPSHOT"): ("snapshot", "delete_snapshot", "create_from_snapshot"),
+    }
+)
+
 
 def load_class(entry: Entry, findings: Findings) -> type[Plugin] | None:
     """The class of a plugin, if it can be used; else None, and what is wrong with it is found."""
@@ -30,6 +38,8 @@ def load_class(entry: Entry, findings: Findings) -> type[Plugin] | None:
         return None
     found = _import(entry, findings)
     if found is None or not _is_one(entry, found, findings) or not _is_complete(entry, found, findings):
+        return None
+    if not _can_what_it_declares(entry, found, findings):
         return None
     return _of_contract(entry, found, findings)
 
@@ -129,6 +139,22 @@ def _is_complete(entry: Entry, found: type[Plugin], findings: Findings) -> bool:
     if missing:
         what = f"{entry.entry_point.value} lacks what every {entry.kind.name} has: {listed(missing)}"
         findings.add("VS112", str(entry), what, f"tell the vendor of {entry.package}, or select another")
+    return not missing
+
+
+def _can_what_it_declares(entry: Entry, found: type[Plugin], findings: Findings) -> bool:
+    declared, mend = found.capabilities, f"tell the vendor of {entry.package}, or select another"
+    if not isinstance(declared, frozenset) or not all(isinstance(name, str) for name in declared):
+        what = f"{entry.entry_point.value} has the capabilities {declared!r}, which are no frozenset of names"
+        findings.add("VS112", str(entry), what, mend)
+        return False
+    missing = []
+    for name in sorted(declared):
+        needed = CAPABILITIES.get((entry.kind.name, name), (name.lower(),))
+        missing += [f"{name} without {method}()" for method in needed if not callable(getattr(found, method, None))]
+    if missing:
+        what = f"{entry.entry_point.value} declares what it cannot do: {listed(missing)}"
+        findings.add("VS112", str(entry), what, mend)
     return not missing
 
 

@@ -27,7 +27,7 @@ class _Line:
 def explain(decision: Mapping[str, Any]) -> list[str]:
     """The lines of the text. `decision` is `Decision.plain()`, as it was stored."""
     filters = decision.get("filters") or []
-    lines = [f"Decision: {_outcome(decision)}", *_counts(decision, filters), ""]
+    lines = [f"Decision: {_outcome(decision)}", *_profile(decision), *_counts(decision, filters), ""]
     pools = [*_ranked(decision), *_turned_away(filters)]
     if pools:
         lines += text_table(_header(decision), [_row(decision, line) for line in pools[:MOST_POOLS]])
@@ -35,7 +35,7 @@ def explain(decision: Mapping[str, Any]) -> list[str]:
     if left_out > 0:
         lines.append(f"  and {left_out} more pools (-f json shows every one that was kept)")
     lines += _reasons(filters, pools[:MOST_POOLS])
-    lines += _section("Could not be asked, for their report is of no use", decision.get("set_aside"), "name")
+    lines += _section("Could not be asked", decision.get("set_aside"), "name")
     return lines
 
 
@@ -48,6 +48,11 @@ def _outcome(decision: Mapping[str, Any]) -> str:
     if ranked:
         return f"{wanted} would go to {ranked[0]['pool']}"
     return f"no place for {wanted}"
+
+
+def _profile(decision: Mapping[str, Any]) -> list[str]:
+    profile = decision.get("profile")
+    return [f"Profile: {profile}, that of the volume type"] if profile else []
 
 
 def _counts(decision: Mapping[str, Any], filters: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from volsched.domain.group import Group
@@ -136,11 +135,9 @@ class Application:
     @cached_property
     def generation(self) -> int:
         """The number of this configuration, which every decision names."""
-        from volsched.conf.generations import Generations, fingerprint
-        from volsched.loading.exchange import providers
+        from volsched.loading.exchange import generation_of
 
-        mark = fingerprint(self.conf, providers(self.plugins))
-        return Generations(Path(self.conf.paths.state_path)).of(mark, self.conf.settings.files)
+        return generation_of(self.conf, self.plugins)
 
     @property
     def embedded(self) -> bool:
@@ -343,25 +340,12 @@ class Application:
             self.plugins.start()
             self._started = True
 
-    def successor(self, conf: Configuration, plugins: Plugins) -> Application:
-        """Another configuration over the same database, with these plugins, which run: to go on with instead."""
-        from volsched.conf.generations import Generations, fingerprint
-        from volsched.loading.exchange import providers
-
-        made = Application(conf)
-        made._started = True
-        made.woken = self.woken
-        made.__dict__.update({name: self.__dict__[name] for name in ("database", "owner") if name in self.__dict__})
-        made.__dict__["plugins"] = plugins
-        numbers, mark = Generations(Path(conf.paths.state_path)), fingerprint(conf, providers(plugins))
-        made.__dict__["generation"] = numbers.after(self.generation, mark, conf.settings.files)
-        return made
-
-    def prepare_like(self, other: Application) -> None:
-        """Make what the other one has made, so that what is wrong is known now."""
-        for name in ("driver", "scheduler", "agent", "pools", "delivery"):
-            if name in other.__dict__:
-                getattr(self, name)
+    def take_over(self, other: Application, plugins: Plugins) -> None:
+        """Go on instead of another application: over its database, with these plugins, which run."""
+        self.database, self.owner, self.woken = other.database, other.owner, other.woken
+        if "bus" in vars(other):
+            self.bus = other.bus
+        self.plugins, self._started = plugins, True
 
     def stop_driver(self) -> None:
         """Stop the scheduler driver, if there is one."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 
+from volsched.conf import Configuration
+from volsched.conf.generations import Generations, fingerprint
 from volsched.loading.building import Built
 from volsched.loading.kinds import BACKEND, NOTIFIER
 from volsched.loading.plugins import Plugins, start, stop
@@ -80,7 +83,17 @@ def _start_again(built: Built) -> None:
         LOG.error("[%s] ran, and cannot be started again: %s", built.choice.section, problems)
 
 
+def generation_of(conf: Configuration, plugins: Plugins, *, after: int | None = None) -> int:
+    """The number of a configuration with its plugins; one that is loaded instead of another has a greater one."""
+    numbers, mark = Generations(Path(conf.paths.state_path)), fingerprint(conf, providers(plugins))
+    if after is None:
+        return numbers.of(mark, conf.settings.files)
+    return numbers.after(after, mark, conf.settings.files)
+
+
 def providers(plugins: Plugins) -> Iterable[str]:
-    """Who brought the plugins, in which version."""
-    every = [each.prepared for each in plugins.everything] + ([plugins.driver] if plugins.driver else [])
+    """Who brought the plugins that decide, in which version. Notifiers do not, and processes have different ones."""
+    every = [each.prepared for each in plugins.everything if each.choice.kind is not NOTIFIER]
+    if plugins.driver is not None:
+        every.append(plugins.driver)
     return {f"{prepared.choice.section}={prepared.choice.entry.provider}" for prepared in every}

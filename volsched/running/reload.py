@@ -12,7 +12,7 @@ from volsched.conf import Configuration
 from volsched.conf.configuration import BadValue
 from volsched.exceptions import VolschedError
 from volsched.loading import Catalogue, LoadProblems, examine
-from volsched.loading.exchange import Exchange
+from volsched.loading.exchange import Exchange, generation_of
 from volsched.loading.loader import log_warnings
 from volsched.running.exchange import Current, DeliveryLoop
 
@@ -27,6 +27,8 @@ FIXED = (
     ("messaging", "transport_url"),
 )
 BACKENDS = "backend_"
+#: The options of [scheduler] that say how reports are understood.
+OF_POOLS = ("max_over_subscription_ratio", "service_down_time")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +85,26 @@ class Reloader:
         exchange = Exchange(old.plugins, selected)
         with ExitStack() as undo:
             undo.callback(exchange.start_placing())
-            fresh = old.successor(conf, exchange.plugins)
+            fresh = Application(conf, old.process)
+            fresh.take_over(old, exchange.plugins)
+            fresh.generation = generation_of(conf, exchange.plugins, after=old.generation)
             undo.callback(fresh.stop_driver)
-            fresh.prepare_like(old)
+            _prepare(fresh, old)
             with self._delivery.held():
                 exchange.exchange_notifiers()
                 undo.pop_all()
                 self._current.exchange(fresh, lambda: _retire(old, exchange))
         log_warnings(selected.warnings)
         return Reloaded(generation=fresh.generation, changed=changed, until_restart=until_restart)
+
+
+def _prepare(fresh: Application, old: Application) -> None:
+    """Make what the old one has made, so that what is wrong is known now."""
+    if "pools" in vars(old) and all(old.conf.scheduler[name] == fresh.conf.scheduler[name] for name in OF_POOLS):
+        fresh.pools = old.pools  # they hear reports over the bus
+    for name in ("driver", "scheduler", "agent", "pools", "delivery"):
+        if name in vars(old):
+            getattr(fresh, name)
 
 
 def _retire(old: Application, exchange: Exchange) -> None:

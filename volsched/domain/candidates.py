@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -38,15 +38,15 @@ class Column(Generic[S]):
     def __hash__(self) -> int:
         return hash(self.name)
 
-    def of(self, pools: Sequence[PoolState]) -> NDArray[S]:
+    def of(self, snapshot: PoolSnapshot) -> NDArray[S]:
         """The value of each pool, read-only."""
-        return _read_only(np.fromiter(map(self.read, pools), np.dtype(self.dtype), len(pools)))
+        return _read_only(np.fromiter(map(self.read, snapshot.pools), np.dtype(self.dtype), len(snapshot)))
 
-    def patched(self, before: NDArray[S], pools: Mapping[int, PoolState]) -> NDArray[S]:
+    def patched(self, before: NDArray[S], snapshot: PoolSnapshot, rows: Sequence[int]) -> NDArray[S]:
         """The same, where only the pools of these rows are others than in `before`."""
         values = before.copy()
-        for row, pool in pools.items():
-            values[row] = self.read(pool)
+        for row in rows:
+            values[row] = self.read(snapshot.pool(row))
         return _read_only(values)
 
 
@@ -60,18 +60,20 @@ class CodedColumn:
     def __hash__(self) -> int:
         return hash(self.name)
 
-    def of(self, pools: Sequence[PoolState]) -> Coded:
+    def of(self, snapshot: PoolSnapshot) -> Coded:
         """The value of each pool."""
-        nothing = Coded((), np.zeros(len(pools), np.intp))
-        return self._read(dict(enumerate(pools)), nothing)
+        nothing = Coded((), np.zeros(len(snapshot), np.intp))
+        return self._read(nothing, enumerate(snapshot.pools))
 
-    def patched(self, before: Coded, pools: Mapping[int, PoolState]) -> Coded | None:
+    def patched(self, before: Coded, snapshot: PoolSnapshot, rows: Sequence[int]) -> Coded | None:
         """The same, where only the pools of these rows are others; None where most values would be of the past."""
-        return None if len(before.values) > 2 * len(before.codes) else self._read(pools, before)
+        if len(before.values) > 2 * len(before.codes):
+            return None
+        return self._read(before, ((row, snapshot.pool(row)) for row in rows))
 
-    def _read(self, pools: Mapping[int, PoolState], before: Coded) -> Coded:
+    def _read(self, before: Coded, pools: Iterable[tuple[int, PoolState]]) -> Coded:
         codes, values, marks = before.codes.copy(), list(before.values), dict(before.marks)
-        for row, pool in pools.items():
+        for row, pool in pools:
             value = self.read(pool)
             code = codes[row] = marks.setdefault(_intern(value), len(values))
             if code == len(values):
@@ -113,10 +115,26 @@ def _intern(value: Any) -> Any:
     return (type(value), value)
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Verdicts on the pools, read as a column is."""
+
+    judge: Callable[[Candidates], NDArray[Any]]
+
+    def of(self, snapshot: PoolSnapshot) -> NDArray[Any]:
+        return _read_only(self.judge(snapshot.candidates()))
+
+    def patched(self, before: NDArray[Any], snapshot: PoolSnapshot, rows: Sequence[int]) -> NDArray[Any]:
+        verdicts = before.copy()
+        changed = np.unique(rows)
+        verdicts[changed] = self.judge(Candidates(snapshot, _read_only(changed)))
+        return _read_only(verdicts)
+
+
 class _Columns:
     """The columns of one snapshot that were read, and those of the snapshots before, with the rows they are behind by.
 
-    A column is made good when it is asked for, or when it is behind by many rows.
+    A column is made good when it is asked for, or when it is behind by many rows; verdicts are forgotten then.
     """
 
     __slots__ = ("_behind", "_read")
@@ -125,14 +143,19 @@ class _Columns:
         self._read: dict[Any, Any] = {}
         self._behind: dict[Any, tuple[Any, tuple[int, ...]]] = {}
 
-    def get(self, key: Any, snapshot: PoolSnapshot) -> Any:
+    def __len__(self) -> int:
+        return len(self._read)
+
+    def get(self, key: Any, snapshot: PoolSnapshot, reader: Any = None) -> Any:
+        """What `reader` reads, under this key; a column reads itself."""
         found = self._read.get(key)
         if found is None:
+            reader = key if reader is None else reader
             before, rows = self._behind.get(key, (None, ()))
             if before is not None:
-                found = key.patched(before, {row: snapshot.pool(row) for row in rows})
+                found = reader.patched(before, snapshot, rows)
             if found is None:
-                found = key.of(snapshot.pools)
+                found = reader.of(snapshot)
             self._read[key] = found
         return found
 
@@ -140,10 +163,12 @@ class _Columns:
         """The columns of the next snapshot, in which these rows are others."""
         made = _Columns()
         for key, (before, others) in self._behind.items():
-            if len(others) > MOST_BEHIND:
-                self.get(key, snapshot)
-            elif key not in self._read:
+            if key in self._read:
+                continue
+            if len(others) <= MOST_BEHIND:
                 made._behind[key] = (before, others + rows)
+            elif isinstance(key, Column | CodedColumn):
+                self.get(key, snapshot)
         for key, column in list(self._read.items()):
             made._behind[key] = (column, rows)
         return made
@@ -157,13 +182,14 @@ class PoolSnapshot:
     does not depend on figures.
     """
 
-    __slots__ = ("_changed", "_concluded", "_figures", "_lasting", "_listed", "_rows", "every_row")
+    __slots__ = ("_changed", "_concluded", "_figures", "_judged", "_lasting", "_listed", "_rows", "every_row")
 
     def __init__(self, pools: Sequence[PoolState]) -> None:
         self._listed = pools
         self._changed: dict[int, PoolState] = {}  # instead of those in `_listed`
         self._figures = _Columns()
         self._lasting = _Columns()
+        self._judged = _Columns()
         self._concluded: dict[Hashable, Any] = {}
         self._rows: dict[str, int] | None = None
         self.every_row: Rows = _read_only(np.arange(len(pools)))
@@ -196,6 +222,17 @@ class PoolSnapshot:
         found: Coded = self._lasting.get(key, self)
         return found
 
+    def judged(self, key: Hashable, judge: Callable[[Candidates], NDArray[S]]) -> NDArray[S]:
+        """What `judge` says of each pool, read-only, asked once; after a report it is asked of the pools reported.
+
+        It judges each candidate by itself, and all that it says must follow from `key` and from columns that are no
+        figures.
+        """
+        if len(self._judged) > MOST_CONCLUSIONS:
+            self._judged = _Columns()
+        found: NDArray[S] = self._judged.get(key, self, _Judged(judge))
+        return found
+
     def concluded(self, key: Hashable, conclude: Callable[[], T]) -> T:
         """What `conclude` gives, asked once. It must follow from `key` and from columns that are no figures."""
         found: T | None = self._concluded.get(key)
@@ -223,6 +260,7 @@ class PoolSnapshot:
         rows = tuple(pools)
         made._figures = self._figures.following(rows, self)
         made._lasting = self._lasting if only_figures else self._lasting.following(rows, self)
+        made._judged = self._judged if only_figures else self._judged.following(rows, self)
         made._concluded = self._concluded if only_figures else {}
         made._rows = self._rows
         made.every_row = self.every_row
@@ -279,10 +317,10 @@ class Candidates:
         coded = self.snapshot.coded(key)
         return coded if self._untouched else Coded(coded.values, coded.codes[self.rows])
 
-    def concluded(self, key: Hashable, judge: Callable[[], Mask]) -> Mask:
-        """One verdict a candidate, out of a mask of the whole snapshot that `judge` gives once; see PoolSnapshot."""
-        mask = self.snapshot.concluded(key, lambda: _read_only(judge()))
-        return mask if self._untouched else mask[self.rows]
+    def judged(self, key: Hashable, judge: Callable[[Candidates], NDArray[S]]) -> NDArray[S]:
+        """What `judge` says of each candidate, out of what it said once of the whole snapshot; see PoolSnapshot."""
+        verdicts = self.snapshot.judged(key, judge)
+        return verdicts if self._untouched else verdicts[self.rows]
 
     def take(self, selection: Mask | Rows) -> Candidates:
         """Narrow by a mask, or permute and narrow by positions (not snapshot rows)."""

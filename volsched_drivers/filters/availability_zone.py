@@ -16,11 +16,11 @@ class AvailabilityZoneFilter(ColumnFilter):
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
         wanted = request.zones or ((request.zone,) if request.zone else ())
 
-        def judge() -> Mask:
-            return candidates.snapshot.coded(ZONE).where(lambda zone: not wanted or zone in wanted)
+        def judge(pools: Candidates) -> Mask:
+            return pools.coded(ZONE).where(lambda zone: not wanted or zone in wanted)
 
         def why(position: int) -> str:
             asked = " or ".join(str(zone) for zone in wanted)
             return f"zone {asked} asked, the pool is in {candidates[position].zone}"
 
-        return Screening(candidates.concluded((AvailabilityZoneFilter, wanted), judge), why)
+        return Screening(candidates.judged((AvailabilityZoneFilter, wanted), judge), why)

@@ -13,7 +13,7 @@ from volsched.domain.candidates import CodedColumn, Mask
 from volsched.domain.columns import CAPABILITIES, capability
 from volsched.domain.extra_specs import Requirement
 from volsched.domain.request import Operation
-from volsched.plugins import Candidates, ColumnFilter, PoolSnapshot, PoolState, RequestSpec, Screening
+from volsched.plugins import Candidates, ColumnFilter, PoolState, RequestSpec, Screening
 
 
 class CapabilitiesFilter(ColumnFilter):
@@ -31,7 +31,7 @@ class CapabilitiesFilter(ColumnFilter):
             if path is not None:
                 rules.append(ExtraSpec(key, path, extra_specs.requirement_from(text, key)))
         return Screening(
-            candidates.concluded(tuple(rules), lambda: _meet(rules, candidates.snapshot)),
+            candidates.judged(tuple(rules), lambda pools: _meet(rules, pools)),
             lambda position: "; ".join(filter(None, (rule.objection(candidates[position]) for rule in rules))),
         )
 
@@ -51,10 +51,10 @@ class Rule(Protocol):
         ...
 
 
-def _meet(rules: Sequence[Rule], snapshot: PoolSnapshot) -> Mask:
+def _meet(rules: Sequence[Rule], pools: Candidates) -> Mask:
     """The pools that meet all rules. Each distinct value is judged once."""
-    masks = [snapshot.coded(rule.column).where(rule.holds) for rule in rules]
-    met: Mask = np.logical_and.reduce(masks) if masks else np.ones(len(snapshot), np.bool_)
+    masks = [pools.coded(rule.column).where(rule.holds) for rule in rules]
+    met: Mask = np.logical_and.reduce(masks) if masks else np.ones(len(pools), np.bool_)
     return met
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import TestCase
-from volsched.domain.candidates import MOST_CONCLUSIONS, CodedColumn, PoolSnapshot
+from volsched.domain.candidates import MOST_BEHIND, MOST_CONCLUSIONS, Candidates, CodedColumn, Mask, PoolSnapshot
 from volsched.domain.columns import FREE_GB, LARGEST_THICK_GB, TOTAL_GB, ZONE, capability
 from volsched.testing.builders import a_pool, a_snapshot
 
@@ -112,15 +112,43 @@ class ReplaceTest(TestCase):
     def test_conclusions_are_drawn_once_and_outlive_claims_but_no_report(self) -> None:
         drawn: list[int] = []
 
-        def conclude(snapshot: PoolSnapshot) -> list[bool]:
-            return snapshot.candidates().concluded("key", lambda: drawn.append(1) or np.ones(3, np.bool_)).tolist()
+        def conclude(snapshot: PoolSnapshot) -> int:
+            return snapshot.concluded("key", lambda: drawn.append(1) or 5)
 
         snapshot = a_snapshot(3)
         after_claim = snapshot.replace({1: a_pool("pool1", free_gb=1)}, only_figures=True)
-        self.assertEqual([[True] * 3] * 3, [conclude(snapshot), conclude(snapshot), conclude(after_claim)])
+        self.assertEqual([5] * 3, [conclude(snapshot), conclude(snapshot), conclude(after_claim)])
         self.assertEqual(1, len(drawn))
         conclude(snapshot.replace({1: a_pool("pool1", zone="z")}))
         self.assertEqual(2, len(drawn))
+
+    def test_verdicts_are_given_once_and_after_a_report_on_what_was_reported(self) -> None:
+        asked: list[list[str]] = []
+
+        def judge(pools: Candidates) -> Mask:
+            asked.append([pool.name for pool in pools])
+            return np.array([pool.zone == "z" for pool in pools])
+
+        def judged(snapshot: PoolSnapshot) -> list[bool]:
+            return snapshot.candidates().take(np.array([2, 1])).judged("key", judge).tolist()
+
+        snapshot = a_snapshot(3)
+        self.assertEqual([False, False], judged(snapshot))
+        self.assertEqual([False, False], judged(snapshot.replace({1: a_pool("pool1")}, only_figures=True)))
+        self.assertEqual([["pool0", "pool1", "pool2"]], asked)
+        moved = snapshot.replace({1: a_pool("pool1", zone="z")}).replace({0: a_pool("pool0", zone="z")})
+        self.assertEqual([False, True], judged(moved))
+        self.assertEqual([["pool0", "pool1"]], asked[1:])
+        for number in range(MOST_BEHIND + 2):
+            moved = moved.replace({2: a_pool("pool2", zone="z" if number else None)})
+        self.assertEqual([True, True], judged(moved))
+        self.assertEqual([["pool0", "pool1", "pool2"]], asked[2:])
+
+    def test_verdicts_do_not_pile_up(self) -> None:
+        snapshot = a_snapshot(3)
+        for number in range(3 * MOST_CONCLUSIONS):
+            snapshot.judged(number, lambda pools: np.ones(len(pools), np.bool_))
+        self.assertLessEqual(len(snapshot._judged), MOST_CONCLUSIONS + 1)
 
     def test_conclusions_do_not_pile_up(self) -> None:
         snapshot = a_snapshot(3)

@@ -266,6 +266,8 @@ class Application:
         return cast("PlacingScheduler", plugins.scheduler(world))
 
     @cached_property
+            driver=plugins.driver.choice.name if plugins.driver else "",
+            driver_package=plugins.driver.choice.entry.provider if plugins.driver else "",
     def scheduler(self) -> SchedulerService:
         from volsched.service.scheduler import SchedulerService
 

@@ -20,6 +20,7 @@ CONFIGURATION = """
     state_path = {folder}
 
     [scheduler]
+    driver = {driver}
     filters = availability_zone, capacity, {filters}
     weighers = {weighers}
 
@@ -63,6 +64,7 @@ class TestThirdParty(TestCase):
         *,
         filters: str = "wear",
         weighers: str = "capacity",
+        driver: str = "filter",
         notifiers: str = "log",
         more: str = "",
         folder: Path | None = None,
@@ -70,7 +72,9 @@ class TestThirdParty(TestCase):
         """The words that name a configuration which selects these plugins."""
         folder = folder or self.folder()
         file = folder / "volsched.conf"
-        text = CONFIGURATION.format(folder=folder, filters=filters, weighers=weighers, notifiers=notifiers)
+        text = CONFIGURATION.format(
+            folder=folder, filters=filters, weighers=weighers, notifiers=notifiers, driver=driver
+        )
         file.write_text(textwrap.dedent(text) + textwrap.dedent(more))
         return ("--config-file", str(file))
 
@@ -167,6 +171,32 @@ class TestThirdParty(TestCase):
         ended = self.environment.run([str(self.environment.python_path), "-c", SERVICE, *broken])
         self.assertEqual(2, ended.status, ended.said)
         self.assertIn("quitter 1.1.0", ended.said)
+
+    def test_what_breaks_in_a_request_is_named_with_its_package(self) -> None:
+        for more, named in (
+            ({"filters": "brittle"}, "plugin brittle of brittle 0.3.0: KeyError: 'shelf'"),
+            ({"driver": "brittle"}, "plugin brittle of brittle 0.3.0: ZeroDivisionError"),
+        ):
+            with self.subTest(named):
+                site = self.site(**more)
+                self.done(*site, "db", "upgrade")
+                log = Path(site[1]).with_name("volsched.log")
+                words = ("volume", "create", "--size", "1", "--name", "one")
+                refused = self.environment.volsched(*site, "--log-file", str(log), *words)
+                self.assertEqual(1, refused.status, refused.said)
+                self.assertIn(named, log.read_text())
+                shown = json.loads(self.done(*site, "volume", "show", "one", "-f", "json").output)
+                self.assertEqual("error", {key.lower(): value for key, value in shown.items()}["status"])
+                if "filters" in more:
+                    self.assertIn(named, self.environment.volsched(*site, "volume", "explain", "one").said)
+                self.assertIn("the operator has been told", self.done(*site, "volume", "messages", "one").output)
+
+    def test_a_notifier_that_breaks_stops_no_request(self) -> None:
+        site = self.site(notifiers="brittle")
+        self.done(*site, "db", "upgrade")
+        log = Path(site[1]).with_name("volsched.log")
+        self.done(*site, "--log-file", str(log), "volume", "create", "--size", "1", "--name", "one")
+        self.assertRegex(log.read_text(), "notifier brittle .*SystemExit: the network is somebody else's business")
 
     def test_the_full_name_settles_a_conflict(self) -> None:
         site = self.site(filters="wear, Twin_West:spread")

@@ -23,7 +23,7 @@ from volsched.domain.report import CapabilityReport
 from volsched.domain.request import Facts, Operation, RequestSpec
 from volsched.domain.work import Lease, WorkRequest, agent_queue
 from volsched.engine.claiming import claim_best
-from volsched.exceptions import InvalidRequest, NoValidBackend
+from volsched.exceptions import InvalidRequest, NoValidBackend, PluginError, VolschedError
 from volsched.plugins import INSTANCE_HOST, VOLUME_BACKENDS, VOLUME_COUNTS, SchedulerDriver
 
 #: Filter properties that belong to one attempt by one process, and are not handed to the agent.
@@ -298,7 +298,13 @@ class PlacingScheduler(SchedulerDriver):
 
     def _decide(self, request: RequestSpec) -> Decision:
         pools = self.world.pools
-        decision = self.choose(request, pools.snapshot().candidates())
+        try:
+            decision = self.choose(request, pools.snapshot().candidates())
+        except VolschedError:
+            raise
+        except Exception as problem:  # a driver's own; the request must end in a clear error
+            said = f"{type(problem).__name__}: {problem}"
+            raise PluginError(self.world.driver, said, self.world.driver_package) from problem
         set_aside = pools.set_aside()
         if set_aside:
             decision = replace(decision, set_aside=set_aside)

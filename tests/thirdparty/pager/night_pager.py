@@ -9,25 +9,24 @@ from volsched.plugins import Notifier
 
 
 class PagerNotifier(Notifier):
-    """Posts events of the priorities that are worth waking somebody up for."""
+    """Posts every event that it gets."""
 
     contract = (1, 0)
 
-    def __init__(self, *, gateway, priorities, key):
+    def __init__(self, *, gateway, patience, key):
         self.gateway = gateway
-        self.priorities = priorities
+        self.patience = patience
         self.key = key
 
     @classmethod
     def config_opts(cls):
         return [
             cfg.URIOpt("gateway", required=True, schemes=["http", "https"], help="Where pages are posted to."),
-            cfg.ListOpt("priorities", default=["error"], help="Events of these priorities are posted."),
+            cfg.FloatOpt("patience", default=5.0, min=0.1, help="Seconds that the gateway has for an answer."),
             cfg.StrOpt("key", secret=True, required=True, help="The key of the account that pays."),
         ]
 
     def notify(self, event):
-        if event.priority.value in self.priorities:
-            body = json.dumps({"key": self.key, "event": event.plain()}).encode()
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            opener.open(urllib.request.Request(self.gateway, body), timeout=5).close()
+        body = json.dumps({"key": self.key, "event": event.plain()}).encode()
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener.open(urllib.request.Request(self.gateway, body), timeout=self.patience).close()

@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -53,10 +53,14 @@ def utcnow() -> datetime:
 
 
 class Application:
-    """volsched, put together from one configuration. Made by `application`, which also takes it apart."""
+    """volsched, put together from one configuration. Made by `application`, which also takes it apart.
 
-    def __init__(self, conf: Configuration) -> None:
+    `process` says which one this is: scheduler, agent or command.
+    """
+
+    def __init__(self, conf: Configuration, process: str = "command") -> None:
         self.conf = conf
+        self.process = process
         self._started = False
         self.woken = threading.Event()
 
@@ -130,7 +134,7 @@ class Application:
         from volsched.loading.catalogue import Catalogue
         from volsched.loading.loader import load
 
-        return load(self.conf, Catalogue.discover())
+        return load(self.conf, Catalogue.discover()).in_process(self.process)
 
     @cached_property
     def generation(self) -> int:
@@ -303,10 +307,26 @@ class Application:
 
     @cached_property
     def delivery(self) -> Delivery:
-        from volsched.engine.notifying import Delivery
+        from volsched.engine.notifying import Delivery, Patience
 
         self.start()
-        return Delivery(self.outbox, self.plugins.notifiers, owner=self.owner, clock=utcnow)
+        options, plugins = self.conf.notifications, self.plugins
+        return Delivery(
+            self.outbox,
+            plugins.notifiers,
+            owner=self.owner,
+            clock=utcnow,
+            patience=Patience(
+                timeout=options.timeout,
+                tries=options.tries,
+                first_pause=options.first_pause,
+                longest_pause=options.longest_pause,
+            ),
+            poll_interval=self.conf.scheduler.poll_interval,
+            interests=plugins.interests,
+            elsewhere=[name for name in plugins.interests if name not in plugins.notifiers],
+            keep=timedelta(days=options.keep_days),
+        )
 
     @cached_property
     def volumes(self) -> VolumeService:
@@ -344,7 +364,7 @@ class Application:
 
     def take_over(self, other: Application, plugins: Plugins) -> None:
         """Go on instead of another application: over its database, with these plugins, which run."""
-        self.database, self.owner, self.woken = other.database, other.owner, other.woken
+        self.process, self.database, self.owner, self.woken = other.process, other.database, other.owner, other.woken
         if "bus" in vars(other):
             self.bus = other.bus
         self.plugins, self._started = plugins, True

@@ -12,7 +12,7 @@ from volsched.domain.events import DueEvent, Event
 from volsched.domain.report import CapabilityReport
 from volsched.domain.request import VolumeType
 from volsched.domain.volume import Volume, VolumeStatus
-from volsched.domain.work import Lease, Message, Outcome, Work, WorkRequest
+from volsched.domain.work import Lease, Message, Outcome, Starting, Work, WorkRequest
 
 
 class Clock(Protocol):
@@ -120,8 +120,8 @@ class VolumeStore(Protocol):
         """
         ...
 
-    def remove(self, volume_id: str) -> None:
-        """Remove the row; harmless where it is gone."""
+    def remove(self, volume_id: str, events: Sequence[Event] = ()) -> None:
+        """Remove the row, and keep what is told of it, in one transaction; harmless where it is gone."""
         ...
 
 
@@ -170,8 +170,13 @@ class WorkStore(Protocol):
         """Queue work; the same id again is harmless."""
         ...
 
-    def take(self, queues: Sequence[str], owner: str, lease_seconds: float) -> Work | None:
-        """The oldest piece of work that is queued, or whose lease expired, now under a lease of this owner."""
+    def take(
+        self, queues: Sequence[str], owner: str, lease_seconds: float, starting: Starting | None = None
+    ) -> Work | None:
+        """The oldest piece of work that is queued, or whose lease expired, now under a lease of this owner.
+
+        The events that `starting` gives are kept for delivery in the same transaction.
+        """
         ...
 
     def renew(self, lease: Lease, lease_seconds: float) -> Lease:
@@ -235,12 +240,16 @@ class OutboxStore(Protocol):
         """
         ...
 
-    def delivered(self, notifier: str, event_id: str) -> None:
-        """The notifier took it; harmless where that is known."""
+    def delivered(self, notifier: str, *event_ids: str) -> None:
+        """The notifier took them, or is not to be told; harmless where that is known."""
         ...
 
     def failed(self, notifier: str, event_id: str, problem: str, *, retry_at: datetime | None) -> None:
         """It did not; count the try. To be tried again from `retry_at` on; None: parked, not tried again."""
+        ...
+
+    def purge(self, *, before: datetime) -> int:
+        """Forget events that everybody got, or that nobody came for, since before; returns how many."""
         ...
 
 

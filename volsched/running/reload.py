@@ -82,7 +82,7 @@ class Reloader:
         changed = tuple(_changed(old.conf, conf))
         until_restart = tuple(name for name in changed if _is_fixed(name))
         _hold_on_to(old.conf, conf)
-        exchange = Exchange(old.plugins, selected)
+        exchange = Exchange(old.plugins, selected.in_process(old.process))
         with ExitStack() as undo:
             undo.callback(exchange.start_placing())
             fresh = Application(conf, old.process)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from volsched.db.decisions import Decisions
@@ -15,6 +17,7 @@ from volsched.db.snapshots import Snapshots
 from volsched.db.volume_types import VolumeTypes
 from volsched.db.volumes import Volumes
 from volsched.domain.decision import Decision
+from volsched.domain.events import Event, Priority
 from volsched.domain.identity import derived_id
 from volsched.domain.ports import VolumeCaster
 from volsched.domain.report import ServiceState
@@ -168,7 +171,7 @@ class VolumeService:
         volume = self.get(context, name_or_id)
         if volume.host is None:
             self._db.volumes.begin(volume.id, VolumeStatus.DELETING, only_from=DELETABLE, without_snapshots=True)
-            self._db.volumes.remove(volume.id)
+            self._db.volumes.remove(volume.id, [_removed(volume)])
             return volume
         queue = agent_queue(backend_part(volume.host))
         work = WorkRequest(
@@ -420,3 +423,17 @@ def _check_detached(volume: Volume) -> None:
         raise InvalidRequest(
             "volume", f"{volume.id} is {volume.attach_status}; detach it first, it cannot be moved now"
         )
+
+
+def _removed(volume: Volume) -> Event:
+    """What is told of a volume that goes away without having been anywhere."""
+    return Event(
+        id=derived_id("event", volume.id, "volume.delete.end"),
+        event_type="volume.delete.end",
+        priority=Priority.INFO,
+        occurred_at=datetime.now(UTC).replace(tzinfo=None).isoformat(),
+        publisher=f"api.{socket.gethostname()}",
+        volume_id=volume.id,
+        project_id=volume.project_id,
+        payload={"volume": volume.plain(), "pool_id": None},
+    )

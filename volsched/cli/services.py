@@ -150,7 +150,7 @@ def _run(program: str, description: str, argv: Sequence[str] | None, prepare: Lo
         return conf.load(options.config_file, options.config_dir)
 
     try:
-        current = Current(Application(read()))
+        current = Current(Application(read(), program.removeprefix("volsched-")))
         try:
             return _serve(program, current, prepare, read, stop, reload)
         finally:

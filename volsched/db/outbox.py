@@ -66,14 +66,15 @@ class Outbox:
         # Most of the time nothing is due: that is found out without locking anything.
         return self._database.run(hold) if self._database.read(look) else []
 
-    def delivered(self, notifier: str, event_id: str) -> None:
-        """The notifier took it; harmless where that is known."""
+    def delivered(self, notifier: str, *event_ids: str) -> None:
+        """The notifier took them, or is not to be told; harmless where that is known."""
 
         def write(connection: Connection) -> None:
-            seq = _seq_of(connection, event_id)
-            if seq is not None:
-                _settle(connection, seq, notifier, {"state": DELIVERED, "owner": None, "held_until": None})
-                _close(connection, seq, self._database.now(connection))
+            for event_id in event_ids:
+                seq = _seq_of(connection, event_id)
+                if seq is not None:
+                    _settle(connection, seq, notifier, {"state": DELIVERED, "owner": None, "held_until": None})
+                    _close(connection, seq, self._database.now(connection))
 
         self._database.run(write)
 

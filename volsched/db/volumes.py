@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from volsched.db import queueing, rows
+from volsched.db import outbox, queueing, rows
 from volsched.db.database import Database
 from volsched.db.schema import volumes
+from volsched.domain.events import Event
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.domain.work import WorkRequest
 from volsched.exceptions import InvalidRequest, VolumeNotFound, VolumeTypeNotFound
@@ -164,9 +165,14 @@ class Volumes:
 
         return self._database.run(write)
 
-    def remove(self, volume_id: str) -> None:
-        """Remove the row, and give back the room that it claims; harmless where it is gone."""
-        self._database.run(lambda connection: rows.remove(connection, volume_id))
+    def remove(self, volume_id: str, events: Sequence[Event] = ()) -> None:
+        """Remove the row, give back the room that it claims, and keep what is told of it; harmless where it is gone."""
+
+        def write(connection: Connection) -> None:
+            rows.remove(connection, volume_id)
+            outbox.add(connection, events, self._database.now(connection))
+
+        self._database.run(write)
 
 
 def _seen_by(statement: sa.Select[Any], project_id: str | None) -> sa.Select[Any]:

@@ -16,7 +16,7 @@ from volsched.db import groups, messages, outbox, queueing, quotas, room, rows, 
 from volsched.db.database import Database
 from volsched.db.schema import work
 from volsched.domain.identity import derived_id
-from volsched.domain.work import Lease, Outcome, RowChange, Work, WorkRequest, WorkState
+from volsched.domain.work import Lease, Outcome, RowChange, Starting, Work, WorkRequest, WorkState
 from volsched.exceptions import LeaseLost
 
 #: Rows beside the volume's own that work changes, by kind.
@@ -59,15 +59,27 @@ class WorkQueue:
         """Queue work; the same id again is harmless."""
         self._database.run(lambda connection: queueing.queue(connection, [work], self._database.now(connection)))
 
-    def take(self, queues: Sequence[str], owner: str, lease_seconds: float) -> Work | None:
-        """The oldest piece of work that is queued, or whose lease expired, now under a lease of this owner."""
+    def take(
+        self, queues: Sequence[str], owner: str, lease_seconds: float, starting: Starting | None = None
+    ) -> Work | None:
+        """The oldest piece of work that is queued, or whose lease expired, now under a lease of this owner.
+
+        The events that `starting` gives are kept for delivery in the same transaction.
+        """
+
+        def write(connection: Connection) -> Work | None:
+            taken = self._take_first(connection, found, owner, lease_seconds)
+            if taken is not None and starting is not None:
+                outbox.add(connection, starting(taken), self._database.now(connection))
+            return taken
+
         found = self._database.read(
             lambda connection: connection.execute(_candidates(queues, self._database.now(connection))).all()
         )
         if not found:
             return None
         try:
-            return self._database.run(lambda connection: self._take_first(connection, found, owner, lease_seconds))
+            return self._database.run(write)
         except IntegrityError:
             return None  # other work of the same volume was taken just now, again and again: there is no hurry
 

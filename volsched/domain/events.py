@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
@@ -42,9 +43,14 @@ class Event:
             "publisher": self.publisher,
             "volume_id": self.volume_id,
             "project_id": self.project_id,
-            "payload": dict(self.payload),
+            "payload": {key: _plain(value) for key, value in self.payload.items()},
             "schema_version": self.schema_version,
         }
+
+
+def _plain(value: Any) -> Any:
+    """A mapping of whatever kind is a dict; the rest of a payload is plain data already."""
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +59,25 @@ class DueEvent:
 
     event: Event
     tries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interest:
+    """Which events a notifier is told, and by which processes."""
+
+    event_types: tuple[str, ...] = ("*",)  # patterns as in a shell
+    priorities: frozenset[Priority] = frozenset(Priority)
+    processes: frozenset[str] = frozenset()  # empty: all
+
+    def in_event(self, event: Event) -> bool:
+        """Whether it is told this event."""
+        return event.priority in self.priorities and any(
+            fnmatchcase(event.event_type, pattern) for pattern in self.event_types
+        )
+
+    def in_process(self, process: str) -> bool:
+        """Whether a process of this kind (scheduler, agent, command) delivers to it."""
+        return not self.processes or process in self.processes
+
+
+EVERYTHING = Interest()

@@ -5,7 +5,8 @@ The message bus only wakes whoever waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -79,6 +80,16 @@ class Work:
     volume_id: str | None
     payload: Mapping[str, Any]
     lease: Lease
+    begun: float = field(default_factory=time.perf_counter, compare=False)  # when it was taken, by this process's clock
+
+    @property
+    def took_ms(self) -> float:
+        """Milliseconds since it was taken."""
+        return round((time.perf_counter() - self.begun) * 1000, 3)
+
+
+#: What is told when work is taken, and becomes true with it.
+Starting = Callable[[Work], Sequence[Event]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from volsched.domain.events import DueEvent, Event
+from volsched.domain.events import EVERYTHING, DueEvent, Event, Interest
 from volsched.domain.ports import Clock, OutboxStore
+from volsched.exceptions import EventRefused
 
 LOG = logging.getLogger(__name__)
 
@@ -19,6 +20,8 @@ LOG = logging.getLogger(__name__)
 LONGEST_NAP = 0.5
 #: So often, in seconds, the outbox is told which notifiers there are.
 ANNOUNCE_EVERY = 600.0
+#: So often, in seconds, events that wait for nobody are removed, where they are old enough.
+PURGE_EVERY = 3600.0
 #: So many threads of one notifier may hang at a time.
 MOST_HANGING = 3
 
@@ -34,7 +37,7 @@ class Patience:
     """How long delivery waits, and how often it tries."""
 
     timeout: float = 10.0  # seconds that a notifier has for one event
-    tries: int = 10  # after so many failures an event is parked
+    tries: int = 40  # after so many failures an event is parked
     first_pause: float = 1.0  # seconds after the first failure; doubled after each
     longest_pause: float = 300.0
     batch: int = 50  # events taken at a time
@@ -65,12 +68,33 @@ class Delivery:
         owner: str,
         patience: Patience | None = None,
         poll_interval: float = 1.0,
+        interests: Mapping[str, Interest] | None = None,
+        elsewhere: Collection[str] = (),
+        keep: timedelta | None = None,
     ) -> None:
+        """`interests`: what each notifier is told, where that is not everything.
+
+        `elsewhere`: notifiers that only other processes deliver to; events wait for them as well. `keep`: how long
+        events that wait for nobody are kept (None: for ever).
+        """
         chosen = patience if patience is not None else Patience()
         self._outbox = outbox
         self._expected_at: float | None = None
+        self._clock = clock
+        self._keep = keep
+        self._purged_at: float | None = None
+        self._elsewhere = tuple(elsewhere)
         self._lanes = tuple(
-            Lane(name, notifier, outbox=outbox, clock=clock, owner=owner, patience=chosen, announce=self._announce)
+            Lane(
+                name,
+                notifier,
+                interest=(interests or {}).get(name, EVERYTHING),
+                outbox=outbox,
+                clock=clock,
+                owner=owner,
+                patience=chosen,
+                announce=self._announce,
+            )
             for name, notifier in notifiers.items()
         )
         self._poll_interval = poll_interval
@@ -97,8 +121,24 @@ class Delivery:
         ]
         for thread in threads:
             thread.start()
+        self._purge_in_time()
+        while not stop.is_set():
+            stop.wait(LONGEST_NAP)
+            self._purge_in_time()
         for thread in threads:
             thread.join()
+
+    def _purge_in_time(self) -> None:
+        now = time.monotonic()
+        if self._keep is None or (self._purged_at is not None and now - self._purged_at < PURGE_EVERY):
+            return
+        self._purged_at = now
+        try:
+            gone = self._outbox.purge(before=self._clock() - self._keep)
+        except Exception:  # e.g. the database is away; there is another hour
+            LOG.exception("events that were delivered long ago could not be removed")
+        else:
+            LOG.debug("%d events that were delivered long ago are removed", gone)
 
     def wake(self) -> None:
         """There may be events."""
@@ -109,7 +149,7 @@ class Delivery:
         """All notifiers are known to the outbox before any of them gets an event: else it would be done with then."""
         now = time.monotonic()
         if self._expected_at is None or now - self._expected_at >= ANNOUNCE_EVERY:
-            self._outbox.expect([lane.name for lane in self._lanes])
+            self._outbox.expect([*(lane.name for lane in self._lanes), *self._elsewhere])
             self._expected_at = now
 
     def _keep_delivering(self, lane: Lane, stop: threading.Event) -> None:
@@ -135,8 +175,10 @@ class Lane:
         owner: str,
         patience: Patience,
         announce: Callable[[], None],
+        interest: Interest = EVERYTHING,
     ) -> None:
         self.name = name
+        self._interest = interest
         self.woken = threading.Event()
         self._notifier = notifier
         self._outbox = outbox
@@ -166,9 +208,14 @@ class Lane:
         due = self._outbox.due(
             self.name, owner=self._owner, limit=self._patience.batch, lease_seconds=self._patience.lease_seconds
         )
-        tried = 0
+        unwanted = [item.event.id for item in due if not self._interest.in_event(item.event)]
+        if unwanted:
+            self._outbox.delivered(self.name, *unwanted)
+        tried = len(unwanted)
         held_back: set[str] = set()  # volumes whose earlier event failed: their order is kept
         for item in due:
+            if not self._interest.in_event(item.event):
+                continue
             volume_id = item.event.volume_id
             if volume_id in held_back:
                 continue
@@ -178,6 +225,9 @@ class Lane:
             problem = self._hand_over(item.event)
             if problem is None:
                 self._delivered(item)
+                continue
+            if isinstance(problem, _Refused):
+                self._park(item, problem, item.tries + 1)
                 continue
             self._failed(item, problem)
             if volume_id is not None:
@@ -215,15 +265,7 @@ class Lane:
     def _failed(self, item: DueEvent, problem: str) -> None:
         failures = item.tries + 1
         if failures >= self._patience.tries:
-            self._outbox.failed(self.name, item.event.id, problem, retry_at=None)
-            LOG.error(
-                "notifier %s: event %s (%s) is parked after %d tries: %s",
-                self.name,
-                item.event.id,
-                item.event.event_type,
-                failures,
-                problem,
-            )
+            self._park(item, problem, failures)
             return
         retry_at = self._clock() + self._patience.pause(failures)
         self._outbox.failed(self.name, item.event.id, problem, retry_at=retry_at)
@@ -231,10 +273,30 @@ class Lane:
             self._well = False
             LOG.warning("notifier %s does not take events, which wait for it: %s", self.name, problem)
 
+    def _park(self, item: DueEvent, problem: str, tries: int) -> None:
+        """Nothing waits for it any more: later events of its volume go on."""
+        self._outbox.failed(self.name, item.event.id, problem, retry_at=None)
+        LOG.error(
+            "notifier %s: event %s (%s) is parked after %d tries: %s",
+            self.name,
+            item.event.id,
+            item.event.event_type,
+            tries,
+            problem,
+        )
+
+
+class _Refused(str):
+    """A problem that another try would not mend."""
+
+    __slots__ = ()
+
 
 def _problem_of(notifier: Recipient, event: Event) -> str | None:
     try:
         notifier.notify(event)
+    except EventRefused as problem:
+        return _Refused(problem)
     except BaseException as problem:  # noqa: BLE001 - a plugin's, in a thread of its own: told by the return value
         return f"{type(problem).__name__}: {problem}"
     return None

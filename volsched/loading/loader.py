@@ -9,10 +9,11 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from volsched.conf.configuration import Configuration
+from volsched.domain.events import Interest, Priority
 from volsched.loading.building import Built, Prepared, build, prepare
 from volsched.loading.catalogue import Catalogue
 from volsched.loading.classes import load_class
-from volsched.loading.kinds import BACKEND, FILTER, KINDS, SCHEDULER, WEIGHER, Kind
+from volsched.loading.kinds import BACKEND, FILTER, KINDS, NOTIFIER, SCHEDULER, WEIGHER, Kind
 from volsched.loading.plugins import Plugins
 from volsched.loading.problems import Findings, LoadProblems, Problem
 from volsched.loading.selection import Choice, select, select_named, select_profiles
@@ -64,6 +65,9 @@ def examine(
     zones = {
         each.choice.name: conf[each.choice.section].availability_zone for each in made if each.choice.kind is BACKEND
     }
+    interests = {
+        each.choice.name: _interest(conf, each.choice.section) for each in made if each.choice.kind is NOTIFIER
+    }
     everybodys = {choice.section for choice in choices}
     plugins = Plugins(
         built=tuple(each for each in made if each.choice.section in everybodys),
@@ -71,9 +75,20 @@ def examine(
         profiles=tuple(profiles),
         driver=driver,
         zones=MappingProxyType(zones),
+        interests=MappingProxyType(interests),
         warnings=findings.warnings,
     )
     return plugins, findings.warnings
+
+
+def _interest(conf: Configuration, section: str) -> Interest:
+    """What the section of a notifier says of the events that it is told."""
+    values = conf[section]
+    return Interest(
+        event_types=tuple(values.event_types),
+        priorities=frozenset(map(Priority, values.priorities)),
+        processes=frozenset(values.processes),
+    )
 
 
 def _each_once(choices: Iterable[Choice], findings: Findings) -> Iterable[Choice]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, cast
 
+from volsched.domain.events import Interest
 from volsched.loading.building import Built, Prepared, build
 from volsched.loading.kinds import BACKEND, FILTER, NOTIFIER, WEIGHER, WEIGHT_HANDLER, Kind
 from volsched.loading.problems import Findings, Problem
@@ -42,6 +43,7 @@ class Plugins:
     profiles: tuple[Profile, ...] = ()
     driver: Prepared | None = None  # a scheduler driver is constructed when there is a world for it
     zones: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # of the backends
+    interests: Mapping[str, Interest] = field(default_factory=lambda: MappingProxyType({}))  # of all notifiers
     warnings: tuple[Problem, ...] = ()
 
     @cached_property
@@ -64,6 +66,15 @@ class Plugins:
     @cached_property
     def backends(self) -> Mapping[str, StorageBackend]:
         return MappingProxyType(self._of(BACKEND))
+
+    def in_process(self, process: str) -> Plugins:
+        """The same without the notifiers that other processes deliver to. Their interests stay, and so their names."""
+        kept = tuple(
+            each
+            for each in self.built
+            if each.choice.kind is not NOTIFIER or self.interests[each.choice.name].in_process(process)
+        )
+        return replace(self, built=kept)
 
     @property
     def everything(self) -> tuple[Built, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from volsched.domain.claim import Claim, Placement
 from volsched.domain.decision import Decision
-from volsched.domain.events import Event, Priority
+from volsched.domain.events import Event
 from volsched.domain.identity import derived_id
 from volsched.domain.pool import PoolState
 from volsched.domain.ports import Clock, VolumeCaster, WorkStore
@@ -27,6 +27,7 @@ from volsched.exceptions import (
     VolumeNotFound,
 )
 from volsched.flows import create_volume
+from volsched.service import telling
 
 LOG = logging.getLogger(__name__)
 
@@ -46,6 +47,10 @@ class Answers:
             return self.driver.world.volumes.get(work.volume_id or "")
         except VolumeNotFound:
             return None
+
+    def starting(self, work: Work) -> tuple[Event, ...]:
+        """What is told when work is taken."""
+        return telling.starting(self.driver.world, work)
 
     # -- yes -----------------------------------------------------------------------------------------------------
 
@@ -83,21 +88,27 @@ class Answers:
     ) -> None:
         """Take the room and queue the agent's work, in the transaction that ends this work. Raises ClaimConflict."""
         world = self.driver.world
+        end = telling.ended(world, work, decision, {"pool": claim.pool_id, "size_gb": claim.size_gb})
         placement = Placement(
             claim=claim,
             thin=decision.request.thin,
             volume_changes=changes or {},
             decision=partial(decision.plain, most=world.decision_detail),
             decision_id=derived_id("decision", work.id, work.lease.attempt),
-            events=(self.event(work, volume, f"scheduler.{work.operation}_volume.end", {"pool": claim.pool_id}),),
+            events=(end, *self.driver.further_events(decision, end)),
             work=(agent_work,),
             fence=work.lease,
         )
         world.pools.claimed(world.claims.claim(placement))
         self._caster.wake(agent_work.queue)
 
-    def finish(self, work: Work, outcome: Outcome, decision: Decision) -> None:
-        """What needs no room: the decision is kept, and all else becomes true with the end of the work."""
+    def finish(self, work: Work, outcome: Outcome, decision: Decision, payload: Mapping[str, Any]) -> None:
+        """What needs no room: the decision is kept, and all else becomes true with the end of the work.
+
+        `payload` is what is told of it.
+        """
+        end = telling.ended(self.driver.world, work, decision, payload)
+        outcome = replace(outcome, events=(*outcome.events, end, *self.driver.further_events(decision, end)))
         about = work.volume_id or next((row.id for row in outcome.rows), None)
         self.driver.world.decisions.record(about, decision.plain(most=self.driver.world.decision_detail))
         self._work.finish(work.lease, outcome)
@@ -127,8 +138,6 @@ class Answers:
         """The answer is no: tell the operator, every notifier and the owner; `becomes` is what else becomes true."""
         LOG.error("volume %s: %s refused: %s", volume.id, work.operation, refusal)
         self._record(volume.id, refusal)
-        about = {"error": type(refusal).__name__, "reason": str(refusal)}
-        spec = work.payload.get("request_spec")
         self._work.finish(
             work.lease,
             replace(
@@ -136,15 +145,7 @@ class Answers:
                 state=WorkState.FAILED,
                 problem=str(refusal),
                 volume_id=volume.id,
-                events=(
-                    self.event(
-                        work,
-                        volume,
-                        f"scheduler.{work.operation}_volume",
-                        {**about, "request_spec": spec},
-                        Priority.ERROR,
-                    ),
-                ),
+                events=self._told_of_refusal(work, refusal),
                 message=Message(
                     volume_id=volume.id,
                     project_id=volume.project_id,
@@ -165,11 +166,17 @@ class Answers:
                 state=WorkState.FAILED,
                 problem=str(refusal),
                 rows=(RowChange(kind="group", id=group_id, changes={"status": "error"}),),
+                events=self._told_of_refusal(work, refusal),
                 message=Message(
                     volume_id=group_id, project_id=project_id, code=create_volume.NO_POOL, text=_told_of_group(refusal)
                 ),
             ),
         )
+
+    def _told_of_refusal(self, work: Work, refusal: VolschedError) -> tuple[Event, ...]:
+        told = telling.refused(self.driver.world, work, refusal)
+        decision = getattr(refusal, "decision", None)
+        return (told, *(self.driver.further_events(decision, told) if decision is not None else ()))
 
     def _record(self, about: str, refusal: VolschedError) -> None:
         decision = getattr(refusal, "decision", None)
@@ -192,25 +199,6 @@ class Answers:
     def wake(self, pool_id: str) -> None:
         """Tell the agent of a pool that there is work."""
         self._caster.wake(agent_queue(pool_id.split("#", 1)[0]))
-
-    def event(
-        self,
-        work: Work,
-        volume: Volume,
-        event_type: str,
-        payload: Mapping[str, Any],
-        priority: Priority = Priority.INFO,
-    ) -> Event:
-        return Event(
-            id=derived_id("event", work.id, event_type),
-            event_type=event_type,
-            priority=priority,
-            occurred_at=self.clock().isoformat(),
-            publisher=self.driver.world.publisher,
-            volume_id=volume.id,
-            project_id=volume.project_id,
-            payload={"volume_id": volume.id, **payload},
-        )
 
 
 def _told_of_group(refusal: VolschedError) -> str:

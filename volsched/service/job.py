@@ -67,7 +67,9 @@ class Job:
     def event(self, moment: str, priority: Priority = Priority.INFO, **more: Any) -> Event:
         """`volume.<operation>.<moment>`; of a start there is one an attempt, of every other one in all."""
         event_type = f"volume.{self.work.operation}.{moment}"
-        once = (self.work.lease.attempt,) if moment == "start" else ()
+        starts = moment == "start"
+        once = (self.work.lease.attempt,) if starts else ()
+        figure = {"attempt": self.work.lease.attempt} if starts else {"took_ms": self.work.took_ms}
         return Event(
             id=derived_id("event", self.work.id, event_type, *once),
             event_type=event_type,
@@ -76,7 +78,7 @@ class Job:
             publisher=self.publisher,
             volume_id=self.volume.id,
             project_id=self.volume.project_id,
-            payload={"volume": self.volume.plain(), "pool_id": self.pool_id, **more},
+            payload={"volume": self.volume.plain(), "pool_id": self.pool_id, **figure, **more},
         )
 
 

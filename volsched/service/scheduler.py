@@ -61,7 +61,7 @@ class SchedulerService:
 
     def work_once(self) -> bool:
         """Take one request and end it. False where there was none."""
-        work = self._work.take([SCHEDULER_QUEUE], self._owner, self._lease_seconds)
+        work = self._work.take([SCHEDULER_QUEUE], self._owner, self._lease_seconds, self._answers.starting)
         if work is None:
             return False
         operation = self._operations.get(work.operation)

@@ -28,7 +28,8 @@ def create_group(answers: Answers, work: Work) -> None:
             "host": decision.chosen.pool_id,
             "availability_zone": decision.chosen.zone,
         }
-        answers.finish(work, Outcome(rows=(RowChange(kind="group", id=group_id, changes=changes),)), decision)
+        outcome = Outcome(rows=(RowChange(kind="group", id=group_id, changes=changes),))
+        answers.finish(work, outcome, decision, {"pool": decision.chosen.pool_id})
     except (LeaseLost, DatabaseUnavailable):
         raise
     except VolschedError as refusal:

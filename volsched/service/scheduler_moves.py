@@ -47,14 +47,12 @@ def _retyped_in_place(
     answers: Answers, work: Work, volume: Volume, decision: Decision, becomes: Mapping[str, Any]
 ) -> None:
     changes = {**becomes, "status": VolumeStatus.AVAILABLE}
-    ended = answers.event(work, volume, "scheduler.retype_volume.end", {"pool": volume.host, **becomes})
     outcome = Outcome(
         volume_id=volume.id,
         volume_changes=changes,
-        events=(ended,),
         commit_reservation=work.payload.get("reservation"),
     )
-    answers.finish(work, outcome, decision)
+    answers.finish(work, outcome, decision, {"pool": volume.host, **becomes})
 
 
 def migrate(answers: Answers, work: Work) -> None:

@@ -17,7 +17,7 @@ from volsched.domain.ports import Clock
 from volsched.domain.report import CapabilityReport, ServiceState
 from volsched.domain.request import VolumeType
 from volsched.domain.volume import Volume, VolumeStatus
-from volsched.domain.work import Lease, Message, Outcome, Work, WorkRequest, WorkState
+from volsched.domain.work import Lease, Message, Outcome, Starting, Work, WorkRequest, WorkState
 from volsched.exceptions import (
     ClaimConflict,
     InvalidRequest,
@@ -81,7 +81,7 @@ class MemoryVolumes:
             self._queue(work)
             return self.rows[volume_id]
 
-    def remove(self, volume_id: str) -> None:
+    def remove(self, volume_id: str, events: Sequence[Event] = ()) -> None:
         with self._lock:
             self.rows.pop(volume_id, None)
 
@@ -192,6 +192,7 @@ class MemoryWork:
     def __init__(self, clock: Clock = utc_now) -> None:
         self.rows: dict[str, tuple[WorkRequest, WorkState, Lease | None]] = {}
         self.outcomes: list[Outcome] = []
+        self.told: list[Event] = []  # that work was taken
         self._clock = clock
         self._lock = threading.RLock()
 
@@ -199,7 +200,9 @@ class MemoryWork:
         with self._lock:
             self.rows.setdefault(work.id, (work, WorkState.QUEUED, None))
 
-    def take(self, queues: Sequence[str], owner: str, lease_seconds: float) -> Work | None:
+    def take(
+        self, queues: Sequence[str], owner: str, lease_seconds: float, starting: Starting | None = None
+    ) -> Work | None:
         now = self._clock()
         with self._lock:
             for request, state, lease in self.rows.values():
@@ -213,7 +216,7 @@ class MemoryWork:
                         until=now + timedelta(seconds=lease_seconds),
                     )
                     self.rows[request.id] = (request, WorkState.RUNNING, taken)
-                    return Work(
+                    work = Work(
                         id=request.id,
                         queue=request.queue,
                         operation=request.operation,
@@ -221,6 +224,8 @@ class MemoryWork:
                         payload=request.payload,
                         lease=taken,
                     )
+                    self.told.extend(starting(work) if starting is not None else ())
+                    return work
         return None
 
     def renew(self, lease: Lease, lease_seconds: float) -> Lease:

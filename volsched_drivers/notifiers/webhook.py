@@ -81,7 +81,7 @@ class WebhookNotifier(Notifier):
                 required=True,
                 secret=True,
                 help="Key of the signature, which the receiver has as well: `whsec_` and base64, or any other text of "
-                "at least 16 characters. To make one: `echo whsec_$(openssl rand -base64 32)`",
+                "at least 16 characters. `echo whsec_$(openssl rand -base64 32)` makes one.",
             ),
             cfg.StrOpt(
                 "previous_secret",

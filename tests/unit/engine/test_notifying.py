@@ -11,8 +11,10 @@ from typing import Any
 from tests import TestCase
 from volsched.db.database import Database
 from volsched.db.outbox import Outbox
-from volsched.domain.events import DueEvent, Event, Priority
+from volsched.domain.changed import changed
+from volsched.domain.events import DueEvent, Event, Interest, Priority
 from volsched.engine.notifying import MOST_HANGING, Delivery, Patience, Recipient
+from volsched.exceptions import EventRefused
 from volsched_drivers.notifiers.jsonl import JsonlNotifier
 
 
@@ -228,3 +230,84 @@ class TestRun(DeliveryTestCase):
             [DueEvent(event=an_event("e2"))],
             [DueEvent(event=item.event) for item in self.outbox.due("n", owner="test", limit=9, lease_seconds=1)],
         )
+
+
+class TestInterests(DeliveryTestCase):
+    def delivery_of(self, interest: Interest, notifier: Recipient, **options: Any) -> Delivery:
+        return Delivery(
+            self.outbox,
+            {"n": notifier},
+            clock=lambda: self.now,
+            owner="test",
+            interests={"n": interest},
+            **options,
+        )
+
+    def test_it_is_told_what_it_wants_and_the_rest_waits_for_nobody(self) -> None:
+        seen = Recorder()
+        for number, priority in enumerate((Priority.INFO, Priority.ERROR, Priority.WARN, Priority.ERROR)):
+            self.outbox.emit(changed(an_event(f"e{number}"), priority=priority))
+        delivery = self.delivery_of(Interest(priorities=frozenset({Priority.ERROR})), seen)
+        delivery.deliver_once()
+        self.assertEqual(["e1", "e3"], seen.got)
+        self.assertEqual(0, delivery.deliver_once())
+        self.assertEqual(4, self.outbox.purge(before=self.now + timedelta(days=1)))
+
+    def test_what_it_does_not_want_is_not_held_back_by_what_it_does_not_take(self) -> None:
+        self.emit("e1")
+        self.outbox.emit(changed(an_event("e2"), event_type="volume.delete.end"))
+        delivery = self.delivery_of(Interest(event_types=("volume.create.*",)), Recorder(refuse))
+        self.assertEqual(2, delivery.deliver_once())
+        self.now += timedelta(hours=1)
+        self.assertEqual(["e1"], [item.event.id for item in self.outbox.due("n", owner="x", limit=9, lease_seconds=1)])
+
+    def test_events_wait_for_notifiers_of_other_processes(self) -> None:
+        self.emit("e1")
+        self.delivery_of(Interest(), Recorder(), elsewhere=["far"]).deliver_once()
+        self.assertEqual(0, self.outbox.purge(before=self.now + timedelta(days=1)))
+        seen = Recorder()
+        self.delivery({"far": seen}).deliver_once()
+        self.assertEqual(["e1"], seen.got)
+        self.assertEqual(1, self.outbox.purge(before=self.now + timedelta(days=1)))
+
+
+class TestRefusals(DeliveryTestCase):
+    def test_what_will_never_be_taken_is_parked_at_once_and_holds_up_nothing(self) -> None:
+        def never(event: Event) -> None:
+            if event.id == "e1":
+                raise EventRefused("too large")
+
+        seen = Recorder(never)
+        self.emit("e1", "e2")
+        with self.assertLogs("volsched.engine.notifying", "ERROR") as log:
+            self.delivery({"n": seen}).deliver_once()
+        self.assertEqual(["e2"], seen.got)
+        self.assertEqual([("n", "e1", "too large")], [(n, event.id, why) for n, event, why in self.outbox.parked()])
+        self.assertRegex(log.output[0], r"event e1 \(volume.create.end\) is parked after 1 tries: too large")
+
+
+class TestPurging(DeliveryTestCase):
+    def test_a_service_forgets_what_was_delivered_long_ago(self) -> None:
+        self.emit("e1", "e2")
+        seen = Recorder()
+        self.delivery({"n": seen}).deliver_once()
+        self.now += timedelta(days=31)
+        self.emit("e3")
+        stop = threading.Event()
+        forgetting = Delivery(
+            self.outbox,
+            {"n": Recorder(lambda event: stop.set())},
+            clock=lambda: self.now,
+            owner="test",
+            keep=timedelta(days=30),
+        )
+        forgetting.run(stop)
+        self.assertEqual(["e3"], [event.id for event in self.outbox.of("v1")])
+
+    def test_without_any_notifier_it_rests_until_it_is_to_stop(self) -> None:
+        stop = threading.Event()
+        thread = threading.Thread(target=self.delivery({}).run, args=(stop,))
+        thread.start()
+        stop.set()
+        thread.join(5)
+        self.assertFalse(thread.is_alive())

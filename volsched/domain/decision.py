@@ -89,9 +89,9 @@ class Decision:
     conflicts: tuple[str, ...] = ()  # better pools whose room was gone when it was claimed
     remarks: Mapping[str, Any] = field(default_factory=lambda: NO_REMARKS)  # of the scheduler driver, as plain data
     profile: str | None = None  # whose filters and weighers these are, where the volume type has some of its own
+    failed: str = ""  # the plugin that broke, its package, and how; nothing was decided then
 
     @property
-    failed: str = ""  # the plugin that broke, its package, and how; nothing was decided then
     def weights(self) -> NDArray[np.float64]:
         """One total a ranked pool."""
         return self.ranked.weights

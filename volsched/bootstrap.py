@@ -266,12 +266,12 @@ class Application:
             claim_attempts=options.claim_attempts,
             decision_detail=options.decision_detail_pools,
             config_generation=self.generation,
+            driver=plugins.driver.choice.name if plugins.driver else "",
+            driver_package=plugins.driver.choice.entry.provider if plugins.driver else "",
         )
         return cast("PlacingScheduler", plugins.scheduler(world))
 
     @cached_property
-            driver=plugins.driver.choice.name if plugins.driver else "",
-            driver_package=plugins.driver.choice.entry.provider if plugins.driver else "",
     def scheduler(self) -> SchedulerService:
         from volsched.service.scheduler import SchedulerService
 

@@ -134,6 +134,8 @@ class Decision:
 
     def told(self) -> str:
         """The same for the volume's owner: which limits were hit and by how much, nothing of the operator's."""
+        if self.failed:
+            return "the scheduler's own configuration failed; the operator has been told"
         considered = len(self.filters[0].before) if self.filters else 0
         if not considered:
             return "no storage is available at the moment"
@@ -144,8 +146,6 @@ class Decision:
                 parts.append(f"{step.rejections} by {step.name}{detail}")
         return f"none of {considered} pools could take {self.request.wanted_gb:.12g} GiB: rejected " + ", ".join(parts)
 
-        if self.failed:
-            return "the scheduler's own configuration failed; the operator has been told"
     def summary(self) -> dict[str, Any]:
         """The decision in a few figures, as JSON values: what events carry of it."""
         return {

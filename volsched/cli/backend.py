@@ -113,6 +113,24 @@ class BackendDisable(_OfOne):
             return _shown(application, parsed_args.backend)
 
 
+class BackendFreeze(_OfOne):
+    """Let a storage backend be as it is: no volumes come to it, and none that it has is changed or deleted."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Fields:
+        with self.application() as application:
+            application.backends.set_frozen(parsed_args.backend, True)
+            return _shown(application, parsed_args.backend)
+
+
+class BackendUnfreeze(_OfOne):
+    """Let a storage backend be worked on again."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Fields:
+        with self.application() as application:
+            application.backends.set_frozen(parsed_args.backend, False)
+            return _shown(application, parsed_args.backend)
+
+
 class BackendEnable(_OfOne):
     """Let a storage backend take volumes again."""
 

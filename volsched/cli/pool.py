@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from volsched.cli import bars
@@ -13,7 +14,7 @@ from volsched.cli.table import moment
 
 if TYPE_CHECKING:
     from volsched.bootstrap import Application
-    from volsched.db.backends import PoolRecord
+    from volsched.db.backends import Cordon, PoolRecord
 
 LISTED = ("Pool", "Zone", "Kind", "State", "Total GiB", "Limit GiB", "Room GiB", "Claimed GiB", "Taken %")
 SHOWN = (
@@ -31,6 +32,7 @@ SHOWN = (
     "Room GiB",
     "Claimed GiB",
     "Taken %",
+    "Cordons",
     "Capabilities",
     "Last report",
 )
@@ -77,9 +79,15 @@ def state(pool: PoolRecord) -> str:
     """Whether volumes may come here, in words."""
     if not pool.present:
         return "not reported"
-    if pool.cordons:
-        return "closed for " + ", ".join(cordon.operation.value for cordon in pool.cordons)
-    return "open"
+    now = datetime.now(UTC).replace(tzinfo=None)
+    closed = [cordon.operation.value for cordon in pool.cordons if cordon.holds(now)]
+    return f"closed for {', '.join(closed)}" if closed else "open"
+
+
+def _cordon(cordon: Cordon) -> str:
+    reason = f": {cordon.reason}" if cordon.reason else ""
+    until = f" (until {moment(cordon.until)})" if cordon.until is not None else ""
+    return f"{cordon.operation.value}{reason}{until}"
 
 
 def fields(pool: PoolRecord) -> dict[str, Any]:
@@ -99,6 +107,7 @@ def fields(pool: PoolRecord) -> dict[str, Any]:
         "Room GiB": room_gb(pool),
         "Claimed GiB": round(pool.pending_gb, 2),
         "Taken %": _taken_percent(pool),
+        "Cordons": [_cordon(cordon) for cordon in pool.cordons],
         "Last report": moment(pool.reported_at),
     }
 
@@ -126,8 +135,8 @@ class PoolList(Lister):
         return "no pools yet: no backend has reported"
 
 
-class PoolShow(ShowOne):
-    """Show a pool, and what it can do."""
+class OfOnePool(ShowOne):
+    """A command about one pool."""
 
     columns = SHOWN
 
@@ -136,12 +145,20 @@ class PoolShow(ShowOne):
         parser.add_argument("pool", metavar="POOL", help="host@backend#pool, as `pool list` names it")
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        with self.working() as application:
-            pool = application.backends.pool(parsed_args.pool)
-            zone = application.backends.show(pool.backend_id).zone
-            snapshot = application.pools.snapshot()
+    def shown(self, application: Application, pool_id: str) -> Fields:
+        """The pool as `pool show` tells it. Raises PoolNotFound."""
+        pool = application.backends.pool(pool_id)
+        zone = application.backends.show(pool.backend_id).zone
+        snapshot = application.pools.snapshot()
         row = snapshot.row(pool.pool_id)
         capabilities = dict(snapshot.pools[row].capabilities) if row is not None else {}
         known = {**fields(replace(pool, zone=zone)), "Capabilities": capabilities}
         return SHOWN, tuple(known[name] for name in SHOWN)
+
+
+class PoolShow(OfOnePool):
+    """Show a pool, and what it can do."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Fields:
+        with self.working() as application:
+            return self.shown(application, parsed_args.pool)

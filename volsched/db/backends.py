@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,6 +36,10 @@ class Cordon:
     operation: Operation
     reason: str = ""
     until: datetime | None = None  # None: until it is lifted
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it is in force."""
+        return self.until is None or now < self.until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +169,21 @@ class Backends:
         if row is None:
             raise PoolNotFound(pool_id)
         return _pool(row)
+
+    def cordons(self) -> Mapping[str, Mapping[str, str]]:
+        """Pool id -> operation -> reason, of all that is closed now: a cordon whose time is over counts no longer."""
+
+        def look(connection: Connection) -> Mapping[str, Mapping[str, str]]:
+            now = self._database.now(connection)
+            rows = connection.execute(sa.select(pools.c.id, pools.c.cordons)).all()
+            closed = {
+                row.id: {cordon.operation.value: cordon.reason for cordon in _cordons(row.cordons) if cordon.holds(now)}
+                for row in rows
+                if row.cordons
+            }
+            return {pool_id: operations for pool_id, operations in closed.items() if operations}
+
+        return self._database.read(look)
 
     def set_disabled(self, backend_id: str, disabled: bool, reason: str | None = None) -> None:
         """Raises BackendNotFound."""
@@ -306,15 +325,19 @@ def _finite(figure: float) -> float | None:
 
 def _pool(row: Row[Any]) -> PoolRecord:
     values = dict(row._mapping)
-    cordons = tuple(
+    cordons = _cordons(values.pop("cordons"))
+    return PoolRecord(pool_id=values.pop("id"), cordons=cordons, **values)
+
+
+def _cordons(kept: Iterable[Mapping[str, Any]]) -> tuple[Cordon, ...]:
+    return tuple(
         Cordon(
             operation=Operation(cordon["operation"]),
             reason=cordon["reason"],
             until=None if cordon["until"] is None else datetime.fromisoformat(cordon["until"]),
         )
-        for cordon in values.pop("cordons")
+        for cordon in kept
     )
-    return PoolRecord(pool_id=values.pop("id"), cordons=cordons, **values)
 
 
 def _backend(row: Row[Any], of: Sequence[PoolRecord], alive_since: datetime) -> BackendRecord:

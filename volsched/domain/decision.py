@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volsched.domain.candidates import Candidates, Mask
+from volsched.domain.changed import changed
 from volsched.domain.pool import PoolState
 from volsched.domain.request import RequestSpec, Retry
 
 NO_REMARKS: Mapping[str, Any] = MappingProxyType({})
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,10 +83,10 @@ class Decision:
 
     request: RequestSpec
     ranked: Candidates
-    filters: tuple[FilterStep, ...] = ()
+    filters: Sequence[FilterStep] = ()
     survivors: Candidates | None = None  # in filter order, before ranking
     weighers: tuple[WeighStep, ...] = ()
-    set_aside: tuple[tuple[str, str], ...] = ()  # pool or backend id -> why its report could not be used
+    set_aside: tuple[tuple[str, str], ...] = ()  # pool or backend id -> why it takes no part
     chosen: PoolState | None = None  # the pool whose room was claimed
     conflicts: tuple[str, ...] = ()  # better pools whose room was gone when it was claimed
     remarks: Mapping[str, Any] = field(default_factory=lambda: NO_REMARKS)  # of the scheduler driver, as plain data
@@ -102,7 +104,7 @@ class Decision:
         retry = self.request.retry
         if retry is None or self.chosen is None:
             return retry
-        return replace(
+        return changed(
             retry,
             backends=(*retry.backends, self.chosen.pool_id),
             hosts=(*retry.hosts, self.chosen.pool_id),
@@ -118,19 +120,27 @@ class Decision:
 
     def reason(self) -> str:
         """One sentence for an operator: which filter left nothing, and the nearest miss in its numbers."""
-        if self:
-            return f"{len(self.ranked)} pools fit"
         if self.failed:
             return self.failed
+        if self:
+            return f"{len(self.ranked)} pools fit"
         considered = self.considered
         if not considered:
-            return "no pool has reported" + (f" ({len(self.set_aside)} set aside)" if self.set_aside else "")
+            return self._nobody()
         parts = [
             f"{step.name} rejected {step.rejections} ({step.nearest_miss()})"
             for step in self.filters
             if step.rejections
         ]
         return f"none of {considered} pools fits: " + "; ".join(parts)
+
+    def _nobody(self) -> str:
+        """Why there was no pool to begin with."""
+        if not self.set_aside:
+            return "no pool has reported"
+        named = [f"{name}: {why}" for name, why in self.set_aside[:MOST_NAMED]]
+        more = len(self.set_aside) - len(named)
+        return "no pool takes part: " + "; ".join(named) + (f"; and {more} more" if more else "")
 
     def told(self) -> str:
         """The same for the volume's owner: which limits were hit and by how much, nothing of the operator's."""
@@ -200,6 +210,7 @@ class Decision:
             "volume_type": self.request.volume_type.name if self.request.volume_type else None,
             "profile": self.profile,
             "reason": self.reason(),
+            "failed": self.failed or None,
             "filters": steps,
             "weighers": weighing,
             "ranked_count": len(self.ranked),
@@ -210,7 +221,6 @@ class Decision:
             "chosen": self.chosen.pool_id if self.chosen is not None else None,
             "conflicts": list(self.conflicts),
             "set_aside": [{"name": name, "why": why} for name, why in self.set_aside],
-            "failed": self.failed or None,
             "config_generation": self.request.config_generation,
             "remarks": dict(self.remarks),
         }

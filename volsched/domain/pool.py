@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 NO_CAPABILITIES: Mapping[str, Any] = MappingProxyType({})
+NO_CORDONS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,8 @@ class PoolState:
     updated: datetime | None = None  # when the figures were true: the report's time stamp, or that of the last claim
     # as reported, with what it inherits; read-only
     capabilities: Mapping[str, Any] = field(default_factory=lambda: NO_CAPABILITIES)
-    cordoned: frozenset[str] = frozenset()  # operations that an operator closed this pool for
+    # operations that an operator closed this pool for, each with the reason
+    cordoned: Mapping[str, str] = field(default_factory=lambda: NO_CORDONS)
 
     @property
     def bounded(self) -> bool:

@@ -27,7 +27,7 @@ class PoolSource(Protocol):
     def snapshot(self) -> PoolSnapshot: ...
 
     def set_aside(self) -> tuple[tuple[str, str], ...]:
-        """Pools and backends whose report could not be used, each with the reason."""
+        """Pools and backends that take no part, each with the reason."""
         ...
 
     def claimed(self, claim: Claim) -> None:

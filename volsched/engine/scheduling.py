@@ -460,5 +460,5 @@ def _why_not(decision: Decision, backend: str) -> str:
                 return f"{step.name}: {why}"
     for name, why in decision.set_aside:
         if name == backend or name == backend_part(backend):
-            return f"its report is set aside: {why}"
+            return f"it takes no part: {why}"
     return "no such pool has reported"

@@ -25,10 +25,10 @@ class SharedPools:
         self._services: Mapping[str, ServiceState] = {}  # by host, as of the last look
 
     def sync(self) -> None:
-        """Take over services, reports and pending claims as they stand in the database."""
+        """Take over services, reports, pending claims and cordons as they stand in the database."""
         services = self._backends.services()
         self._services = {service.host: service for service in services}
-        self._registry.load(services, self._backends.reports(), self._claims.pending())
+        self._registry.load(services, self._backends.reports(), self._claims.pending(), self._backends.cordons())
 
     def record(self, report: CapabilityReport) -> None:
         """Keep a report for every process, and see it at once in this one."""
@@ -47,7 +47,7 @@ class SharedPools:
         return self._registry.snapshot()
 
     def set_aside(self) -> tuple[tuple[str, str], ...]:
-        return self._registry.set_aside()
+        return (*self._registry.closed(), *self._registry.set_aside())
 
     def claimed(self, claim: Claim) -> None:
         self._registry.claimed(claim)

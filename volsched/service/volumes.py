@@ -173,6 +173,7 @@ class VolumeService:
             self._db.volumes.begin(volume.id, VolumeStatus.DELETING, only_from=DELETABLE, without_snapshots=True)
             self._db.volumes.remove(volume.id, [_removed(volume)])
             return volume
+        self._check_not_frozen(volume)
         queue = agent_queue(backend_part(volume.host))
         work = WorkRequest(
             id=derived_id("work", volume.id, "delete", volume.updated_at),
@@ -195,6 +196,7 @@ class VolumeService:
             raise InvalidRequest(
                 "new_size", f"{new_size} GiB is not more than the {volume.size_gb} GiB that {volume.id} has"
             )
+        self._check_not_frozen(volume)
         reservation = self._db.quotas.reserve(
             volume.project_id,
             volumes=0,
@@ -239,6 +241,7 @@ class VolumeService:
             raise InvalidRequest("migration_policy", f"{migration_policy!r} is none; there are {known}")
         if found_type.id is None or found_type.id == volume.volume_type_id:
             raise InvalidRequest("type", f"volume {volume.id} is of type {found_type.name} already")
+        self._check_not_frozen(volume)
         may_move = migration_policy != MIGRATION_POLICIES[0]
         if may_move:
             _check_detached(volume)
@@ -290,6 +293,7 @@ class VolumeService:
             raise InvalidRequest("host", f"backend {target.backend_id} is {why}{because}; it takes no volumes now")
         if volume.host is not None and not self._check_backend(volume.host).up:
             raise InvalidRequest("volume", f"it is in {volume.host}, which is down: nobody can read it there")
+        self._check_not_frozen(volume)
         _check_detached(volume)
         spec, properties = question(volume, self._type_of(volume), None)
         work = scheduler_work(
@@ -406,6 +410,12 @@ class VolumeService:
             if service.kind == "volume" and service.backend_id == backend_part(host):
                 return service
         raise BackendNotFound(backend_part(host))
+
+    def _check_not_frozen(self, volume: Volume) -> None:
+        """Raises InvalidRequest where the operator wants nothing changed on the volume's backend."""
+        where = backend_part(volume.host) if volume.host else None
+        if any(service.frozen and service.backend_id == where for service in self._services()):
+            raise InvalidRequest("volume", f"{volume.id} cannot be changed now: its storage is frozen; try again later")
 
     def _type_of(self, volume: Volume) -> VolumeType | None:
         return self._db.types.find(volume.volume_type_id) if volume.volume_type_id else None

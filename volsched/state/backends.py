@@ -63,6 +63,8 @@ class BackendMap:
         self.backends: dict[str, Backend] = {}
         #: Backends that are up and enabled, but have not reported.
         self.missing: set[str] = set()
+        #: Backends that take no part whatever they report, each with the reason.
+        self.closed: dict[str, str] = {}
 
     def pool(self, pool_id: str) -> PoolState | None:
         """A usable pool as it was reported."""
@@ -77,10 +79,15 @@ class BackendMap:
         """
         present: dict[str, Backend] = {}
         missing: set[str] = set()
+        closed: dict[str, str] = {}
         changed = False
         for service in services:
             key = service.backend_id
-            if service.kind != "volume" or service.disabled or service.frozen or not service.up:
+            if service.kind != "volume":
+                continue
+            why = _closed(service)
+            if why is not None:
+                closed.setdefault(key, why)
                 continue
             if key in present or key in missing:
                 continue
@@ -97,7 +104,18 @@ class BackendMap:
         for key in gone:
             del self.backends[key]
         self.missing = missing
+        self.closed = {key: why for key, why in closed.items() if key not in present and key not in missing}
         return changed or bool(gone)
+
+
+def _closed(service: ServiceState) -> str | None:
+    """Why a service takes no volumes; None: it does."""
+    if service.disabled:
+        reason = f": {service.disabled_reason}" if service.disabled_reason else ""
+        return f"disabled by the operator{reason}"
+    if service.frozen:
+        return "frozen by the operator"
+    return None if service.up else "down: it has not been heard of for too long"
 
 
 def report_for(service: ServiceState, reports: Mapping[str, CapabilityReport]) -> CapabilityReport | None:

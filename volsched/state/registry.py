@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from volsched.domain.candidates import PoolSnapshot
+from volsched.domain.changed import changed
 from volsched.domain.claim import Claim
 from volsched.domain.pool import PoolState
 from volsched.domain.ports import Clock
@@ -65,6 +66,8 @@ class Registry:
         self._strays_due = False
         self._reported: set[str] = set()
         self._claimed: set[str] = set()
+        self._recordoned: set[str] = set()
+        self._cordons: Mapping[str, Mapping[str, str]] = {}
         self._stale = True
         self._snapshot = PoolSnapshot(())
         self._set_aside: tuple[tuple[str, str], ...] = ()
@@ -88,6 +91,11 @@ class Registry:
         """Pools and backends whose report could not be used, each with the reason."""
         self.snapshot()
         return self._set_aside
+
+    def closed(self) -> tuple[tuple[str, str], ...]:
+        """Backends that take no part whatever they report, each with the reason."""
+        self.snapshot()
+        return tuple(self._map.closed.items())
 
     def ready(self) -> bool:
         """Whether every backend that was up when a snapshot was last taken has reported."""
@@ -186,6 +194,19 @@ class Registry:
             self._last_told[key] = fit
         return usage_of(told, fit, self._default_ratio)
 
+    def cordon(self, cordons: Mapping[str, Mapping[str, str]]) -> None:
+        """These pools are closed for operations, each with the operator's reason, and no others.
+
+        Costs nothing where that is known.
+        """
+        with self._lock:
+            if cordons == self._cordons:
+                return
+            either = {*cordons, *self._cordons}
+            self._recordoned.update(key for key in either if cordons.get(key) != self._cordons.get(key))
+            self._cordons = dict(cordons)
+            self._stale = True
+
     # -- claims --------------------------------------------------------------------------------------------------
 
     def claimed(self, claim: Claim) -> None:
@@ -224,8 +245,11 @@ class Registry:
         services: Sequence[ServiceState],
         reports: Iterable[CapabilityReport],
         claims: Iterable[Claim] = (),
+        cordons: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Take over what is stored elsewhere. `claims` are all there are, but for those that the reports know.
+
+        `cordons`: pool id -> operation -> reason; None: as before.
 
         What is known already costs next to nothing.
         """
@@ -236,6 +260,8 @@ class Registry:
                     self._keep(report)
             if tuple(services) != self._services:
                 self.services(services)
+            if cordons is not None:
+                self.cordon(cordons)
             self.snapshot()
             self._touch(self._pending.replace_all(claim for claim in claims if not self._knows(claim)))
 
@@ -283,14 +309,23 @@ class Registry:
         self._walk_due = self._strays_due = False
         self._reported = set()
         self._claimed = set()
+        self._recordoned = set()
         self._stale = False
 
     def _lay_out(self) -> None:
-        pools = [self._pending.subtracted(pool) for each in self._map.backends.values() for pool in each.usable()]
+        pools = [self._as_it_stands(pool) for each in self._map.backends.values() for pool in each.usable()]
         self._snapshot = PoolSnapshot(pools)
+
+    def _as_it_stands(self, pool: PoolState) -> PoolState:
+        """The pool as reported, less its claims, closed for what an operator closed it for."""
+        less = self._pending.subtracted(pool)
+        cordoned = self._cordons.get(pool.pool_id)
+        return less if cordoned is None else changed(less, cordoned=cordoned)
 
     def _replace(self, changed_rows: dict[int, PoolState]) -> None:
         snapshot = self._snapshot
+        recordoned = (self._map.pool(pool_id) for pool_id in self._recordoned)
+        changed_rows = {**changed_rows, **self._rows_of(pool for pool in recordoned if pool is not None)}
         if changed_rows:
             snapshot = snapshot.replace(changed_rows)
         reported = (self._map.pool(pool_id) for pool_id in self._claimed)
@@ -300,12 +335,12 @@ class Registry:
         self._snapshot = snapshot
 
     def _rows_of(self, pools: Iterable[PoolState]) -> dict[int, PoolState]:
-        """The pools less their claims, by the row that they have."""
+        """The pools as they stand, by the row that they have."""
         made = {}
         for pool in pools:
             row = self._snapshot.row(pool.pool_id)
             if row is not None:
-                made[row] = self._pending.subtracted(pool)
+                made[row] = self._as_it_stands(pool)
         return made
 
     # -- backups -------------------------------------------------------------------------------------------------

@@ -257,5 +257,5 @@ class TestProcess(tests.TestCase):
         self.site.publish("acme-cli", "1.0", modules={"acme_cli": source}, entry_points=group)
         self.assertEqual("hello\n", self.site.run("acme", "hello").stdout)
         shown = self.site.run("--help").stdout
-        self.assertIn("acme hello       Say hello", shown)
-        self.assertIn("volume list      List volumes", shown, "a stranger does not take the place of ours")
+        self.assertRegex(shown, "acme hello +Say hello")
+        self.assertRegex(shown, "volume list +List volumes", "a stranger does not take the place of ours")

@@ -64,7 +64,7 @@ class DecisionTest(TestCase):
     def test_no_pools_at_all(self) -> None:
         nothing = a_snapshot().candidates()
         decision = Decision(a_request(), nothing, (), nothing, set_aside=(("bad@b", "nonsense"),))
-        self.assertEqual("no pool has reported (1 set aside)", decision.reason())
+        self.assertEqual("no pool takes part: bad@b: nonsense", decision.reason())
         self.assertIn("no storage", decision.told())
 
     def test_as_json(self) -> None:

@@ -130,11 +130,12 @@ class TestPlacing(TestCase):
         self.assertEqual(["a", "b", "c"], names(decision.ranked))
 
     def test_a_cordoned_pool_is_left_out_for_what_it_is_closed_for(self) -> None:
-        pools = POOLS.replace({1: a_pool("b", free_gb=20, cordoned=frozenset({"create"}))})
+        pools = POOLS.replace({1: a_pool("b", free_gb=20, cordoned={"create": "new disks"})})
         placing = Placing([], [], Best())
         decision = placing.place(REQUEST, pools.candidates())
         self.assertEqual(["a", "c"], names(decision.ranked))
-        self.assertIn("cordoned for create", decision.plain()["filters"][0]["rejected"][0]["why"])
+        (rejected,) = decision.plain()["filters"][0]["rejected"]
+        self.assertEqual("cordoned for create by the operator: new disks", rejected["why"])
         extend = RequestSpec(operation=Operation.EXTEND)
         self.assertEqual(["a", "b", "c"], names(placing.place(extend, pools.candidates()).ranked))
 

@@ -47,6 +47,49 @@ def names(registry: Registry) -> list[str]:
     return [each.pool_id for each in registry.snapshot().pools]
 
 
+class TestCordons(TestCase):
+    def test_a_cordon_shows_and_goes_whatever_comes_between(self) -> None:
+        registry = a_registry(a_report("h1@a", [{}, {}]))
+        before = registry.snapshot()
+        registry.cordon({"h1@a#pool1": {"create": "disks"}})
+        self.assertEqual({"create": "disks"}, pool(registry, "h1@a#pool1").cordoned)
+        registry.claimed(a_claim(pool="h1@a#pool1"))
+        self.assertEqual({"create": "disks"}, pool(registry, "h1@a#pool1").cordoned)
+        registry.report(a_report("h1@a", [{}, {}, {}], timestamp=at(60)))
+        self.assertEqual([{}, {"create": "disks"}, {}], [dict(each.cordoned) for each in registry.snapshot().pools])
+        registry.cordon({})
+        self.assertEqual([{}, {}, {}], [dict(each.cordoned) for each in registry.snapshot().pools])
+        self.assertEqual([{}, {}], [dict(each.cordoned) for each in before.pools])
+
+    def test_the_same_cordons_again_cost_nothing(self) -> None:
+        registry = a_registry(a_report("h1@a"))
+        registry.cordon({"h1@a#pool0": {"create": ""}, "h9@none#p": {"create": ""}})
+        first = registry.snapshot()
+        registry.cordon({"h1@a#pool0": {"create": ""}, "h9@none#p": {"create": ""}})
+        self.assertIs(first, registry.snapshot())
+
+
+class TestClosed(TestCase):
+    def test_backends_that_take_no_part_say_why(self) -> None:
+        registry = a_registry(a_report("h1@a"))
+        states = {
+            "h1@a": {"disabled": True, "disabled_reason": "rebuild"},
+            "h2@a": {"frozen": True},
+            "h3@a": {"up": False},
+        }
+        registry.services([ServiceState(host=host, **state) for host, state in states.items()])
+        self.assertEqual(
+            (
+                ("h1@a", "disabled by the operator: rebuild"),
+                ("h2@a", "frozen by the operator"),
+                ("h3@a", "down: it has not been heard of for too long"),
+            ),
+            registry.closed(),
+        )
+        registry.services([ServiceState(host="h1@a")])
+        self.assertEqual((), registry.closed())
+
+
 class TestReports(TestCase):
     def test_pools_come_in_the_order_of_services_and_stay_there(self) -> None:
         """Trap H11: a changed order in a report changes nothing, and new pools go to the end."""

@@ -1,0 +1,89 @@
+"""What operators do to pools and backends, and what their users see of it: through the real program."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.functional.test_cli import InAWorld
+from volsched.bootstrap import utcnow
+from volsched.db.backends import Backends
+from volsched.db.database import Database
+from volsched.domain.request import Operation
+
+SSD, ONE, TWO = "node@fast#ssd", "node@slow#one", "node@slow#two"
+
+
+class TestCordons(InAWorld):
+    def where(self, *arguments: str) -> list[str]:
+        """The pools that would take a volume now, best first."""
+        document = self.program.run("place", "--dry-run", "--size", "1", *arguments, "-f", "json").json()
+        return [entry["pool"] for entry in document["ranked"]]
+
+    def test_a_closed_pool_takes_nothing_until_it_is_opened(self) -> None:
+        shown = self.asked("pool", "cordon", ONE, "--no-create", "--no-extend", "--reason", "new disks")
+        self.assertEqual("closed for create, extend", shown["State"])
+        self.assertEqual(["create: new disks", "extend: new disks"], shown["Cordons"])
+        self.assertEqual([TWO], self.where("--zone", "west"))
+        text = self.done("place", "--dry-run", "--size", "1").output
+        self.assertIn("cordoned for create by the operator: new disks", text)
+
+        self.done("pool", "uncordon", ONE, "--create")
+        self.assertEqual([ONE, TWO], self.where("--zone", "west"))
+        volume = self.asked("volume", "create", "--size", "1", "--zone", "west", "--name", "stays")
+        self.assertEqual(ONE, volume["Pool"])
+        refused = self.program.run("volume", "extend", "stays", "--size", "2")
+        self.assertEqual(1, refused.status)
+        self.assertIn("extend", str(self.asked("volume", "explain", "stays")["filters"][0]))
+        self.done("pool", "uncordon", ONE)
+        self.assertEqual(2, self.asked("volume", "extend", "stays", "--size", "2")["Size GiB"])
+        self.done("volume", "delete", "stays")
+        self.assertEqual(["open"] * 3, [pool["State"] for pool in self.asked("pool", "list")])
+
+    def test_a_cordon_ends_by_itself(self) -> None:
+        self.assertEqual("open", self.asked("pool", "show", TWO)["State"])
+        shown = self.asked("pool", "cordon", TWO, "--reason", "audit", "--until", "2999-01-01T00:00")
+        self.assertIn("manage: audit (until 2999-01-01T00:00:00Z)", shown["Cordons"])
+        self.assertNotIn(TWO, self.where())
+        database = Database(f"sqlite:///{self.folder_}/volsched.db")
+        self.addCleanup(database.close)
+        Backends(database).cordon(TWO, Operation, until=utcnow() - timedelta(seconds=1))
+        self.assertIn(TWO, self.where())
+        self.assertEqual("open", self.asked("pool", "show", TWO)["State"])
+        self.done("pool", "uncordon", TWO)
+
+    def test_what_cannot_be(self) -> None:
+        for arguments, words in (
+            (("node@slow#none", "--reason", "x"), "node@slow#none"),
+            ((ONE, "--reason", "x", "--until", "soon"), "write it like"),
+            ((ONE,), "--reason"),
+        ):
+            with self.subTest(words):
+                refused = self.program.run("pool", "cordon", *arguments)
+                self.assertIn(refused.status, (1, 2))
+                self.assertIn(words, refused.errors)
+
+
+class TestClosedBackends(InAWorld):
+    def test_a_decision_says_who_closed_what(self) -> None:
+        self.done("backend", "list")
+        self.done("backend", "disable", "node@fast", "--reason", "rebuild")
+        self.assertTrue(self.asked("backend", "freeze", "node@slow")["Frozen"])
+        refused = self.program.run("place", "--dry-run", "--size", "1", "-f", "json")
+        self.assertEqual(1, refused.status)
+        reason = refused.json()["reason"]
+        self.assertIn("node@fast: disabled by the operator: rebuild", reason)
+        self.assertIn("node@slow: frozen by the operator", reason)
+        self.done("backend", "enable", "node@fast")
+        self.assertFalse(self.asked("backend", "unfreeze", "node@slow")["Frozen"])
+        self.done("place", "--dry-run", "--size", "1")
+
+    def test_nothing_is_changed_on_a_frozen_backend(self) -> None:
+        self.asked("volume", "create", "--size", "1", "--zone", "west", "--name", "ice")
+        self.done("backend", "freeze", "node@slow")
+        for arguments in (("extend", "ice", "--size", "2"), ("delete", "ice"), ("migrate", "ice", SSD)):
+            with self.subTest(arguments[0]):
+                refused = self.program.run("volume", *arguments)
+                self.assertEqual(2, refused.status)
+                self.assertIn("its storage is frozen", refused.errors)
+        self.done("backend", "unfreeze", "node@slow")
+        self.done("volume", "delete", "ice")

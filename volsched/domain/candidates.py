@@ -75,7 +75,7 @@ class CodedColumn:
         codes, values, marks = before.codes.copy(), list(before.values), dict(before.marks)
         for row, pool in pools:
             value = self.read(pool)
-            code = codes[row] = marks.setdefault(_intern(value), len(values))
+            code = codes[row] = marks.setdefault(stand_in(value), len(values))
             if code == len(values):
                 values.append(value)
         return Coded(tuple(values), _read_only(codes), marks)
@@ -102,12 +102,12 @@ def _read_only(array: NDArray[S]) -> NDArray[S]:
     return array
 
 
-def _intern(value: Any) -> Any:
+def stand_in(value: Any) -> Any:
     """A hashable stand-in that keeps types apart: 1, 1.0 and True are different values."""
     if isinstance(value, Mapping):
-        return (dict, tuple((key, _intern(item)) for key, item in value.items()))
+        return (dict, tuple((key, stand_in(item)) for key, item in value.items()))
     if isinstance(value, list | tuple):
-        return (type(value), tuple(_intern(item) for item in value))
+        return (type(value), tuple(stand_in(item) for item in value))
     try:
         hash(value)
     except TypeError:

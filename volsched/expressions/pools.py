@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volsched.domain.attributes import ATTRIBUTES
-from volsched.domain.candidates import Candidates, Coded, CodedColumn, Column
+from volsched.domain.candidates import Candidates, Coded, CodedColumn, Column, PoolSnapshot, stand_in
 from volsched.domain.pool import PoolState
 from volsched.domain.request import RequestSpec
 from volsched.exceptions import ExpressionError
 from volsched.expressions.columns import grouped
 from volsched.expressions.expression import Expression, compile_expression
 from volsched.expressions.meanings import Meaning, shown
+from volsched.expressions.nodes import Variable
 from volsched.expressions.rows import MISSING, Outcomes
 
 #: What `stats` has for a goodness function, and what it has for a filter function besides.
@@ -185,15 +186,66 @@ class Judgement:
     spellings: tuple[tuple[NDArray[np.intp], Outcomes], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the functions of a column read: of requests, and which texts read figures of pools, that claims change."""
+
+    of_requests: tuple[Variable, ...]
+    changing: frozenset[str]
+
+    def lasting(self, text: str) -> bool:
+        """Whether what a function says of a pool stays the same until the pool is reported again."""
+        return text not in self.changing
+
+    def question(self, request: RequestSpec) -> Hashable:
+        """What a request asks the functions: equal where it has the same values for all that they read."""
+        shared = of_request(request)
+        asked: list[Hashable] = []
+        for variable in self.of_requests:
+            values = shared.get(variable.namespace)
+            value = MISSING if values is None else values.get(variable.key, MISSING)
+            asked.append((variable.namespace, variable.key, values is None, stand_in(value)))
+        return tuple(asked)
+
+
+def reading(column: CodedColumn, dialect: str, snapshot: PoolSnapshot) -> Reading:
+    """What the functions that `column` holds read."""
+    return snapshot.concluded((reading, column, dialect), lambda: _reading(column, dialect, snapshot))
+
+
+def _reading(column: CodedColumn, dialect: str, snapshot: PoolSnapshot) -> Reading:
+    of_requests: dict[str, Variable] = {}
+    changing = set()
+    for text in filter(None, snapshot.coded(column).values):
+        try:
+            expression = compile_expression(text, dialect)
+        except ExpressionError:
+            continue
+        for variable in expression.variables:
+            if variable.namespace not in _POOL_NAMESPACES:
+                of_requests[variable.name] = variable
+            elif variable.namespace == "stats" and variable.key in _FIGURES:
+                changing.add(text)
+    return Reading(tuple(of_requests[name] for name in sorted(of_requests)), frozenset(changing))
+
+
 def judgements(
-    column: CodedColumn, dialect: str, stats: frozenset[str], request: RequestSpec, candidates: Candidates
+    column: CodedColumn,
+    dialect: str,
+    stats: frozenset[str],
+    request: RequestSpec,
+    candidates: Candidates,
+    wanted: Callable[[str], bool] = lambda text: True,
 ) -> Iterator[Judgement]:
-    """One judgement for each distinct function that `column` holds for the candidates; pools without one in none."""
+    """One judgement for each distinct function that `column` holds for the candidates; pools without one in none.
+
+    Only of functions that are `wanted`, by their text.
+    """
     functions = candidates.coded(column)
     shared = of_request(request)
     for code, positions in grouped(functions.codes):
         text = functions.values[code]
-        if text is None:
+        if text is None or not wanted(text):
             continue
         try:
             expression = compile_expression(text, dialect)

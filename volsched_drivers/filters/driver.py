@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from volsched.domain.candidates import CodedColumn
+from volsched.domain.candidates import CodedColumn, Mask
 from volsched.exceptions import ExpressionError
 from volsched.expressions.expression import compile_expression
 from volsched.expressions.meanings import Dialect, shown
-from volsched.expressions.pools import FILTER_STATS, judgements, of_pool, of_request, spellings, with_values
+from volsched.expressions.pools import (
+    FILTER_STATS,
+    judgements,
+    of_pool,
+    of_request,
+    reading,
+    spellings,
+    with_values,
+)
 from volsched.plugins import Candidates, ColumnFilter, PoolState, RequestSpec, Screening
 from volsched_drivers import dialect
 
@@ -38,14 +46,23 @@ class DriverFilter(ColumnFilter):
         return (dialect.option(),)
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
+        reads = reading(FILTER_FUNCTION, self._dialect, candidates.snapshot)
+        question = (DriverFilter, self._dialect, reads.question(request))
+        passed = candidates.judged(question, lambda pools: self._passed(request, pools, reads.lasting))
+        if reads.changing:
+            passed = passed & self._passed(request, candidates, reads.changing.__contains__)
+        return Screening(passed, lambda position: self._why(request, candidates[position]))
+
+    def _passed(self, request: RequestSpec, candidates: Candidates, wanted: Callable[[str], bool]) -> Mask:
+        """Which candidates pass, as far as functions are wanted."""
         passed = np.ones(len(candidates), np.bool_)
-        for judgement in judgements(FILTER_FUNCTION, self._dialect, FILTER_STATS, request, candidates):
+        for judgement in judgements(FILTER_FUNCTION, self._dialect, FILTER_STATS, request, candidates, wanted):
             holds = np.zeros(len(judgement.positions), np.bool_)
             if judgement.expression is not None:
                 for rows, outcomes in judgement.spellings:
                     holds[rows] |= judgement.expression.true(outcomes)
             passed[judgement.positions] = holds
-        return Screening(passed, lambda position: self._why(request, candidates[position]))
+        return passed
 
     def _why(self, request: RequestSpec, pool: PoolState) -> str:
         """The function, what came of it, and the values that it read."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from volsched.domain.candidates import CodedColumn
 from volsched.expressions.meanings import Dialect, shown
-from volsched.expressions.pools import GOODNESS_STATS, Judgement, judgements
+from volsched.expressions.pools import GOODNESS_STATS, Judgement, judgements, reading
 from volsched.expressions.rows import Outcomes
 from volsched.plugins import Candidates, ColumnWeigher, RequestSpec
 from volsched.plugins.weighers import Weights
@@ -44,8 +44,17 @@ class GoodnessWeigher(ColumnWeigher):
         return (dialect.option(),)
 
     def weigh(self, request: RequestSpec, candidates: Candidates) -> Weights:
+        reads = reading(GOODNESS_FUNCTION, self._dialect, candidates.snapshot)
+        question = (GoodnessWeigher, self._dialect, reads.question(request))
+        weights = candidates.judged(question, lambda pools: self._weights(request, pools, reads.lasting))
+        if reads.changing:
+            weights = weights + self._weights(request, candidates, reads.changing.__contains__)
+        return weights
+
+    def _weights(self, request: RequestSpec, candidates: Candidates, wanted: Callable[[str], bool]) -> Weights:
+        """The goodness of each candidate, as far as functions are wanted; 0 for the others."""
         weights = np.zeros(len(candidates))
-        for judgement in judgements(GOODNESS_FUNCTION, self._dialect, GOODNESS_STATS, request, candidates):
+        for judgement in judgements(GOODNESS_FUNCTION, self._dialect, GOODNESS_STATS, request, candidates, wanted):
             best = np.zeros(len(judgement.positions))
             for rows, outcomes in judgement.spellings:
                 good = np.where(outcomes.truths, outcomes.numbers * BEST, outcomes.numbers)

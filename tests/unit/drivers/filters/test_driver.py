@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tests import TestCase
+from volsched.domain.candidates import PoolSnapshot
 from volsched.domain.pool import PoolState
 from volsched.testing.builders import a_pool, a_request, a_snapshot
 from volsched_drivers.filters.driver import DriverFilter
@@ -40,6 +42,29 @@ class TestDriverFilter(DriverFilterTestCase):
             "with stats.free_capacity_gb=50.0, volume.size=100",
             self.verdict(pool, size_gb=100),
         )
+
+    def test_what_was_judged_before_does_not_outlive_its_question(self) -> None:
+        """Functions are judged once for all requests that ask the same; those that read figures every time."""
+        driver = DriverFilter()
+        snapshot = a_snapshot(
+            with_function("volume.size < 100", "small"),
+            with_function("stats.free_capacity_gb > 50", "roomy", free_gb=60.0),
+            with_function("capabilities.tier == 1", "first", capabilities={"tier": 1}),
+        )
+
+        def passed(snapshot: PoolSnapshot, **request: Any) -> list[bool]:
+            return driver.screen(a_request(**request), snapshot.candidates()).passed.tolist()
+
+        self.assertEqual([True, True, True], passed(snapshot, size_gb=10))
+        self.assertEqual([False, True, True], passed(snapshot, size_gb=100))
+        claimed = snapshot.replace({1: replace(snapshot.pool(1), free_gb=50.0)}, only_figures=True)
+        self.assertEqual([True, False, True], passed(claimed, size_gb=10))
+        self.assertEqual([True, True, True], passed(snapshot, size_gb=10))
+        reported = claimed.replace({2: with_function("capabilities.tier == 1", "first", capabilities={"tier": 2})})
+        self.assertEqual([True, False, False], passed(reported, size_gb=10))
+        other = reported.replace({0: with_function("extra.tier == 'gold'", "small")})
+        self.assertEqual([True, False, False], passed(other, size_gb=10, extra_specs={"tier": "gold"}))
+        self.assertEqual([False, False, False], passed(other, size_gb=10, extra_specs={"tier": "tin"}))
 
     def test_what_the_request_brings(self) -> None:
         pool = with_function("extra.tier == 'gold' and qos.iops > 100")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,16 @@ class GoodnessTestCase(TestCase):
 
 
 class TestGoodness(GoodnessTestCase):
+    def test_functions_that_read_figures_are_asked_every_time(self) -> None:
+        weigher, question = GoodnessWeigher(), a_request(size_gb=10)
+        snapshot = a_snapshot(
+            with_function("volume.size", "same"), with_function("stats.free_capacity_gb", "free", free_gb=60.0)
+        )
+        claimed = snapshot.replace({1: replace(snapshot.pool(1), free_gb=50.0)}, only_figures=True)
+        self.assertEqual([10.0, 60.0], weigher.weigh(question, snapshot.candidates()).tolist())
+        self.assertEqual([10.0, 50.0], weigher.weigh(question, claimed.candidates()).tolist())
+        self.assertEqual([20.0, 50.0], weigher.weigh(a_request(size_gb=20), claimed.candidates()).tolist())
+
     def test_numbers_and_truth(self) -> None:
         for text, expected in (
             ("0", 0),

@@ -14,6 +14,8 @@ from volsched.domain.work import Lease, WorkRequest
 
 
 class ClaimState(StrEnum):
+    """How far the work for which room was taken has come."""
+
     CLAIMED = "claimed"  # the room is taken; the backend has not confirmed the work
     CONFIRMED = "confirmed"  # the work is done; reports made after `confirmed_at` know of it
 

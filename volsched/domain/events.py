@@ -14,6 +14,8 @@ SCHEMA_VERSION = "1.1"
 
 
 class Priority(StrEnum):
+    """How much an event matters to somebody who watches."""
+
     INFO = "info"
     WARN = "warn"
     ERROR = "error"

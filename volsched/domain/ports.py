@@ -16,6 +16,8 @@ from volsched.domain.work import Lease, Message, Outcome, Starting, Work, WorkRe
 
 
 class Clock(Protocol):
+    """Tells the time."""
+
     def __call__(self) -> datetime:
         """Now, in UTC, naive."""
         ...
@@ -158,6 +160,8 @@ class FactSource(Protocol):
 
 
 class TypeStore(Protocol):
+    """The volume types that an operator offers."""
+
     def find(self, name_or_id: str) -> VolumeType:
         """Raises VolumeTypeNotFound."""
         ...

@@ -24,6 +24,8 @@ def agent_queue(backend_id: str) -> str:
 
 
 class WorkState(StrEnum):
+    """Where a piece of work is in its life."""
+
     QUEUED = "queued"
     RUNNING = "running"  # somebody holds the lease, or held it and died
     DONE = "done"

@@ -50,6 +50,8 @@ class Literal(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variable(Node):
+    """A name with a namespace, such as volume.size."""
+
     namespace: str
     key: str
 

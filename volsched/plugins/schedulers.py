@@ -36,7 +36,9 @@ class Chooser(Protocol):
     """The selected filters, weighers and handler, put together."""
 
     @property
-    def needs(self) -> frozenset[str]: ...
+    def needs(self) -> frozenset[str]:
+        """The facts that some plugin of it asks for: INSTANCE_HOST, VOLUME_BACKENDS, VOLUME_COUNTS."""
+        ...
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Decision:
         """Filter only: `ranked` keeps candidate order, weights are 0."""

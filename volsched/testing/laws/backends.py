@@ -29,6 +29,7 @@ class BackendConformance(PluginConformance):
 
     @contextmanager
     def started(self) -> Iterator[Any]:
+        """A backend at work."""
         backend = self.make()
         backend.start()
         try:
@@ -37,6 +38,7 @@ class BackendConformance(PluginConformance):
             backend.stop()
 
     def pool_names(self, backend: Any) -> list[str]:
+        """The pools that it reports now."""
         return [pool["pool_name"] for pool in backend.report()["pools"]]
 
     def test_its_report_can_be_used(self) -> None:

@@ -47,6 +47,7 @@ class SchedulerConformance(PluginConformance):
         return self.plugin_class()(world, **self.options((world,)))
 
     def claims(self, world: SchedulerWorld) -> MemoryClaims:
+        """The room that was taken in a world."""
         assert isinstance(world.claims, MemoryClaims)
         return world.claims
 

@@ -63,6 +63,36 @@ class TestCordons(InAWorld):
                 self.assertIn(words, refused.errors)
 
 
+class TestDraining(InAWorld):
+    def test_a_plan_says_where_each_volume_would_go_and_moves_nothing(self) -> None:
+        """The second pool has room for the larger one only: each decision counts those before it."""
+        self.done("pool", "cordon", TWO, "--no-create", "--reason", "later")
+        for name, size in (("small", "5"), ("large", "7"), ("kept", "1")):
+            self.assertEqual(
+                ONE, self.asked("volume", "create", "--size", size, "--zone", "west", "--name", name)["Pool"]
+            )
+        self.done("pool", "uncordon", TWO)
+        self.done("snapshot", "create", "kept", "--name", "of-kept")
+        before = self.asked("volume", "list"), self.asked("pool", "list")
+
+        planned = self.program.run("pool", "drain", ONE, "--plan", "-f", "json")
+        self.assertEqual((1, "2 of 3 volumes would find no place\n"), (planned.status, planned.errors))
+        large, small, kept = planned.json()
+        self.assertEqual(("large", TWO, None), (large["Name"], large["To"], large["Because"]))
+        self.assertEqual(("small", None), (small["Name"], small["To"]))
+        self.assertEqual(("kept", None), (kept["Name"], kept["To"]))
+        self.assertIn("snapshots", kept["Because"])
+        moved = self.program.run("pool", "drain", ONE, "--plan", "--any-zone", "-f", "json").json()
+        self.assertEqual([SSD, TWO], sorted(row["To"] for row in moved if row["To"]))
+        self.assertEqual(before, (self.asked("volume", "list"), self.asked("pool", "list")))
+
+        closed = self.program.run("pool", "drain", ONE)
+        self.assertEqual(2, closed.status)
+        self.assertIn("volsched volume migrate", closed.errors)
+        empty = self.program.run("pool", "drain", TWO, "--plan")
+        self.assertEqual((0, f"no volumes are in {TWO}\n"), (empty.status, empty.errors))
+
+
 class TestClosedBackends(InAWorld):
     def test_a_decision_says_who_closed_what(self) -> None:
         self.done("backend", "list")

@@ -147,9 +147,15 @@ class PlacingScheduler(SchedulerDriver):
             )
         return replace(decision, chosen=decision.ranked[0])
 
-    def dry_run(self, context: Any, request_spec: Mapping[str, Any], filter_properties: Mapping[str, Any]) -> Decision:
-        """What `schedule_create_volume` would decide now; nothing is claimed and an empty ranking is no error."""
-        request = self._parse(context, request_spec, filter_properties, Operation.CREATE, counted=False)
+    def dry_run(
+        self,
+        context: Any,
+        request_spec: Mapping[str, Any],
+        filter_properties: Mapping[str, Any],
+        operation: Operation = Operation.CREATE,
+    ) -> Decision:
+        """What would be decided now; nothing is claimed and an empty ranking is no error."""
+        request = self._parse(context, request_spec, filter_properties, operation, counted=False)
         return self._decide(self._with_facts(request))
 
     def get_pools(self, context: Any, filters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -61,7 +61,7 @@ class Outbox:
             for row in found:
                 held = {"owner": owner, "held_until": now + timedelta(seconds=lease_seconds)}
                 _settle(connection, row.seq, notifier, held)
-            return [DueEvent(event=_event(row.payload), tries=row.attempts or 0) for row in found]
+            return [DueEvent(event=event_of(row.payload), tries=row.attempts or 0) for row in found]
 
         # Most of the time nothing is due: that is found out without locking anything.
         return self._database.run(hold) if self._database.read(look) else []
@@ -115,7 +115,7 @@ class Outbox:
             statement = statement.where(deliveries.c.notifier == notifier)
         return self._database.read(
             lambda connection: [
-                (name, _event(payload), problem or "") for name, payload, problem in connection.execute(statement)
+                (name, event_of(payload), problem or "") for name, payload, problem in connection.execute(statement)
             ]
         )
 
@@ -123,7 +123,7 @@ class Outbox:
         """The events of a volume, in their order."""
         statement = sa.select(events.c.payload).where(events.c.volume_id == volume_id).order_by(events.c.seq)
         return self._database.read(
-            lambda connection: [_event(payload) for payload in connection.execute(statement).scalars()]
+            lambda connection: [event_of(payload) for payload in connection.execute(statement).scalars()]
         )
 
     def purge(self, *, before: datetime) -> int:
@@ -248,7 +248,8 @@ def _seq_of(connection: Connection, event_id: str) -> int | None:
     return connection.execute(sa.select(events.c.seq).where(events.c.id == event_id)).scalar()
 
 
-def _event(payload: dict[str, Any]) -> Event:
+def event_of(payload: Mapping[str, Any]) -> Event:
+    """The event that `Event.plain()` wrote down."""
     return Event(
         id=payload["id"],
         event_type=payload["event_type"],

@@ -74,6 +74,7 @@ def _alone(connection: Connection) -> Iterator[None]:
             )
         try:
             yield
+            connection.exec_driver_sql("COMMIT")  # the next one must see the revision that was written
         finally:
             connection.execute(sa.select(sa.func.release_lock(f"volsched-{LOCK}")))
     else:

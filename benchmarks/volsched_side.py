@@ -74,6 +74,7 @@ def works_of(driver: SchedulerDriver, plugins: str) -> dict[str, side.Prepare]:
     from volsched.flows import create_volume
 
     asked = fleet.requests(2000)
+    creation = create_volume.Creation(driver)
     hints = {"query": fleet.QUERY} if plugins == "full" else {}
 
     def decision(number: int) -> Any:
@@ -94,7 +95,7 @@ def works_of(driver: SchedulerDriver, plugins: str) -> dict[str, side.Prepare]:
         driver.world.volumes.create(volume)
 
         def run() -> str:
-            create_volume.get_flow(CONTEXT, driver, spec, properties, volume).run()
+            creation.run(CONTEXT, spec, properties, volume)
             return volume.id
 
         return run

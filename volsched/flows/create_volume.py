@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from taskflow.patterns import linear_flow
@@ -183,10 +183,48 @@ def get_flow(
     2. Extract a scheduler specification from the provided inputs.
     3. Use the provided scheduler driver to select a pool and pass the creation request further.
     """
+    store = _inputs(context, request_spec, filter_properties, volume, snapshot_id, image_id, backup_id)
+    return engine.load(_flow(driver_api), store)
+
+
+class Creation:
+    """The same flow for one driver, request after request, compiled once. Safe for threads."""
+
+    def __init__(self, driver_api: SchedulerDriver) -> None:
+        self._engines = engine.Kept(partial(_flow, driver_api))
+
+    def run(
+        self,
+        context: RequestContext,
+        request_spec: dict[str, Any] | None = None,
+        filter_properties: dict[str, Any] | None = None,
+        volume: Volume | None = None,
+        snapshot_id: str | None = None,
+        image_id: str | None = None,
+        backup_id: str | None = None,
+    ) -> None:
+        """As `get_flow(…).run()`."""
+        self._engines.run(_inputs(context, request_spec, filter_properties, volume, snapshot_id, image_id, backup_id))
+
+
+def _flow(driver_api: SchedulerDriver) -> linear_flow.Flow:
     flow = linear_flow.Flow(ACTION.replace(":", "_") + "_scheduler")
     flow.add(ExtractSchedulerSpecTask(rebind={"request_spec": "raw_request_spec"}))
     flow.add(ScheduleCreateVolumeTask(driver_api))
-    store: Mapping[str, Any] = {
+    return flow
+
+
+def _inputs(
+    context: RequestContext,
+    request_spec: dict[str, Any] | None,
+    filter_properties: dict[str, Any] | None,
+    volume: Volume | None,
+    snapshot_id: str | None,
+    image_id: str | None,
+    backup_id: str | None,
+) -> dict[str, Any]:
+    """What the flow is given, as plain data."""
+    return {
         "context": plain_context(context),
         "raw_request_spec": plain(request_spec) if request_spec is not None else None,
         "filter_properties": plain(filter_properties or {}),
@@ -195,4 +233,3 @@ def get_flow(
         "image_id": image_id,
         "backup_id": backup_id,
     }
-    return engine.load(flow, store)

@@ -39,6 +39,7 @@ class SchedulerService:
         lease_seconds: float,
     ) -> None:
         self._driver = driver
+        self._creation = create_volume.Creation(driver)
         self._work = work
         self._owner = owner
         self._lease_seconds = lease_seconds
@@ -84,18 +85,16 @@ class SchedulerService:
         if volume is None or volume.status is not VolumeStatus.CREATING or volume.host is not None:
             self._answers.end(work)  # an earlier holder got this far
             return
-        flow = create_volume.get_flow(
-            payload["context"],
-            self._driver,
-            request_spec=payload["request_spec"],
-            filter_properties={**payload["filter_properties"], "lease": work.lease.plain()},
-            volume=volume,
-            snapshot_id=volume.snapshot_id,
-            image_id=volume.image_id,
-            backup_id=volume.backup_id,
-        )
         try:
-            flow.run()
+            self._creation.run(
+                payload["context"],
+                request_spec=payload["request_spec"],
+                filter_properties={**payload["filter_properties"], "lease": work.lease.plain()},
+                volume=volume,
+                snapshot_id=volume.snapshot_id,
+                image_id=volume.image_id,
+                backup_id=volume.backup_id,
+            )
         except (LeaseLost, DatabaseUnavailable):
             raise
         except VolschedError as problem:  # the flow has written it down

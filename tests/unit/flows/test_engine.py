@@ -52,3 +52,55 @@ class TestEngine(TestCase):
         self.assertIs(kept, kept.get_connection().backend)
         for harmless in (kept.validate, kept.upgrade, kept.clear_all, kept.close):
             harmless()
+
+
+class TestKept(TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.made = 0
+        self.seen: list[str] = []
+        self.failing = False
+
+    def a_flow(self) -> linear_flow.Flow:
+        self.made += 1
+        return linear_flow.Flow("f").add(Remember([]), Note(self))
+
+    def test_one_engine_for_flow_after_flow_each_with_its_own_inputs(self) -> None:
+        kept = engine.Kept(self.a_flow)
+        for given in "abc":
+            kept.run({"given": given})
+        self.assertEqual((["A", "B", "C"], 1), (self.seen, self.made))
+
+    def test_an_engine_whose_flow_failed_is_replaced(self) -> None:
+        kept = engine.Kept(self.a_flow)
+        kept.run({"given": "a"})
+        self.failing = True
+        with self.assertRaisesRegex(RuntimeError, "no B"):
+            kept.run({"given": "b"})
+        self.failing = False
+        kept.run({"given": "c"})
+        self.assertEqual((["A", "B", "C"], 2), (self.seen, self.made))
+
+    def test_as_many_engines_as_flows_at_a_time(self) -> None:
+        kept = engine.Kept(self.a_flow)
+        inner: list[str] = []
+        self.during = lambda: inner or (inner.append("once"), kept.run({"given": "b"}))
+        kept.run({"given": "a"})
+        kept.run({"given": "c"})
+        self.assertEqual((["A", "B", "C"], 2), (self.seen, self.made))
+
+    def during(self) -> object:
+        """What happens while a flow runs."""
+        return None
+
+
+class Note(task.Task):  # type: ignore[misc]
+    def __init__(self, test: TestKept) -> None:
+        super().__init__()
+        self.test = test
+
+    def execute(self, seen: str) -> None:
+        self.test.seen.append(seen)
+        self.test.during()
+        if self.test.failing:
+            raise RuntimeError(f"no {seen}")

@@ -338,7 +338,7 @@ class Application:
         return VolumeService(
             self.stores,
             scheduler=lambda: self.driver,
-            scheduler_rpcapi=QueuedScheduler(self.work, self.caster),
+            scheduler_rpcapi=QueuedScheduler(self.work, self.caster, owner=self.owner),
             caster=self.caster,
             services=self.backends.services,
         )
@@ -403,9 +403,10 @@ class Application:
 
     def recover(self) -> None:
         """Take up what dead processes of this host left."""
-        from volsched.service.recovery import release_the_dead
+        from volsched.service.recovery import release_events, release_the_dead
 
         release_the_dead(self.work)
+        release_events(self.outbox)
 
     def settle(
         self, volume_id: str, *, progress: Progress | None = None, timeout: float | None = None

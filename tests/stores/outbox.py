@@ -50,6 +50,15 @@ class OutboxContract(World):
         self.clock.forward(11)
         self.assertEqual(["a/1", "b/1", "a/2"], self.due(owner="second"))
 
+    def test_what_a_dead_owner_held_is_free_again(self) -> None:
+        self.emit("a/1", "b/1", "c/1")
+        self.due(owner="dead", limit=2)
+        self.due(owner="alive")
+        self.outbox.delivered("log", "a/1")
+        self.assertEqual(["alive", "dead"], sorted(self.outbox.holders()))
+        self.assertEqual((1, 0), (self.outbox.let_go("dead"), self.outbox.let_go("dead")))
+        self.assertEqual(["b/1"], self.due(owner="third"))
+
     def test_a_failure_holds_back_the_later_ones_of_the_volume(self) -> None:
         self.emit("a/1", "b/1", "a/2")
         self.due()

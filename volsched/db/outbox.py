@@ -103,6 +103,20 @@ class Outbox:
 
         self._database.run(write)
 
+    def holders(self) -> Sequence[str]:
+        """Whoever holds events that are to be delivered."""
+        statement = sa.select(deliveries.c.owner).where(deliveries.c.state == WAITING).distinct()
+        return self._database.read(
+            lambda connection: [owner for owner in connection.execute(statement).scalars() if owner]
+        )
+
+    def let_go(self, owner: str) -> int:
+        """Give free what an owner holds that is known to be dead; returns how many events there were."""
+        held = sa.update(deliveries).where(deliveries.c.owner == owner, deliveries.c.state == WAITING)
+        return self._database.run(
+            lambda connection: connection.execute(held.values(owner=None, held_until=None)).rowcount
+        )
+
     def parked(self, notifier: str | None = None) -> Sequence[tuple[str, Event, str]]:
         """Events that were given up: (notifier, event, problem), oldest first."""
         statement = (

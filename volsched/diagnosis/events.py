@@ -18,4 +18,4 @@ def parked(scene: Scene) -> Iterator[Problem]:
     for notifier, count in sorted(Counter(notifier for notifier, _, _ in given_up).items()):
         event, why = first[notifier]
         what = f"{count} {'event is' if count == 1 else 'events are'} parked, the first: {event.event_type}: {why}"
-        yield warning("VS212", f"notifier {notifier}", what, "mend what it names; parked events stay in the outbox")
+        yield warning("VS212", f"notifier {notifier}", what, "mend what it names, then: volsched event retry --all")

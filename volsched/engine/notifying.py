@@ -40,7 +40,7 @@ class Patience:
     tries: int = 40  # after so many failures an event is parked
     first_pause: float = 1.0  # seconds after the first failure; doubled after each
     longest_pause: float = 300.0
-    batch: int = 50  # events taken at a time
+    batch: int = 20  # events taken at a time
 
     def pause(self, failures: int) -> timedelta:
         """How long to wait after this many failures (at least one)."""

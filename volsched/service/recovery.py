@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from volsched.db.outbox import Outbox
 from volsched.db.work import WorkQueue
 from volsched.service.leasing import is_dead
 
@@ -20,5 +21,16 @@ def release_the_dead(work: WorkQueue) -> int:
         if is_dead(owner):
             count = work.expire(owner)
             LOG.warning("%s is gone; %d pieces of its work are taken up again", owner, count)
+            freed += count
+    return freed
+
+
+def release_events(outbox: Outbox) -> int:
+    """Give free the events that such processes were about to deliver; returns how many. They may come twice."""
+    freed = 0
+    for owner in outbox.holders():
+        if is_dead(owner):
+            count = outbox.let_go(owner)
+            LOG.warning("%s is gone; %d events that it was about to deliver are delivered by others", owner, count)
             freed += count
     return freed

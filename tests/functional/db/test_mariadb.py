@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stores import backends, claims, groups, outbox, quotas, volumes, work, world
+from tests.stores import backends, claims, deliveries, groups, outbox, quotas, volumes, work, world
 
 
 class TestClaimsOnMariaDB(claims.ClaimsContract, world.OnMariaDB):
@@ -46,4 +46,8 @@ class TestGroupsOnMariaDB(groups.GroupsContract, world.OnMariaDB):
 
 
 class TestSnapshotsOnMariaDB(groups.SnapshotsContract, world.OnMariaDB):
+    pass
+
+
+class TestDeliveriesOnMariaDB(deliveries.DeliveriesContract, world.OnMariaDB):
     pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stores import backends, claims, groups, outbox, quotas, volumes, work, world
+from tests.stores import backends, claims, deliveries, groups, outbox, quotas, volumes, work, world
 
 
 class TestClaimsOnPostgreSQL(claims.ClaimsContract, world.OnPostgreSQL):
@@ -46,4 +46,8 @@ class TestGroupsOnPostgreSQL(groups.GroupsContract, world.OnPostgreSQL):
 
 
 class TestSnapshotsOnPostgreSQL(groups.SnapshotsContract, world.OnPostgreSQL):
+    pass
+
+
+class TestDeliveriesOnPostgreSQL(deliveries.DeliveriesContract, world.OnPostgreSQL):
     pass

@@ -89,7 +89,7 @@ def options() -> list[cfg.Opt]:
         ),
         cfg.IntOpt(
             "decision_detail_pools",
-            default=1000,
+            default=100,
             min=0,
             max=100000,
             help="How many pools a stored decision lists by name, for `volsched volume explain`. The counts of all "

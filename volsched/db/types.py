@@ -44,7 +44,13 @@ class Document(TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         if value is None:
             return None
-        return json.dumps(plain(value), separators=(",", ":"), allow_nan=False)
+        try:
+            return json.dumps(value, separators=(",", ":"), allow_nan=False)  # plain already, nearly always
+        except (TypeError, ValueError):
+            try:
+            return json.dumps(value, separators=(",", ":"), allow_nan=False, default=plain)
+        except (TypeError, ValueError):  # a key or a number that JSON has not: copied first, which takes much longer
+            return json.dumps(plain(value), separators=(",", ":"), allow_nan=False)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)

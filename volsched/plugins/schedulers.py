@@ -67,7 +67,7 @@ class SchedulerWorld:
     publisher: str = "scheduler"
     max_attempts: int = 3  # scheduler_max_attempts; 1: no rescheduling
     claim_attempts: int = 10  # pools tried in one attempt while claims conflict
-    decision_detail: int = 1000  # pools listed by name in a stored decision
+    decision_detail: int = 100  # pools listed by name in a stored decision
     config_generation: int = 0
     driver: str = "scheduler driver"  # the name under which the driver in it is selected
     driver_package: str = ""  # and who publishes it, with the version

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ddt
+
 from tests import TestCase
 from tests.meta.sources import TOP
 from tests.pages import File, Reader, Step, read, refresh, same
@@ -22,6 +24,13 @@ class TestPages(TestCase):
 
     def test_tutorial_for_authors(self) -> None:
         Reader(self.folder()).follow(TOP / "doc" / "author" / "tutorial.rst")
+
+
+@ddt.ddt
+class TestPagesOfKinds(TestCase):
+    @ddt.data("backends", "commands", "filters", "notifiers", "schedulers", "weighers", "weight-handlers")
+    def test_of(self, name: str) -> None:
+        Reader(self.folder()).follow(TOP / "doc" / "author" / f"{name}.rst")
 
 
 class TestReader(TestCase):

@@ -65,6 +65,15 @@ class Commands(cliff.commandmanager.CommandManager):  # type: ignore[misc]  # cl
         for entry in sorted(importlib.metadata.entry_points(group=namespace), key=_own_first):
             self.commands.setdefault(entry.name.replace("_", " "), entry)
 
+    def provider(self, words: Sequence[str]) -> tuple[str, str]:
+        """The command that the words begin with, and the package that publishes it, with the version."""
+        for end in range(len(words), 0, -1):
+            entry = self.commands.get(" ".join(words[:end]))
+            if entry is not None:
+                dist = getattr(entry, "dist", None)
+                return " ".join(words[:end]), f"{dist.name} {dist.version}" if dist is not None else ""
+        return " ".join(words), ""
+
 
 def _own_first(entry: importlib.metadata.EntryPoint) -> tuple[bool, str, str]:
     package = entry.dist.name if entry.dist is not None else ""
@@ -190,8 +199,10 @@ class Program(cliff.app.App):  # type: ignore[misc]
         except ValueError:
             self.refuse(self._unknown(argv), USERS_MISTAKE)
             return None
-        except ImportError as error:
-            raise PluginError(" ".join(argv), f"the command cannot be imported: {error}") from error
+        except (Exception, SystemExit) as error:
+            what = f"the command cannot be imported: {type(error).__name__}: {error}"
+            name, package = self.command_manager.provider(argv)
+            raise PluginError(name, what, package) from error
         return command_class, name, rest
 
     def _unknown(self, argv: Sequence[str]) -> str:
@@ -223,8 +234,8 @@ def _one_liners(commands: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, str]
     for name, entry in commands:
         try:
             text = entry.load().__doc__ or ""
-        except ImportError as error:
-            text = f"(cannot be imported: {error})"
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's module; the others are listed
+            text = f"(cannot be imported: {type(error).__name__}: {error})"
         yield name, text.strip().partition("\n")[0].rstrip(".")
 
 

@@ -137,9 +137,9 @@ class TestFindingCommands(ProgramCase):
         gone = main_module.importlib.metadata.EntryPoint("gone", "nowhere_at_all:Gone", main_module.COMMANDS)
         program.command_manager.commands["gone"] = gone
         self.assertEqual(1, program.run(["gone"]))
-        self.assertIn("the command cannot be imported: No module named 'nowhere_at_all'", self.err.getvalue())
+        self.assertIn("plugin gone: the command cannot be imported: ModuleNotFoundError: No module named 'nowhere_at_all'", self.err.getvalue())
         program.print_help()
-        self.assertIn("(cannot be imported: No module named 'nowhere_at_all')", self.out.getvalue())
+        self.assertIn("(cannot be imported: ModuleNotFoundError: No module named 'nowhere_at_all')", self.out.getvalue())
 
     def test_help(self) -> None:
         for argv, words in (

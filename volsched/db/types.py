@@ -45,9 +45,6 @@ class Document(TypeDecorator[Any]):
         if value is None:
             return None
         try:
-            return json.dumps(value, separators=(",", ":"), allow_nan=False)  # plain already, nearly always
-        except (TypeError, ValueError):
-            try:
             return json.dumps(value, separators=(",", ":"), allow_nan=False, default=plain)
         except (TypeError, ValueError):  # a key or a number that JSON has not: copied first, which takes much longer
             return json.dumps(plain(value), separators=(",", ":"), allow_nan=False)

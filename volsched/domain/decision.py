@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
@@ -13,8 +14,11 @@ from numpy.typing import NDArray
 from volsched.domain.candidates import Candidates, Mask
 from volsched.domain.changed import changed
 from volsched.domain.pool import PoolState
+from volsched.domain.ranking import Ranked
 from volsched.domain.request import RequestSpec, Retry
 
+#: So many pools are listed by name where there are too many for a whole list.
+FEW = 20
 NO_REMARKS: Mapping[str, Any] = MappingProxyType({})
 MOST_NAMED = 3
 
@@ -62,6 +66,17 @@ class FilterStep:
         shortfall = self.screening.shortfall
         nearest = 0 if shortfall is None else int(np.nanargmin(np.append(shortfall[rejected], np.inf)))
         return self.why(int(rejected[nearest if nearest < len(rejected) else 0]))
+
+    def plain(self, most: int) -> dict[str, Any]:
+        """The step as JSON values; at most `most` pools are listed by name, and the nearest miss if there are more."""
+        rejections = self.rejections
+        made: dict[str, Any] = {
+            "filter": self.name,
+            "considered": len(self.before),
+            "rejected_count": rejections,
+            "rejected": [{"pool": pool.pool_id, "why": why} for pool, why in islice(self.rejected(), most)],
+        }
+        return made if rejections <= most else {**made, "nearest_miss": self.nearest_miss()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,36 +184,22 @@ class Decision:
             "remarks": dict(self.remarks),
         }
 
-    def plain(self, *, most: int = 1000) -> dict[str, Any]:
+    def plain(self, *, most: int = 100) -> dict[str, Any]:
         """The decision as JSON values for storing and showing: each pool, each verdict, each score, the order.
 
-        At most `most` pools are listed by name in each part; the counts are always whole.
+        Where there were more than `most` pools, only the first FEW of each part are listed by name, and the nearest
+        miss of each filter. The counts are always whole.
         """
-        steps = []
-        for step in self.filters:
-            rejected = []
-            for number, (pool, why) in enumerate(step.rejected()):
-                if number >= most:
-                    break
-                rejected.append({"pool": pool.pool_id, "why": why})
-            steps.append(
-                {
-                    "filter": step.name,
-                    "considered": len(step.before),
-                    "rejected_count": step.rejections,
-                    "rejected": rejected,
-                }
-            )
+        listed = self.considered if self.considered <= most else min(most, FEW)
         survivors = self.survivors if self.survivors is not None else self.ranked
-        listed = min(len(survivors), most)
-        weights = self.weights
+        scored = self.ranked.positions if isinstance(self.ranked, Ranked) else np.arange(len(survivors))
         weighing = [
             {
                 "weigher": weigher.name,
                 "multiplier": weigher.multiplier,
                 "weights": {
                     survivors[at].pool_id: {"raw": _number(weigher.raw[at]), "share": _number(weigher.share[at])}
-                    for at in range(listed)
+                    for at in scored[:listed].tolist()
                 },
             }
             for weigher in self.weighers
@@ -211,12 +212,12 @@ class Decision:
             "profile": self.profile,
             "reason": self.reason(),
             "failed": self.failed or None,
-            "filters": steps,
+            "filters": [step.plain(listed) for step in self.filters],
             "weighers": weighing,
             "ranked_count": len(self.ranked),
             "ranked": [
-                {"pool": self.ranked[at].pool_id, "weight": _number(weights[at])}
-                for at in range(min(len(self.ranked), most))
+                {"pool": self.ranked[at].pool_id, "weight": _number(weight)}
+                for at, weight in enumerate(self.weights[:listed])
             ],
             "chosen": self.chosen.pool_id if self.chosen is not None else None,
             "conflicts": list(self.conflicts),

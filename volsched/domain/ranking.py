@@ -97,6 +97,11 @@ class Ranked(Candidates):
         return self._rows  # type: ignore[return-value]
 
     @property
+    def positions(self) -> Rows:
+        """Where each was among the candidates that were ranked."""
+        return self._ranking.order
+
+    @property
     def weights(self) -> Weights:
         return self._ranking.weights
 

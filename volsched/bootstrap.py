@@ -338,7 +338,7 @@ class Application:
         return VolumeService(
             self.stores,
             scheduler=lambda: self.driver,
-            scheduler_rpcapi=QueuedScheduler(self.work, self.caster),
+            scheduler_rpcapi=QueuedScheduler(self.work, self.caster, owner=self.owner),
             caster=self.caster,
             services=self.backends.services,
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -30,11 +31,22 @@ def queue(connection: Connection, requests: Iterable[WorkRequest], now: datetime
                 operation=request.operation,
                 volume_id=request.volume_id,
                 payload=request.payload,
-                state=WorkState.QUEUED.value,
-                attempt=0,
                 created_at=now,
+                **_beginning(request, now),
             )
         )
+
+
+def _beginning(request: WorkRequest, now: datetime) -> dict[str, Any]:
+    if request.held_by is None:
+        return {"state": WorkState.QUEUED.value, "attempt": 0}
+    return {
+        "state": WorkState.RUNNING.value,
+        "attempt": 1,
+        "owner": request.held_by,
+        "lease_until": now + timedelta(seconds=request.held_seconds),
+        "busy_volume_id": request.volume_id,
+    }
 
 
 def known(connection: Connection, requests: Iterable[WorkRequest]) -> bool:

@@ -142,28 +142,51 @@ class Volumes:
         is in none of `only_from`, or, `without_snapshots`, where it has any.
         """
         allowed = sorted(VolumeStatus(one).value for one in only_from)
+        return self._database.run(
+            lambda connection: self._begin(connection, volume_id, status, allowed, work, without_snapshots)
+        )
 
-        def write(connection: Connection) -> Volume:
-            now = self._database.now(connection)
-            moved = connection.execute(
-                sa.update(volumes)
-                .where(volumes.c.id == volume_id, volumes.c.status.in_(allowed))
-                .values(status=VolumeStatus(status).value, updated_at=now)
+    def _begin(
+        self,
+        connection: Connection,
+        volume_id: str,
+        status: VolumeStatus,
+        allowed: Sequence[str],
+        work: Sequence[WorkRequest],
+        without_snapshots: bool,
+    ) -> Volume:
+        now = self._database.now(connection)
+        moved = connection.execute(
+            sa.update(volumes)
+            .where(volumes.c.id == volume_id, volumes.c.status.in_(allowed))
+            .values(status=VolumeStatus(status).value, updated_at=now)
+        )
+        found = rows.read(connection, volume_id)
+        if found is None:
+            raise VolumeNotFound(volume_id)
+        if without_snapshots:
+            rows.refuse_with_snapshots(connection, volume_id)  # none can come: the volume's row is held
+        if moved.rowcount == 1:
+            queueing.queue(connection, work, now)
+        elif found.status is not VolumeStatus(status) or not queueing.known(connection, work):
+            raise InvalidRequest(
+                "status", f"volume {volume_id} is {found.status}; it must be {' or '.join(allowed)} for this"
             )
-            found = rows.read(connection, volume_id)
-            if found is None:
-                raise VolumeNotFound(volume_id)
-            if without_snapshots:
-                rows.refuse_with_snapshots(connection, volume_id)  # none can come: the volume's row is held
-            if moved.rowcount == 1:
-                queueing.queue(connection, work, now)
-            elif found.status is not VolumeStatus(status) or not queueing.known(connection, work):
-                raise InvalidRequest(
-                    "status", f"volume {volume_id} is {found.status}; it must be {' or '.join(allowed)} for this"
-                )
-            return found
+        return found
 
-        return self._database.run(write)
+    def discard(self, volume_id: str, *, only_from: Iterable[VolumeStatus], events: Sequence[Event] = ()) -> None:
+        """Remove the row of a volume that was never placed, and keep what is told of it, in one transaction.
+
+        Raises VolumeNotFound, and InvalidRequest where it is in none of these statuses, or has snapshots.
+        """
+        allowed = sorted(VolumeStatus(one).value for one in only_from)
+
+        def write(connection: Connection) -> None:
+            self._begin(connection, volume_id, VolumeStatus.DELETING, allowed, (), without_snapshots=True)
+            rows.remove(connection, volume_id)
+            outbox.add(connection, events, self._database.now(connection))
+
+        self._database.run(write)
 
     def remove(self, volume_id: str, events: Sequence[Event] = ()) -> None:
         """Remove the row, give back the room that it claims, and keep what is told of it; harmless where it is gone."""

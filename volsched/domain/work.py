@@ -41,6 +41,8 @@ class WorkRequest:
     operation: str  # create, delete, extend, manage, retype, migrate, offer, clear, snapshot, group…
     volume_id: str | None
     payload: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # plain data
+    held_by: str | None = None  # who is not done with asking: nobody takes it before this owner puts it into its queue,
+    held_seconds: float = 0.0  # or dies, or this long has passed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from taskflow.patterns import linear_flow
 from taskflow.types.failure import Failure
 
 from volsched.domain.plain import plain
 from volsched.domain.volume import Volume, VolumeStatus
+from volsched.domain.work import WorkRequest
 from volsched.exceptions import InvalidRequest
 from volsched.flows import engine
 from volsched.flows.context import plain_context
@@ -29,12 +30,23 @@ ACTION = "volume:manage_existing"
 MOST_TEXT = 255
 MOST_REF = 4096
 
+Keeping = Callable[[Any, Mapping[str, Any], Mapping[str, Any]], WorkRequest]
+
 
 class SchedulerCaster(Protocol):
     """What the flow needs of the scheduler's RPC API."""
 
     def manage_existing(self, context: Any, volume: Mapping[str, Any], request_spec: Mapping[str, Any]) -> None:
         """Ask the scheduler to check the backend and hand the volume to its agent. Returns at once."""
+        ...
+
+
+@runtime_checkable
+class DurableCaster(Protocol):
+    """One whose requests can be written down with the row that they are about."""
+
+    def kept(self, context: Any, volume: Mapping[str, Any], request_spec: Mapping[str, Any]) -> WorkRequest:
+        """The request; it is taken up when `manage_existing` casts it, or when this process is dead."""
         ...
 
 
@@ -124,6 +136,9 @@ class EntryCreateTask(VolschedTask):
 
     default_provides = {"volume", "volume_properties"}  # noqa: RUF012 - the public contract
 
+    #: The request as it is written down with the row, so that it outlives this process.
+    keep: Keeping | None = None
+
     def __init__(self, db: VolumeStore) -> None:
         super().__init__(addons=[ACTION], requires=["manage_spec"])
         self.db = db
@@ -146,7 +161,10 @@ class EntryCreateTask(VolschedTask):
             "metadata": spec["metadata"],
             "bootable": spec["bootable"],
         }
-        volume = self.db.create(Volume.parse(properties))
+        row = Volume.parse(properties)
+        # Written down together: whoever finds the row of a process that died finds what it wanted with it.
+        asked = [self.keep(context, row.plain(), _request_spec(row.id, spec, properties))] if self.keep else []
+        volume = self.db.create(row, asked)
         return {"volume": volume.plain(), "volume_properties": properties}
 
     def revert(self, context: RequestContext, result: Any, optional_args: Any = None, **kwargs: Any) -> None:
@@ -189,20 +207,7 @@ class ManageCastTask(VolschedTask):
         """Hand the request to the scheduler, which checks the backend and casts to its agent."""
         spec = kwargs["manage_spec"]
         properties = kwargs["volume_properties"]
-        request_spec = {
-            "volume_id": volume["id"],
-            "operation": "manage_existing",
-            "ref": spec["ref"],
-            "volume_type": spec["volume_type"],
-            "volume_properties": {
-                "size": 0,
-                "availability_zone": spec["availability_zone"],
-                "volume_type_id": properties["volume_type_id"],
-                "project_id": properties["project_id"],
-                "user_id": properties["user_id"],
-                "metadata": spec["metadata"],
-            },
-        }
+        request_spec = _request_spec(volume["id"], spec, properties)
         self.scheduler_rpcapi.manage_existing(context, volume, request_spec=request_spec)
 
     def revert(
@@ -212,6 +217,24 @@ class ManageCastTask(VolschedTask):
         self.db.set_status(volume["id"], VolumeStatus.ERROR_MANAGING)
         for name, failure in flow_failures.items():
             LOG.error("volume %s: %s failed: %s", volume["id"], name, failure.exception_str)
+
+
+def _request_spec(volume_id: str, spec: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """What the scheduler is asked."""
+    return {
+        "volume_id": volume_id,
+        "operation": "manage_existing",
+        "ref": spec["ref"],
+        "volume_type": spec["volume_type"],
+        "volume_properties": {
+            "size": 0,
+            "availability_zone": spec["availability_zone"],
+            "volume_type_id": properties["volume_type_id"],
+            "project_id": properties["project_id"],
+            "user_id": properties["user_id"],
+            "metadata": spec["metadata"],
+        },
+    }
 
 
 def get_flow(scheduler_rpcapi: SchedulerCaster, db_api: ApiDatabase, create_what: Mapping[str, Any]) -> Engine:
@@ -224,11 +247,13 @@ def get_flow(scheduler_rpcapi: SchedulerCaster, db_api: ApiDatabase, create_what
 
     `create_what`: context, host and ref; name, description, metadata, availability_zone, volume_type, bootable.
     """
+    entry = EntryCreateTask(db_api.volumes)
+    entry.keep = scheduler_rpcapi.kept if isinstance(scheduler_rpcapi, DurableCaster) else None
     flow = linear_flow.Flow(ACTION.replace(":", "_") + "_api")
     flow.add(
         ExtractManageSpecTask(addons=[ACTION]),
         ReserveQuotaTask(db_api.quotas),
-        EntryCreateTask(db_api.volumes),
+        entry,
         CommitQuotaTask(db_api.quotas),
         ManageCastTask(scheduler_rpcapi, db_api.volumes),
     )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from volsched.domain.identity import derived_id
 from volsched.domain.ports import VolumeCaster, WorkStore
-from volsched.domain.work import SCHEDULER_QUEUE, WorkRequest
+from volsched.domain.work import SCHEDULER_QUEUE, Lease, Outcome, WorkRequest, WorkState
+from volsched.exceptions import LeaseLost
 from volsched.flows.context import plain_context
+
+LOG = logging.getLogger(__name__)
 
 
 def scheduler_work(
@@ -27,12 +33,25 @@ def scheduler_work(
 class QueuedScheduler:
     """The scheduler as the manage_existing flow sees it: what it is asked survives any crash."""
 
-    def __init__(self, work: WorkStore, caster: VolumeCaster) -> None:
+    def __init__(self, work: WorkStore, caster: VolumeCaster, *, owner: str, held_seconds: float = 60.0) -> None:
         self._work = work
         self._caster = caster
+        self._owner = owner
+        self._held_seconds = held_seconds
 
     def manage_existing(self, context: Any, volume: Mapping[str, Any], request_spec: Mapping[str, Any]) -> None:
-        """Queue the request and wake a scheduler."""
-        payload = {"request_spec": dict(request_spec), "filter_properties": {}, "backend": volume["host"]}
-        self._work.add(scheduler_work("manage", volume["id"], context, payload))
+        """Queue the request, or let go of it where it is kept already, and wake a scheduler."""
+        kept = self.kept(context, volume, request_spec)
+        self._work.add(replace(kept, held_by=None))
+        lease = Lease(work_id=kept.id, owner=self._owner, attempt=1, until=datetime.min)
+        try:
+            self._work.finish(lease, Outcome(state=WorkState.QUEUED))
+        except LeaseLost:
+            LOG.debug("work %s is in its queue already, or was taken from there", kept.id)
         self._caster.wake(SCHEDULER_QUEUE)
+
+    def kept(self, context: Any, volume: Mapping[str, Any], request_spec: Mapping[str, Any]) -> WorkRequest:
+        """The same request, to be written down with the volume's row: it waits until it is cast, or we are dead."""
+        payload = {"request_spec": dict(request_spec), "filter_properties": {}, "backend": volume["host"]}
+        asked = scheduler_work("manage", volume["id"], context, payload)
+        return replace(asked, held_by=self._owner, held_seconds=self._held_seconds)

@@ -170,8 +170,7 @@ class VolumeService:
         """The volume in status `deleting`, or as it was where it had never been placed and is gone already."""
         volume = self.get(context, name_or_id)
         if volume.host is None:
-            self._db.volumes.begin(volume.id, VolumeStatus.DELETING, only_from=DELETABLE, without_snapshots=True)
-            self._db.volumes.remove(volume.id, [_removed(volume)])
+            self._db.volumes.discard(volume.id, only_from=DELETABLE, events=[_removed(volume)])
             return volume
         self._check_not_frozen(volume)
         queue = agent_queue(backend_part(volume.host))

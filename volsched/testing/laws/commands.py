@@ -49,7 +49,7 @@ class CommandConformance(Laws):
 
     def test_its_name_can_be_typed(self) -> None:
         """Small letters and digits, an underscore between words."""
-        self.assertRegex(self.plugin_name, NAME)
+        self.assertTrue(NAME.fullmatch(self.plugin_name), f"{self.plugin_name!r} is none")
 
     def test_it_is_a_command(self) -> None:
         """It is a class that derives from cliff's Command, and lacks nothing."""

@@ -13,7 +13,7 @@ from volsched.plugins import SchedulerDriver, SchedulerWorld
 from volsched.testing.builders import PROJECT_ID, VOLUME_ID, a_report, a_volume
 from volsched.testing.laws.plugin import PluginConformance
 from volsched.testing.laws.together import ROUNDS, THREADS, together
-from volsched.testing.memory import MemoryClaims, a_world
+from volsched.testing.memory import MemoryClaims, MemoryFailures, a_world
 
 CONTEXT: Mapping[str, Any] = {"project_id": PROJECT_ID, "user_id": "a-user", "is_admin": False}
 ROOM_GB = 100
@@ -79,6 +79,27 @@ class SchedulerConformance(PluginConformance):
         before = copy.deepcopy((spec, properties))
         self.make().schedule_create_volume(CONTEXT, spec, properties)
         self.assertEqual(before, (spec, properties))
+
+    def test_it_works_in_the_real_flow(self) -> None:
+        """The task flow that services run: a request that ends well, and one whose failure is told to everybody."""
+        from volsched.flows import create_volume  # here, for nothing else of the kit needs TaskFlow, which is slow
+
+        for size_gb, fits in ((10, True), (ROOM_GB + 1, False)):
+            world = self.world()
+            spec, properties = _asked(size_gb)
+            flow = create_volume.get_flow(
+                CONTEXT,  # a dict of it will do
+                self.made_in(world),
+                request_spec=spec,
+                filter_properties=properties,
+                volume=world.volumes.get(VOLUME_ID),
+            )
+            flow.run()
+            assert isinstance(world.failures, MemoryFailures)
+            told = [(event.event_type, event.payload["volume_id"]) for event in world.failures.events]
+            self.assertEqual([] if fits else [("scheduler.create_volume", VOLUME_ID)], told, "the failure is not told")
+            self.assertEqual(int(fits), len(self.claims(world).rows), "room taken")
+            self.assertEqual("creating" if fits else "error", world.volumes.get(VOLUME_ID).status)
 
     def test_no_room_is_an_answer(self) -> None:
         """Nothing that fits is NoValidBackend, and nothing is taken."""

@@ -6,7 +6,7 @@ import json
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 
 from oslo_messaging._drivers.impl_fake import FakeExchange
@@ -77,6 +77,11 @@ class TestMessaging(testing.NotifierConformance, TestCase):
 
 class TestNoop(testing.NotifierConformance, TestCase):
     plugin_name = "noop"
+
+
+class TestPrometheus(testing.NotifierConformance, TestCase):
+    plugin_name = "prometheus"
+    config: ClassVar[Mapping[str, Any]] = {"port": 0}
 
 
 class TestWebhook(testing.NotifierConformance, TestCase):

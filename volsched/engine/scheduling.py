@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from volsched.domain import parsing
-from volsched.domain.candidates import Candidates, Mask
+from volsched.domain.candidates import Candidates
 from volsched.domain.claim import Claim, Placement
-from volsched.domain.decision import Decision, FilterStep, Screening
+from volsched.domain.decision import Decision
 from volsched.domain.events import Event, Priority
 from volsched.domain.identity import derived_id
 from volsched.domain.pool import PoolState
@@ -23,6 +23,8 @@ from volsched.domain.report import CapabilityReport
 from volsched.domain.request import Facts, Operation, RequestSpec
 from volsched.domain.work import Lease, WorkRequest, agent_queue
 from volsched.engine.claiming import claim_best
+from volsched.engine.narrowing import asked, on_backends_of, only_on, why_not
+from volsched.engine.narrowing import backend_part as backend_part  # others have it from here
 from volsched.exceptions import InvalidRequest, NoValidBackend, PluginError, VolschedError
 from volsched.plugins import INSTANCE_HOST, VOLUME_BACKENDS, VOLUME_COUNTS, SchedulerDriver
 
@@ -34,11 +36,6 @@ AFFINITY_HINTS = ("different_host", "same_host")
 def took_ms(begun: float) -> float:
     """Milliseconds since `begun`, a reading of time.perf_counter."""
     return round((time.perf_counter() - begun) * 1000, 3)
-
-
-def backend_part(pool_id: str) -> str:
-    """host@backend of host@backend#pool."""
-    return pool_id.split("#", 1)[0]
 
 
 class PlacingScheduler(SchedulerDriver):
@@ -98,7 +95,7 @@ class PlacingScheduler(SchedulerDriver):
         for pool in decision.ranked:
             if backend == (pool.pool_id if "#" in backend else pool.backend_id):
                 return replace(decision, chosen=pool)
-        raise NoValidBackend(f"cannot place {request.subject} on {backend}: {_why_not(decision, backend)}", decision)
+        raise NoValidBackend(f"cannot place {request.subject} on {backend}: {why_not(decision, backend)}", decision)
 
     def find_retype_backend(
         self,
@@ -142,7 +139,7 @@ class PlacingScheduler(SchedulerDriver):
         if migration_policy == "never":
             raise NoValidBackend(
                 f"{current} will not do for {request.subject} with its new type "
-                f"({_why_not(decision, current)}), and migration is not allowed",
+                f"({why_not(decision, current)}), and migration is not allowed",
                 decision,
             )
         return replace(decision, chosen=decision.ranked[0])
@@ -197,14 +194,14 @@ class PlacingScheduler(SchedulerDriver):
             decision = self._decide(self._with_facts(request))
             if not decision:
                 raise NoValidBackend(
-                    f"no backend serves every type of the group: {decision.reason()}", _asked(decision, group_request)
+                    f"no backend serves every type of the group: {decision.reason()}", asked(decision, group_request)
                 )
-            running = decision if running is None else _on_backends_of(running, decision)
+            running = decision if running is None else on_backends_of(running, decision)
             if not running:
-                raise NoValidBackend("no backend serves every type of the group", _asked(running, group_request))
+                raise NoValidBackend("no backend serves every type of the group", asked(running, group_request))
         if running is None:
-            raise NoValidBackend("a group needs at least one volume type", _asked(for_group, group_request))
-        running = _asked(_on_backends_of(running, for_group), group_request)
+            raise NoValidBackend("a group needs at least one volume type", asked(for_group, group_request))
+        running = asked(on_backends_of(running, for_group), group_request)
         if not running:
             raise NoValidBackend("no backend serves every type of the group and the group's own", running)
         return replace(running, chosen=running.ranked[0])
@@ -315,7 +312,7 @@ class PlacingScheduler(SchedulerDriver):
         if set_aside:
             decision = replace(decision, set_aside=set_aside)
         if request.resource_backend is not None and decision:
-            decision = _only_on(decision, request.resource_backend)
+            decision = only_on(decision, request.resource_backend)
         return decision
 
     def _creation(
@@ -419,52 +416,3 @@ class PlacingScheduler(SchedulerDriver):
             project_id=project_id,
             payload=payload,
         )
-
-
-# -- narrowing a decision afterwards -------------------------------------------------------------------------------
-
-
-def _narrowed(decision: Decision, name: str, kept: Mask, why: str) -> Decision:
-    """A decision with some ranked pools taken out, and the step that says so."""
-    step = FilterStep(name, decision.ranked, Screening(kept, lambda position: why))
-    return replace(
-        decision,
-        ranked=decision.ranked.take(kept),
-        filters=(*decision.filters, step),
-    )
-
-
-def _only_on(decision: Decision, backend: str) -> Decision:
-    whole = "#" in backend
-    kept = np.fromiter(
-        ((pool.pool_id if whole else backend_part(pool.pool_id)) == backend for pool in decision.ranked),
-        np.bool_,
-        len(decision.ranked),
-    )
-    return _narrowed(decision, "resource_backend", kept, f"not {backend}, where the resource is")
-
-
-def _on_backends_of(decision: Decision, other: Decision) -> Decision:
-    backends = {backend_part(pool.pool_id) for pool in other.ranked}
-    kept = np.fromiter(
-        (backend_part(pool.pool_id) in backends for pool in decision.ranked), np.bool_, len(decision.ranked)
-    )
-    return _narrowed(decision, "group", kept, "its backend does not serve every type of the group")
-
-
-def _asked(decision: Decision, request: RequestSpec) -> Decision:
-    """The decision under the group's own request, whose retry record is the one that counts."""
-    return replace(decision, request=request)
-
-
-def _why_not(decision: Decision, backend: str) -> str:
-    """The reason why a named pool (or every pool of a backend) is not among the ranked ones."""
-    whole = "#" in backend
-    for step in decision.filters:
-        for pool, why in step.rejected():
-            if backend == (pool.pool_id if whole else pool.backend_id):
-                return f"{step.name}: {why}"
-    for name, why in decision.set_aside:
-        if name == backend or name == backend_part(backend):
-            return f"it takes no part: {why}"
-    return "no such pool has reported"

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from volsched.messaging.compute import ComputeApi
     from volsched.plugins import Chooser
     from volsched.service.agent import Agent
-    from volsched.service.draining import Draining
     from volsched.service.groups import GroupService
     from volsched.service.pools import SharedPools
     from volsched.service.scheduler import SchedulerService
@@ -342,13 +341,6 @@ class Application:
             caster=self.caster,
             services=self.backends.services,
         )
-
-    @cached_property
-    def draining(self) -> Draining:
-        """Where the volumes of a pool would go."""
-        from volsched.service.draining import Draining
-
-        return Draining(self.stores, self.driver, self.pools, utcnow)
 
     @cached_property
     def snapshots(self) -> SnapshotService:

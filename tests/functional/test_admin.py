@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import sqlalchemy as sa
+
+from tests.functional.services import Service
 from tests.functional.test_cli import InAWorld
 from volsched.bootstrap import utcnow
 from volsched.db.backends import Backends
 from volsched.db.database import Database
+from volsched.db.schema import claims, volumes
 from volsched.domain.request import Operation
 
 SSD, ONE, TWO = "node@fast#ssd", "node@slow#one", "node@slow#two"
@@ -91,6 +95,41 @@ class TestDraining(InAWorld):
         self.assertIn("volsched volume migrate", closed.errors)
         empty = self.program.run("pool", "drain", TWO, "--plan")
         self.assertEqual((0, f"no volumes are in {TWO}\n"), (empty.status, empty.errors))
+
+
+class TestAudit(InAWorld):
+    def plant(self, size_gb: int) -> None:
+        """Somebody changes what a claim says."""
+        database = Database(f"sqlite:///{self.folder_}/volsched.db")
+        self.addCleanup(database.close)
+        with database.transaction() as connection:
+            connection.execute(sa.update(claims).values(size_gb=size_gb))
+            connection.execute(sa.update(volumes).values(updated_at=utcnow() - timedelta(hours=1)))
+
+    def test_drift_is_named_repaired_and_gone(self) -> None:
+        nothing = self.program.run("audit")
+        self.assertEqual((0, "everything fits\n"), (nothing.status, nothing.errors))
+        made = self.asked("volume", "create", "--size", "2", "--zone", "west", "--name", "odd")
+        self.asked("pool", "list")
+        self.assertEqual([], self.asked("audit"))
+        self.plant(5)
+        found = self.program.run("audit", "-f", "json")
+        self.assertEqual((1, "to put right what can be: volsched audit --repair\n"), (found.status, found.errors))
+        (drift,) = found.json()
+        self.assertEqual(("claims that differ", made["ID"], False), (drift["Drift"], drift["Of"], drift["Repaired"]))
+        self.assertIn(f"has 2 GiB in {ONE}, and 5 GiB are claimed", drift["Problem"])
+        repaired = self.program.run("audit", "--repair", "-f", "json")
+        self.assertEqual((0, [True]), (repaired.status, [drift["Repaired"] for drift in repaired.json()]))
+        self.assertEqual([], self.asked("audit"))
+
+        file = self.folder_ / "often.conf"
+        file.write_text((self.folder_ / "volsched.conf").read_text() + "\n[scheduler]\naudit_interval = 0.1\n")
+        with Service("scheduler", file) as scheduler:
+            self.plant(7)
+            self.assertIn("and 7 GiB are claimed", scheduler.until("audit: claims that differ"))
+            self.assertEqual(0, scheduler.end())
+        self.program.run("audit", "--repair")
+        self.done("volume", "delete", "odd")
 
 
 class TestClosedBackends(InAWorld):

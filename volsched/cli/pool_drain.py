@@ -34,9 +34,13 @@ class PoolDrain(Lister):
                 "is missing: drain only plans. To empty a pool, close it (volsched pool cordon POOL --reason TEXT), "
                 "then move what is there: volsched volume migrate ID POOL",
             )
+        from volsched.bootstrap import utcnow
+        from volsched.service.draining import Draining
+
         with self.working() as application:
             application.backends.pool(parsed_args.pool)
-            planned = application.draining.plan(self.context(), parsed_args.pool, any_zone=parsed_args.any_zone)
+            draining = Draining(application.stores, application.driver, application.pools, utcnow)
+            planned = draining.plan(self.context(), parsed_args.pool, any_zone=parsed_args.any_zone)
         stuck = [going for going in planned if going.pool_id is None]
         if stuck:
             self.exit_status = ANSWER_IS_NO

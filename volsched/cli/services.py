@@ -24,6 +24,8 @@ LOG = logging.getLogger(__name__)
 
 #: So long at most until a loop that waits for work sees that it is to stop.
 LONGEST_NAP = 0.5
+#: So long until a loop that is switched off looks whether it still is.
+IDLE = 60.0
 
 Loop = Callable[[threading.Event], None]
 Loops = Callable[["Current"], list[Loop]]
@@ -42,6 +44,8 @@ def agent_main(argv: Sequence[str] | None = None) -> int:
 
 
 def _scheduler(current: Current) -> list[Loop]:
+    from volsched.service.audit import Audit
+
     current.application.start()
     listeners = current.application.scheduler_servers()
     current.application.scheduler  # noqa: B018 - made here, so that what is wrong is said before anything runs
@@ -50,8 +54,16 @@ def _scheduler(current: Current) -> list[Loop]:
         _guarded(application.recover)
         _guarded(application.pools.renew)
 
+    def audit(application: Application) -> None:
+        if application.conf.scheduler.audit_interval:
+            _guarded(Audit(application.database).log)
+
+    def until_audit(application: Application) -> float:
+        return float(application.conf.scheduler.audit_interval) or IDLE
+
     return [
         lambda stop: _work(current, stop, lambda application: application.scheduler.work_once),
+        lambda stop: _each(current, stop, audit, until_audit),
         lambda stop: _each(current, stop, look, lambda application: application.conf.scheduler.poll_interval),
         *(partial(_listen, server) for server in listeners),
     ]

@@ -127,4 +127,12 @@ def options() -> list[cfg.Opt]:
             help="Seconds without a report after which a volume service counts as down and gets no new volumes. "
             "At least twice the agents' report_interval.",
         ),
+        cfg.FloatOpt(
+            "audit_interval",
+            default=600.0,
+            min=0.0,
+            max=86400.0,
+            help="Seconds between looks of volsched-scheduler at whether claims, volumes, work and reports fit "
+            "together; what does not is logged, and `volsched audit --repair` puts it right. 0: never.",
+        ),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stores import backends, claims, deliveries, groups, outbox, quotas, volumes, work, world
+from tests.stores import audit, backends, claims, deliveries, groups, outbox, quotas, volumes, work, world
 
 
 class TestClaimsOnMariaDB(claims.ClaimsContract, world.OnMariaDB):
@@ -50,4 +50,8 @@ class TestSnapshotsOnMariaDB(groups.SnapshotsContract, world.OnMariaDB):
 
 
 class TestDeliveriesOnMariaDB(deliveries.DeliveriesContract, world.OnMariaDB):
+    pass
+
+
+class TestAuditOnMariaDB(audit.AuditContract, world.OnMariaDB):
     pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stores import backends, claims, deliveries, groups, outbox, quotas, volumes, work, world
+from tests.stores import audit, backends, claims, deliveries, groups, outbox, quotas, volumes, work, world
 
 
 class TestClaimsOnPostgreSQL(claims.ClaimsContract, world.OnPostgreSQL):
@@ -50,4 +50,8 @@ class TestSnapshotsOnPostgreSQL(groups.SnapshotsContract, world.OnPostgreSQL):
 
 
 class TestDeliveriesOnPostgreSQL(deliveries.DeliveriesContract, world.OnPostgreSQL):
+    pass
+
+
+class TestAuditOnPostgreSQL(audit.AuditContract, world.OnPostgreSQL):
     pass

@@ -206,25 +206,9 @@ class Application:
 
     @cached_property
     def compute(self) -> ComputeApi:
-        from volsched.messaging.compute import ComputeApi, session_for
+        from volsched.messaging.compute import api_of
 
-        options = self.conf.compute
-        session = session_for(
-            options.auth_url,
-            username=options.username,
-            password=options.password,
-            user_domain_name=options.user_domain_name,
-            project_name=options.project_name,
-            project_domain_name=options.project_domain_name,
-            cafile=options.cafile,
-            timeout=options.timeout,
-        )
-        return ComputeApi(
-            session,
-            region_name=options.region_name,
-            interface=options.interface,
-            endpoint_override=options.endpoint_override,
-        )
+        return api_of(self.conf.compute)
 
     @cached_property
     def facts(self) -> Facts:

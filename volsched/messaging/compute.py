@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from keystoneauth1 import exceptions as answers
 from keystoneauth1.adapter import Adapter
 from keystoneauth1.identity.v3 import Password
@@ -87,3 +89,23 @@ class ComputeApi:
                 f"the compute service does not show {HOST_ATTRIBUTE}; use an account that its policy lets see it",
             )
         return host
+
+
+def api_of(options: Any) -> ComputeApi:
+    """The compute API that the options of [compute] name."""
+    session = session_for(
+        options.auth_url,
+        username=options.username,
+        password=options.password,
+        user_domain_name=options.user_domain_name,
+        project_name=options.project_name,
+        project_domain_name=options.project_domain_name,
+        cafile=options.cafile,
+        timeout=options.timeout,
+    )
+    return ComputeApi(
+        session,
+        region_name=options.region_name,
+        interface=options.interface,
+        endpoint_override=options.endpoint_override,
+    )

@@ -86,9 +86,8 @@ def _claim(
     claim = placement.claim
     if placement.fence is not None:
         queueing.end(connection, placement.fence, WorkState.DONE, now)
-    before = connection.execute(sa.select(claims).where(claims.c.key == claim.key)).first()
-    if before is not None:
-        made = room.claim_of(before)
+    made = room.of_key(connection, claim.key)
+    if made is not None:
         if made.pool_id != claim.pool_id:
             raise ClaimConflict(claim.pool_id, f"the room was taken in {made.pool_id} already")
         return made

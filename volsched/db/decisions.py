@@ -68,19 +68,24 @@ def add(
     pool_id: str | None = None,
 ) -> None:
     """The row of a decision; the same id again is harmless. `pool_id`: where it led to a claim."""
-    if connection.execute(sa.select(decisions.c.seq).where(decisions.c.id == decision_id)).first() is not None:
+    if connection.execute(_OF_ID, {"decision": decision_id}).first() is not None:
         return
     connection.execute(
-        sa.insert(decisions).values(
-            id=decision_id,
-            volume_id=volume_id,
-            outcome=REFUSED if pool_id is None else PLACED,
-            pool_id=pool_id,
-            config_generation=int(decision.get("config_generation") or 0),
-            document=decision,
-            made_at=now,
-        )
+        _WRITE,
+        {
+            "id": decision_id,
+            "volume_id": volume_id,
+            "outcome": REFUSED if pool_id is None else PLACED,
+            "pool_id": pool_id,
+            "config_generation": int(decision.get("config_generation") or 0),
+            "document": decision,
+            "made_at": now,
+        },
     )
+
+
+_OF_ID = sa.select(decisions.c.seq).where(decisions.c.id == sa.bindparam("decision"))
+_WRITE = sa.insert(decisions)
 
 
 def _record(row: sa.Row[Any]) -> DecisionRecord:

@@ -153,35 +153,31 @@ class Outbox:
 
 def add(connection: Connection, happened: Iterable[Event], now: datetime) -> None:
     """The rows of events, in this order; what is there already, by its id, stays as it is."""
-    happened = list(happened)
-    if not happened:
-        return
-    wanted = [event.id for event in happened]
-    known = set(connection.execute(sa.select(events.c.id).where(events.c.id.in_(wanted))).scalars())
     for event in happened:
-        if event.id in known:
+        known, last = connection.execute(_KNOWN_AND_LAST, {"event": event.id, "volume": event.volume_id}).one()
+        if known is not None:
             continue
-        known.add(event.id)
         connection.execute(
-            sa.insert(events).values(
-                id=event.id,
-                volume_id=event.volume_id,
-                volume_seq=_next_of(connection, event.volume_id),
-                payload=event.plain(),
-                open=True,
-                created_at=now,
-            )
+            _WRITE,
+            {
+                "id": event.id,
+                "volume_id": event.volume_id,
+                # Who loses a race for the number breaks a unique constraint and begins again.
+                "volume_seq": None if event.volume_id is None else (last or 0) + 1,
+                "payload": event.plain(),
+                "open": True,
+                "created_at": now,
+            },
         )
 
 
-def _next_of(connection: Connection, volume_id: str | None) -> int | None:
-    """The number of a volume's next event. Who loses a race for it breaks a unique constraint and begins again."""
-    if volume_id is None:
-        return None
-    last = connection.execute(
-        sa.select(sa.func.max(events.c.volume_seq)).where(events.c.volume_id == volume_id)
-    ).scalar()
-    return (last or 0) + 1
+_SAME = events.alias()
+_KNOWN = sa.select(_SAME.c.seq).where(_SAME.c.id == sa.bindparam("event")).scalar_subquery()
+_WRITE = sa.insert(events)
+#: Whether an event is there already, and the number of its volume's last one.
+_KNOWN_AND_LAST = sa.select(_KNOWN, sa.func.max(events.c.volume_seq)).where(
+    events.c.volume_id == sa.bindparam("volume")
+)
 
 
 def _alone(connection: Connection, notifier: str, now: datetime) -> None:

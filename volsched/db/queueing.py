@@ -25,15 +25,16 @@ def queue(connection: Connection, requests: Iterable[WorkRequest], now: datetime
             continue
         queued.add(request.id)
         connection.execute(
-            sa.insert(work).values(
-                id=request.id,
-                queue=request.queue,
-                operation=request.operation,
-                volume_id=request.volume_id,
-                payload=request.payload,
-                created_at=now,
+            _WRITE,
+            {
+                "id": request.id,
+                "queue": request.queue,
+                "operation": request.operation,
+                "volume_id": request.volume_id,
+                "payload": request.payload,
+                "created_at": now,
                 **_beginning(request, now),
-            )
+            },
         )
 
 
@@ -59,7 +60,11 @@ def _queued(connection: Connection, requests: Iterable[WorkRequest]) -> set[str]
     wanted = [request.id for request in requests]
     if not wanted:
         return set()
-    return set(connection.execute(sa.select(work.c.id).where(work.c.id.in_(wanted))).scalars())
+    return set(connection.execute(_OF_IDS, {"ids": wanted}).scalars())
+
+
+_WRITE = sa.insert(work)
+_OF_IDS = sa.select(work.c.id).where(work.c.id.in_(sa.bindparam("ids", expanding=True)))
 
 
 def held_by(lease: Lease) -> sa.ColumnElement[bool]:
@@ -78,14 +83,15 @@ def end(connection: Connection, lease: Lease, state: WorkState, now: datetime, *
     Nobody can take the work over before this transaction ends. Raises LeaseLost where somebody has.
     """
     ended = connection.execute(
-        sa.update(work)
-        .where(held_by(lease))
-        .values(
-            state=state.value,
-            busy_volume_id=None,
-            problem=problem,
-            finished_at=None if state is WorkState.QUEUED else now,
-        )
+        _END,
+        {
+            "held": lease.work_id,
+            "holder": lease.owner,
+            "held_attempt": lease.attempt,
+            "new_state": state.value,
+            "why": problem,
+            "at": None if state is WorkState.QUEUED else now,
+        },
     )
     if ended.rowcount == 1:
         return True
@@ -93,3 +99,20 @@ def end(connection: Connection, lease: Lease, state: WorkState, now: datetime, *
     if row is not None and (row.owner, row.attempt, row.state) == (lease.owner, lease.attempt, state.value):
         return False
     raise LeaseLost(lease.work_id)
+
+
+_END = (
+    sa.update(work)
+    .where(
+        work.c.id == sa.bindparam("held"),
+        work.c.owner == sa.bindparam("holder"),
+        work.c.attempt == sa.bindparam("held_attempt"),
+        work.c.state == WorkState.RUNNING.value,
+    )
+    .values(
+        state=sa.bindparam("new_state"),
+        busy_volume_id=None,
+        problem=sa.bindparam("why"),
+        finished_at=sa.bindparam("at"),
+    )
+)

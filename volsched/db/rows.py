@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,7 +41,7 @@ def values_of(volume: Volume) -> dict[str, Any]:
 
 
 def read(connection: Connection, volume_id: str) -> Volume | None:
-    row = connection.execute(sa.select(volumes).where(volumes.c.id == volume_id)).first()
+    row = connection.execute(_OF_ID, {"volume": volume_id}).first()
     return None if row is None else volume_of(row)
 
 
@@ -49,8 +50,19 @@ def change(connection: Connection, volume_id: str, changes: Mapping[str, Any], n
     unknown = sorted(set(changes) - CHANGEABLE)
     if unknown:
         raise InvalidRequest(unknown[0], f"no field of a volume that can be changed; there are {sorted(CHANGEABLE)}")
-    values = {"updated_at": now, **{name: _stored(name, value) for name, value in changes.items()}}
-    return connection.execute(sa.update(volumes).where(volumes.c.id == volume_id).values(**values)).rowcount == 1
+    values = {f"new_{name}": _stored(name, value) for name, value in {"updated_at": now, **changes}.items()}
+    statement = _changing(tuple(sorted({"updated_at", *changes})))
+    return connection.execute(statement, {"volume": volume_id, **values}).rowcount == 1
+
+
+@lru_cache(maxsize=256)
+def _changing(names: tuple[str, ...]) -> sa.Update:
+    """The statement that changes these fields: made once, for that takes ten times as long as to run it."""
+    values = {name: sa.bindparam(f"new_{name}", type_=volumes.c[name].type) for name in names}
+    return sa.update(volumes).where(volumes.c.id == sa.bindparam("volume")).values(values)
+
+
+_OF_ID = sa.select(volumes).where(volumes.c.id == sa.bindparam("volume"))
 
 
 def remove(connection: Connection, volume_id: str) -> None:

@@ -36,15 +36,14 @@ PLUGINS: dict[str, dict[str, Any]] = {
 def main() -> None:
     hush()
     logging.disable(logging.CRITICAL)
-    pools, plugins = int(sys.argv[1]), sys.argv[2]
+    pools, plugins, work = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     with tempfile.TemporaryDirectory() as folder:
-        worlds = {"decision": a_memory_world(pools, plugins), "flow": a_memory_world(pools, plugins)}
-        if plugins == "default":
-            worlds["durable-flow"] = a_durable_world(pools, plugins, f"sqlite:///{folder}/bench.db")
-        works = {
-            name: (works_of(a_driver(world), plugins)[name.removeprefix("durable-")]) for name, world in worlds.items()
-        }
-        side.serve(works, {name: partial(place_of, world) for name, world in worlds.items()})
+        if work.startswith("durable-"):
+            world = a_durable_world(pools, plugins, f"sqlite:///{folder}/bench.db")
+        else:
+            world = a_memory_world(pools, plugins)
+        works = works_of(a_driver(world), plugins)
+        side.serve({work: works[work.removeprefix("durable-")]}, {work: partial(place_of, world)})
 
 
 class Stubbed:

@@ -19,7 +19,7 @@ ENTRY = setup.cfg setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint style types layers sample docs suite stestr pytest same-tests servers quick bench clean
+.PHONY: help demo test lint style types layers sample templates docs suite stestr pytest same-tests servers quick bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -46,7 +46,7 @@ $(READY)-to-test: $(ENTRY) | $(VENV)/bin/python
 	@$(COMPILE)
 	@touch $@ $(READY)-to-run
 
-lint: style types layers sample  ## ruff, mypy --strict, the layers, the sample configuration
+lint: style types layers sample templates  ## ruff, mypy --strict, the layers, the sample configuration, the templates
 
 style: $(READY:%=%-to-test)
 	@$(STEP) 'ruff check' $(BIN)/ruff check --quiet .
@@ -60,6 +60,9 @@ layers: $(READY:%=%-to-test)
 
 sample: $(READY:%=%-to-test)
 	@$(STEP) 'the sample configuration is up to date' tools/check-sample $(BIN)
+
+templates: $(READY:%=%-to-test)
+	@$(STEP) 'new packages are in style' tools/check-templates $(BIN)
 
 docs: $(READY:%=%-to-test)  ## the documentation into doc/build/html, warnings as errors
 	@$(STEP) 'release notes' $(BIN)/reno --quiet lint

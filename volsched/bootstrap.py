@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from volsched.loading.plugins import Plugins
     from volsched.messaging.caster import LocalCaster, RpcCaster
     from volsched.messaging.compute import ComputeApi
-    from volsched.plugins import Chooser
+    from volsched.plugins import Chooser, WritesMessages
     from volsched.service.agent import Agent
     from volsched.service.groups import GroupService
     from volsched.service.pools import SharedPools
@@ -343,6 +343,7 @@ class Application:
     def start(self) -> None:
         """Start the plugins, once. Raises LoadProblems naming all that would not."""
         if not self._started:
+            self._equip_notifiers()
             self.plugins.start()
             self._started = True
 
@@ -352,6 +353,15 @@ class Application:
         if "bus" in vars(other):
             self.bus = other.bus
         self.plugins, self._started = plugins, True
+        self._equip_notifiers()
+
+    def _equip_notifiers(self) -> None:
+        """Give those that write messages for users the log of these."""
+        from volsched.plugins import MESSAGES
+
+        for notifier in self.plugins.notifiers.values():
+            if MESSAGES in notifier.capabilities:
+                cast("WritesMessages", notifier).messages(self.stores.messages)
 
     def stop_driver(self) -> None:
         """Stop the scheduler driver, if there is one."""

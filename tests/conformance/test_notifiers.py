@@ -100,3 +100,7 @@ class TestWebhook(testing.NotifierConformance, TestCase):
 
     def delivered(self) -> Sequence[str]:
         return [received.id for received in self.receiver.received]
+
+
+class TestDatabase(testing.NotifierConformance, TestCase):
+    plugin_name = "database"

@@ -207,6 +207,20 @@ class TestParked(NotifierTestCase):
             self.assertIn("no events yet", program.run("event", "list").errors)
 
 
+class TestDatabase(NotifierTestCase):
+    def test_the_owner_reads_what_was_done_and_what_was_refused(self) -> None:
+        file = self.configured("driver = database\n")
+        with WarmProgram(self.home, file) as program:
+            self.ran(program, "db", "upgrade")
+            made = self.ran(program, "volume", "create", "--size", "1", "--name", "it", "-f", "json")
+            self.ran(program, "volume", "extend", "it", "--size", "2")
+            self.ran(program, "volume", "extend", "it", "--size", "50000", status=1)
+            self.ran(program, "volume", "delete", "it")
+            told = self.ran(program, "volume", "messages", made["ID"], "-f", "json")
+        self.assertEqual(["VS-DONE", "VS-DONE", "VS-NO-POOL", "VS-DONE"], [one["Code"] for one in told])
+        self.assertEqual("the volume has 2 GiB now", told[1]["Text"])
+
+
 class TestBus(NotifierTestCase):
     """The messaging notifier and a real listener over a real broker."""
 

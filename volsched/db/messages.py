@@ -34,10 +34,10 @@ class Messages:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, message: Message) -> None:
-        """Write a message down."""
-        message_id = str(uuid.uuid4())
-        self._database.run(lambda connection: add(connection, message_id, message, now=self._database.now(connection)))
+    def record(self, message: Message, message_id: str | None = None) -> None:
+        """Write a message down; the same id again is harmless. None: a new one."""
+        known_as = message_id if message_id is not None else str(uuid.uuid4())
+        self._database.run(lambda connection: add(connection, known_as, message, now=self._database.now(connection)))
 
     def of(self, volume_id: str, project_id: str | None = None) -> Sequence[MessageRecord]:
         """A volume's messages that the project may see (None: all), oldest first; also of one that is gone."""

@@ -268,4 +268,6 @@ class DecisionLog(Protocol):
 class MessageLog(Protocol):
     """Messages that a user reads about the own volume; free of operators' detail."""
 
-    def record(self, message: Message) -> None: ...
+    def record(self, message: Message, message_id: str | None = None) -> None:
+        """Write a message down; the same id again is harmless. None: a new one."""
+        ...

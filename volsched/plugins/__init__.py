@@ -17,7 +17,7 @@ from volsched.plugins.backends import (
     takes_snapshots,
 )
 from volsched.plugins.filters import INSTANCE_HOST, VOLUME_BACKENDS, VOLUME_COUNTS, ColumnFilter, Filter, PoolFilter
-from volsched.plugins.notifiers import Notifier
+from volsched.plugins.notifiers import MESSAGES, Notifier, WritesMessages
 from volsched.plugins.options import HOST_CONTRACT, Plugin
 from volsched.plugins.schedulers import Chooser, SchedulerDriver, SchedulerWorld
 from volsched.plugins.weighers import ColumnWeigher, PoolWeigher, Ranking, Weigher, Weighing, WeightHandler, Weights
@@ -25,6 +25,7 @@ from volsched.plugins.weighers import ColumnWeigher, PoolWeigher, Ranking, Weigh
 __all__ = [
     "HOST_CONTRACT",
     "INSTANCE_HOST",
+    "MESSAGES",
     "VOLUME_BACKENDS",
     "VOLUME_COUNTS",
     "Candidates",
@@ -60,6 +61,7 @@ __all__ = [
     "Weighing",
     "WeightHandler",
     "Weights",
+    "WritesMessages",
     "clones",
     "migrates",
     "takes_snapshots",

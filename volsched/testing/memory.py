@@ -286,9 +286,12 @@ class MemoryMessages:
     """Remembers messages to users. A port: MessageLog."""
 
     recorded: list[Message] = field(default_factory=list)
+    ids: list[str | None] = field(default_factory=list)
 
-    def record(self, message: Message) -> None:
-        self.recorded.append(message)
+    def record(self, message: Message, message_id: str | None = None) -> None:
+        if message_id is None or message_id not in self.ids:
+            self.recorded.append(message)
+            self.ids.append(message_id)
 
 
 @dataclass

@@ -68,7 +68,7 @@ class TestTwelveMistakes(MistakesCase):
         found = self.one("[notifications]\nnotifiers = ops\n[notifier_ops]\ndriver = rack\n", "VS102")
         self.assert_says(found, "Where", "[notifier_ops] driver", "volsched.conf:4")
         self.assert_says(found, "Problem", "'rack' is one of the filters, not one of the notifiers")
-        self.assert_says(found, "Mend", "the notifiers are: jsonl, log, messaging, ", "[scheduler] filters")
+        self.assert_says(found, "Mend", "the notifiers are: database, jsonl, log, ", "[scheduler] filters")
 
     def test_3_a_vendors_module_is_missing(self) -> None:
         self.rack("import acmesdk.client\n", requires=("acme-sdk>=2",))
@@ -178,7 +178,7 @@ class TestTwelveMistakes(MistakesCase):
         found = self.one(text, "VS109")
         self.assert_says(found, "Where", "volsched.conf:6")
         self.assert_says(found, "Problem", "[notifier_ops] has no option 'timout'")
-        self.assert_says(found, "Mend", "did you mean 'timeout'?", "driver, timeout, token, url")
+        self.assert_says(found, "Mend", "did you mean 'timeout'?", "driver, event_types, priorities, processes, timeout, token, url")
 
     def test_9_a_misspelt_environment_variable(self) -> None:
         found = self.one("", "VS109", OS_SCHEDULER__FILTRES="capacity")
@@ -316,7 +316,7 @@ class TestOtherMistakes(MistakesCase):
     def test_a_section_that_does_not_say_its_driver(self) -> None:
         found = self.one("[notifications]\nnotifiers = ops\n[notifier_ops]\n", "VS107")
         self.assert_says(found, "Where", "[notifier_ops] driver")
-        self.assert_says(found, "Mend", "add to [notifier_ops]: driver = one of: jsonl, log, messaging, ")
+        self.assert_says(found, "Mend", "add to [notifier_ops]: driver = one of: database, jsonl, log, ")
 
     def test_a_published_name_that_cannot_be_a_sections(self) -> None:
         group = {"volsched.filters": {"Rack-1": "acme_rack:RackFilter"}}

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from volsched.domain.events import Event, Priority
-from volsched.plugins import Notifier
+from volsched.domain.ports import MessageLog
+from volsched.plugins import MESSAGES, Notifier
 from volsched.testing.builders import an_event
 from volsched.testing.laws.plugin import PluginConformance
 from volsched.testing.laws.together import ROUNDS, THREADS, together
+from volsched.testing.memory import MemoryMessages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +25,18 @@ class NotifierConformance(PluginConformance):
     group = "volsched.notifiers"
     bases = (Notifier,)
     verbs = ("notify",)
+    known_capabilities = frozenset({MESSAGES})
+
+    def message_log(self) -> MessageLog:
+        """Where a notifier with the capability MESSAGES writes."""
+        return MemoryMessages()
+
+    def make(self) -> Any:
+        """A new notifier, with what the host gives it."""
+        plugin = super().make()
+        if MESSAGES in plugin.capabilities:
+            plugin.messages(self.message_log())
+        return plugin
 
     def delivered(self) -> Sequence[str] | None:
         """The ids of the events that have arrived, in order; None where the test cannot see them."""

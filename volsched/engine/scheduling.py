@@ -18,6 +18,7 @@ from volsched.domain.claim import Claim, Placement
 from volsched.domain.decision import Decision
 from volsched.domain.events import Event, Priority
 from volsched.domain.identity import derived_id
+from volsched.domain.late import LateMapping
 from volsched.domain.pool import PoolState
 from volsched.domain.report import CapabilityReport
 from volsched.domain.request import Facts, Operation, RequestSpec
@@ -337,15 +338,18 @@ class PlacingScheduler(SchedulerDriver):
         }
         retry = decision.retry
         attempt = retry.num_attempts if retry is not None else 1
-        passed_on = {key: value for key, value in (filter_properties or {}).items() if key not in NOT_PASSED_ON}
-        payload = {
-            "volume": {**(request_spec.get("volume") or {"id": volume_id, "size_gb": request.size_gb}), **changes},
-            "pool_id": pool.pool_id,
-            "claim_key": volume_id,
-            "request_spec": {key: value for key, value in request_spec.items() if key != "volume"},
-            "filter_properties": {**passed_on, "retry": parsing.plain_retry(retry)},
-            "max_attempts": self.world.max_attempts,
-        }
+
+        def handed_over() -> dict[str, Any]:
+            properties = {key: value for key, value in (filter_properties or {}).items() if key not in NOT_PASSED_ON}
+            return {
+                "volume": {**(request_spec.get("volume") or {"id": volume_id, "size_gb": request.size_gb}), **changes},
+                "pool_id": pool.pool_id,
+                "claim_key": volume_id,
+                "request_spec": {key: value for key, value in request_spec.items() if key != "volume"},
+                "filter_properties": {**properties, "retry": parsing.plain_retry(retry)},
+                "max_attempts": self.world.max_attempts,
+            }
+
         end = self._event(
             derived_id("event", volume_id, "scheduled", attempt),
             "scheduler.create_volume.end",
@@ -359,7 +363,7 @@ class PlacingScheduler(SchedulerDriver):
                 "attempt": attempt,
                 "driver": self.world.driver,
                 "took_ms": took_ms(begun),
-                "decision": decision.summary(),
+                "decision": LateMapping(decision.summary),
             },
         )
         return Placement(
@@ -375,7 +379,7 @@ class PlacingScheduler(SchedulerDriver):
                     queue=agent_queue(pool.backend_id),
                     operation="create",
                     volume_id=volume_id,
-                    payload=payload,
+                    payload=LateMapping(handed_over),
                 ),
             ),
             fence=request.fence,

@@ -197,10 +197,10 @@ class Application:
         from volsched.service.pools import SharedPools
         from volsched.state.registry import Registry
 
-        ratio = self.conf.scheduler.max_over_subscription_ratio
-        pools = SharedPools(
-            Registry(default_ratio=ratio, clock=utcnow), self.backends, self.claims, default_ratio=ratio
-        )
+        options = self.conf.scheduler
+        ratio = options.max_over_subscription_ratio
+        registry = Registry(ratio, clock=utcnow, backup_use_same_host=options.backup_use_same_host)
+        pools = SharedPools(registry, self.backends, self.claims, default_ratio=ratio)
         pools.sync()
         return pools
 

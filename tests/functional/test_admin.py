@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -130,6 +131,54 @@ class TestAudit(InAWorld):
             self.assertEqual(0, scheduler.end())
         self.program.run("audit", "--repair")
         self.done("volume", "delete", "odd")
+
+
+class TestQuotas(InAWorld):
+    def test_limits_are_set_shown_and_kept(self) -> None:
+        self.done("type", "create", "plain")
+        self.assertEqual(
+            {"volumes": (None, 0, 0), "gigabytes": (None, 0, 0)}, self.told(self.asked("quota", "show", "default"))
+        )
+        self.asked("quota", "set", "default", "--volumes", "2", "--gigabytes", "5")
+        self.done("volume", "create", "--size", "3", "--zone", "west", "--name", "first")
+        refused = self.program.run("volume", "create", "--size", "4")
+        self.assertEqual(1, refused.status)
+        self.assertIn("gigabytes", refused.errors)
+        for figure in ("5", "3", "4"):
+            self.assertIn(figure, refused.errors)
+        self.assertEqual({"volumes": (2, 1, 0), "gigabytes": (5, 3, 0)}, self.told(self.asked("quota", "show")))
+
+        limited = self.asked("quota", "set", "default", "--volumes", "0", "--type", "plain")
+        self.assertEqual({"plain"}, {row["Type"] for row in limited})
+        of_type = self.program.run("volume", "create", "--size", "1", "--type", "plain")
+        self.assertEqual(1, of_type.status)
+        self.assertEqual({None, "plain"}, {row["Type"] for row in self.asked("quota", "show")})
+        again = self.asked("quota", "set", "default", "--volumes", "default", "--gigabytes", "-1", "--type", "plain")
+        self.assertEqual([None, None], [row["Limit"] for row in again])
+        self.done("volume", "delete", "first")
+
+    def told(self, rows: list[dict[str, Any]]) -> dict[str, tuple[int | None, int, int]]:
+        return {row["Resource"]: (row["Limit"], row["In use"], row["Reserved"]) for row in rows if not row["Type"]}
+
+    def test_what_is_no_limit(self) -> None:
+        for arguments, words in (
+            ((), "name --volumes, --gigabytes or both"),
+            (("--volumes", "many"), "'many' is no limit"),
+            (("--gigabytes=-2",), "'-2' is no limit"),
+            (("--volumes", "1", "--type", "none"), "none"),
+        ):
+            with self.subTest(words):
+                refused = self.program.run("quota", "set", "p", *arguments)
+                self.assertEqual(2, refused.status)
+                self.assertIn(words, refused.errors)
+
+
+class TestExtraSpecs(InAWorld):
+    def test_what_spells_no_requirement_is_refused(self) -> None:
+        refused = self.program.run("type", "create", "odd", "--extra-spec", "media=<or>")
+        self.assertEqual(2, refused.status)
+        self.assertIn("extra_specs[media]: '<or>' names no alternative", refused.errors)
+        self.assertEqual([], self.asked("type", "list"))
 
 
 class TestClosedBackends(InAWorld):

@@ -190,6 +190,13 @@ class FactsContract(World):
         self.assertEqual({"v1": "h@b#p", "v2": "c@b#p", "v3": "h@b#p"}, facts.backends_of(asked, None))
         self.assertEqual({}, facts.backends_of([], None))
 
+    def test_the_copy_that_a_volume_is_moved_into_is_the_operator_s_business(self) -> None:
+        created(self.database, "v1", host="h@b#p", migration_status="target:v9")
+        created(self.database, "v2", host="h@b#p", migration_status="migrating")
+        facts = Facts(self.database)
+        self.assertEqual({"v2": "h@b#p"}, facts.backends_of(["v1", "v2"], "p1"))
+        self.assertEqual({"v1": "h@b#p", "v2": "h@b#p"}, facts.backends_of(["v1", "v2"], None))
+
     def test_how_many_volumes_are_where(self) -> None:
         created(self.database, "v1", "v2", host="h@b#p")
         created(self.database, "v3", host="h@b#q", project_id="p2")

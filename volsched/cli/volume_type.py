@@ -45,7 +45,12 @@ class TypeCreate(ShowOne):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
+        from volsched.domain.extra_specs import path_of, requirement_from
+
         extra_specs = arguments.pairs("extra_spec", parsed_args.extra_spec)
+        for key, value in extra_specs.items():
+            if path_of(key) is not None:
+                requirement_from(value, key)
         with self.application() as application:
             made = application.types.create(
                 parsed_args.name,

@@ -127,6 +127,12 @@ def options() -> list[cfg.Opt]:
             help="Seconds without a report after which a volume service counts as down and gets no new volumes. "
             "At least twice the agents' report_interval.",
         ),
+        cfg.BoolOpt(
+            "backup_use_same_host",
+            default=False,
+            deprecated_opts=[cfg.DeprecatedOpt("backup_use_same_host", group="DEFAULT")],
+            help="Whether a backup is only ever made by the backup service on the volume's own host.",
+        ),
         cfg.FloatOpt(
             "audit_interval",
             default=600.0,

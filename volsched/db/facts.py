@@ -10,6 +10,9 @@ from volsched.db.database import Database
 from volsched.db.schema import volumes
 from volsched.exceptions import InvalidRequest
 
+#: How the migration_status of a volume begins into which another one is being moved.
+MIGRATION_TARGET = "target:"
+
 
 def _no_compute(instance_id: str) -> str:
     raise InvalidRequest(
@@ -35,7 +38,10 @@ class Facts:
             volumes.c.id.in_(sorted(set(volume_ids)))
         )
         if project_id is not None:
-            statement = statement.where(volumes.c.project_id == project_id)
+            # the copy that a volume is being moved into is the operator's business
+            target = volumes.c.migration_status.startswith(MIGRATION_TARGET, autoescape=True)
+            shown = sa.or_(volumes.c.migration_status.is_(None), sa.not_(target))
+            statement = statement.where(volumes.c.project_id == project_id, shown)
         found = self._database.read(lambda connection: connection.execute(statement).all())
         return {row.id: row.cluster_name or row.host for row in found if row.cluster_name or row.host}
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from volsched.conf.opts import INSTANCE_OPTIONS
 from volsched.plugins import HOST_CONTRACT, Plugin
-from volsched.plugins.references import Named, PluginOpt
+from volsched.plugins.references import Named, PluginOpt, PluginsOpt
 from volsched.testing.laws.watching import watched
 
 if TYPE_CHECKING:
@@ -128,6 +129,13 @@ class PluginConformance(Laws):
         """What an operator can set is explained."""
         for option in self.plugin_class().config_opts():
             self.assertTrue(option.help and option.help.strip(), f"option {option.name} has no help")
+
+    def test_it_leaves_the_hosts_options_alone(self) -> None:
+        """Sections of instances hold options that volsched adds, such as `driver`: no plugin has one of that name."""
+        added = INSTANCE_OPTIONS.get(self.group)
+        hosts = {option.dest for option in added("tested")} if added is not None else set()
+        own = {option.dest for option in self.plugin_class().config_opts()}
+        self.assertFalse(sorted(own & hosts), "volsched has options of these names in its section: rename them")
 
     def test_secrets_are_marked(self) -> None:
         """An option that looks like a secret is one, so that no log and no error shows its value."""

@@ -144,8 +144,12 @@ class PluginLawsTest(biting.BitingTestCase):
     }
 
     def test_no_law_is_left_out(self) -> None:
-        """Two of them are tried below."""
-        elsewhere = {"test_it_is_published_once", "test_what_it_can_do_it_declares"}
+        """Three of them are tried below."""
+        elsewhere = {
+            "test_it_is_published_once",
+            "test_it_leaves_the_hosts_options_alone",
+            "test_what_it_can_do_it_declares",
+        }
         self.assertEqual(biting.laws_of(PluginConformance), set(self.broken) | elsewhere)
 
     def test_what_is_published_twice_or_not_at_all(self) -> None:
@@ -154,6 +158,18 @@ class PluginLawsTest(biting.BitingTestCase):
         self.assertIsNone(self.told(law, Sound))
         self.assertIn("2 times", str(self.told(law, Sound, entry_points=lambda case: points)))
         self.assertIsNotNone(self.told(law, Sound, entry_points=lambda case: ()))
+
+    def test_what_has_an_option_of_the_hosts(self) -> None:
+        class Driven(Sound):
+            @classmethod
+            def config_opts(cls) -> Sequence[cfg.Opt]:
+                return (cfg.StrOpt("driver", help="What drives it."),)
+
+        law = "test_it_leaves_the_hosts_options_alone"
+        for group in ("volsched.notifiers", "volsched.backends"):
+            self.assertIsNone(self.told(law, Sound, group=group))
+            self.assertIn("driver", str(self.told(law, Driven, group=group)))
+        self.assertIsNone(self.told(law, Driven), "filters have no instances")
 
     def test_what_can_do_more_than_it_says(self) -> None:
         law = "test_what_it_can_do_it_declares"

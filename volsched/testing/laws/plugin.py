@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from volsched.conf.opts import INSTANCE_OPTIONS
 from volsched.plugins import HOST_CONTRACT, Plugin
-from volsched.plugins.references import Named, PluginOpt, PluginsOpt
+from volsched.plugins.references import Named, PluginOpt
 from volsched.testing.laws.watching import watched
 
 if TYPE_CHECKING:

@@ -22,6 +22,9 @@ class TestPages(TestCase):
     def test_page_for_operators(self) -> None:
         Reader(self.folder()).follow(TOP / "doc" / "user" / "operating.rst")
 
+    def test_administration(self) -> None:
+        Reader(self.folder()).follow(TOP / "doc" / "user" / "administration.rst")
+
     def test_tutorial_for_authors(self) -> None:
         Reader(self.folder()).follow(TOP / "doc" / "author" / "tutorial.rst")
 

@@ -138,3 +138,6 @@ class SchedulerDriver(Plugin, abc.ABC):
             message=message,
             decision=decision.plain(most=self.world.decision_detail) if decision is not None else None,
         )
+        if decision is not None:
+            for further in self.further_events(decision, event):
+                self.world.events.emit(further)

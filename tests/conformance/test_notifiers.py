@@ -16,6 +16,19 @@ from tests.receivers import Receiver
 from volsched import testing
 
 
+def listen_to(case: TestCase, name: str, lines: list[str]) -> None:
+    """Keep what a logger is told, for as long as the test lasts."""
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger(name)
+    logger.addHandler(handler)
+    case.addCleanup(logger.removeHandler, handler)
+    case.addCleanup(logger.setLevel, logger.level)
+    case.addCleanup(setattr, logger, "propagate", logger.propagate)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
 class TestJsonl(testing.NotifierConformance, TestCase):
     plugin_name = "jsonl"
 
@@ -36,14 +49,7 @@ class TestLog(testing.NotifierConformance, TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.lines: list[str] = []
-        handler = logging.Handler()
-        handler.emit = lambda record: self.lines.append(record.getMessage())  # type: ignore[method-assign]
-        logger = logging.getLogger(self.configuration()["logger"])
-        logger.addHandler(handler)
-        self.addCleanup(logger.removeHandler, handler)
-        self.addCleanup(logger.setLevel, logger.level)
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
+        listen_to(self, self.configuration()["logger"], self.lines)
 
     def configuration(self) -> Mapping[str, Any]:
         return {"logger": "volsched.tests.conformance"}
@@ -104,3 +110,16 @@ class TestWebhook(testing.NotifierConformance, TestCase):
 
 class TestDatabase(testing.NotifierConformance, TestCase):
     plugin_name = "database"
+
+
+class TestFanout(testing.NotifierConformance, TestCase):
+    plugin_name = "fanout"
+    config: ClassVar[Mapping[str, Any]] = {"targets": ["log", "noop"]}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.lines: list[str] = []
+        listen_to(self, "volsched.notification", self.lines)
+
+    def delivered(self) -> Sequence[str]:
+        return [json.loads(line.partition(" ")[2])["id"] for line in self.lines]

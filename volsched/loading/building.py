@@ -13,11 +13,12 @@ from oslo_config import cfg
 from volsched.conf.configuration import Configuration
 from volsched.conf.opts import host_wide
 from volsched.conf.origin import Source
+from volsched.domain.events import EVERYTHING, Interest, Priority
 from volsched.loading.problems import Findings, listed
 from volsched.loading.selection import Choice
 from volsched.loading.values import read
 from volsched.plugins.options import Plugin
-from volsched.plugins.references import Named, PluginOpt
+from volsched.plugins.references import REFERENCES, Named, PluginOpt, PluginsOpt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +29,17 @@ class Prepared:
     plugin_class: type[Plugin]
     values: Mapping[str, Any]
     secrets: tuple[str, ...] = ()
-    references: Mapping[str, PluginOpt] = field(default_factory=lambda: MappingProxyType({}))
-    inner: Mapping[str, Prepared] = field(default_factory=lambda: MappingProxyType({}))  # the plugins that these name
+    references: Mapping[str, PluginOpt | PluginsOpt] = field(default_factory=lambda: MappingProxyType({}))
+    inner: Mapping[str, tuple[Prepared, ...]] = field(default_factory=lambda: MappingProxyType({}))  # what these name
+    interest: Interest = EVERYTHING  # of a notifier
 
     def masked(self, text: str) -> str:
         """What a plugin says, without the secrets that it was told."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
-        for inner in self.inner.values():
-            text = inner.masked(text)
+        for named in self.inner.values():
+            for inner in named:
+                text = inner.masked(text)
         return text
 
 
@@ -79,7 +82,23 @@ def prepare(conf: Configuration, choice: Choice, plugin_class: type[Plugin], fin
         plugin_class=plugin_class,
         values=MappingProxyType(values),
         secrets=secrets,
-        references=MappingProxyType({option.dest: option for option in options if isinstance(option, PluginOpt)}),
+        references=MappingProxyType({option.dest: option for option in options if isinstance(option, REFERENCES)}),
+        interest=_interest(conf, choice),
+    )
+
+
+def _interest(conf: Configuration, choice: Choice) -> Interest:
+    """What the section of a notifier says of the events that it is told; bad values are found wrong elsewhere."""
+    section = choice.section
+    try:
+        options = [conf.option(section, name) for name in ("event_types", "priorities", "processes")]
+    except cfg.NoSuchOptError:  # of another kind, or not selected
+        return EVERYTHING
+    event_types, priorities, processes = (read(conf, section, option, Findings()) or () for option in options)
+    return Interest(
+        event_types=tuple(event_types),
+        priorities=frozenset(map(Priority, priorities)),
+        processes=frozenset(processes),
     )
 
 
@@ -130,9 +149,10 @@ def build(prepared: Prepared, findings: Findings, *positional: Any) -> Any:
     choice = prepared.choice
     before = len(findings.fatal)
     where = f"[{choice.section}]"
-    named = {
-        name: Named(inner.choice.name, build(inner, findings, *positional)) for name, inner in prepared.inner.items()
-    }
+    named: dict[str, Any] = {}
+    for name, inner in prepared.inner.items():
+        made = tuple(Named(each.choice.name, build(each, findings, *positional), each.interest) for each in inner)
+        named[name] = made if isinstance(prepared.references[name], PluginsOpt) else made[0]
     if len(findings.fatal) > before:
         return None
     try:

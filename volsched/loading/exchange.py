@@ -9,7 +9,7 @@ from pathlib import Path
 
 from volsched.conf import Configuration
 from volsched.conf.generations import Generations, fingerprint
-from volsched.loading.building import Built
+from volsched.loading.building import Built, Prepared
 from volsched.loading.kinds import BACKEND, NOTIFIER
 from volsched.loading.plugins import Plugins, start, stop
 from volsched.loading.problems import LoadProblems
@@ -68,12 +68,13 @@ class Exchange:
 
 
 def _same(one: Built, other: Built) -> bool:
-    mine, theirs = one.prepared, other.prepared
-    return (mine.choice.entry, mine.plugin_class, dict(mine.values)) == (
-        theirs.choice.entry,
-        theirs.plugin_class,
-        dict(theirs.values),
-    )
+    return _facts(one.prepared) == _facts(other.prepared)
+
+
+def _facts(prepared: Prepared) -> tuple[object, ...]:
+    """What makes a plugin what it is, and those that it is made of."""
+    inner = [[(each.choice.name, each.interest, _facts(each)) for each in named] for named in prepared.inner.values()]
+    return prepared.choice.entry, prepared.plugin_class, dict(prepared.values), inner
 
 
 def _start_again(built: Built) -> None:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from volsched.conf.configuration import Configuration
-from volsched.domain.events import Interest, Priority
 from volsched.loading.building import Built, Prepared, build, prepare
 from volsched.loading.catalogue import Catalogue
 from volsched.loading.classes import load_class
@@ -65,9 +64,7 @@ def examine(
     zones = {
         each.choice.name: conf[each.choice.section].availability_zone for each in made if each.choice.kind is BACKEND
     }
-    interests = {
-        each.choice.name: _interest(conf, each.choice.section) for each in made if each.choice.kind is NOTIFIER
-    }
+    interests = {each.choice.name: each.prepared.interest for each in made if each.choice.kind is NOTIFIER}
     everybodys = {choice.section for choice in choices}
     plugins = Plugins(
         built=tuple(each for each in made if each.choice.section in everybodys),
@@ -79,16 +76,6 @@ def examine(
         warnings=findings.warnings,
     )
     return plugins, findings.warnings
-
-
-def _interest(conf: Configuration, section: str) -> Interest:
-    """What the section of a notifier says of the events that it is told."""
-    values = conf[section]
-    return Interest(
-        event_types=tuple(values.event_types),
-        priorities=frozenset(map(Priority, values.priorities)),
-        processes=frozenset(values.processes),
-    )
 
 
 def _each_once(choices: Iterable[Choice], findings: Findings) -> Iterable[Choice]:
@@ -110,22 +97,43 @@ def prepare_whole(
     prepared = None if plugin_class is None else prepare(conf, choice, plugin_class, findings)
     if prepared is None or not prepared.references:
         return prepared
-    inner: dict[str, Prepared] = {}
-    for name, option in prepared.references.items():
-        where = conf.label(choice.section, name)
-        kind = next(kind for kind in KINDS if kind.entry_points == option.kind)
-        named = select_named(conf, catalogue, kind, str(prepared.values[name] or ""), where, findings)
+    inner: dict[str, tuple[Prepared, ...]] = {}
+    for name in prepared.references:
+        named = _inner(conf, catalogue, prepared, name, findings, (*outer, choice))
+        if named is None:
+            return None
+        inner[name] = named
+    return replace(prepared, inner=MappingProxyType(inner))
+
+
+def _inner(
+    conf: Configuration,
+    catalogue: Catalogue,
+    prepared: Prepared,
+    name: str,
+    findings: Findings,
+    outer: tuple[Choice, ...],
+) -> tuple[Prepared, ...] | None:
+    """The plugins that an option names; None where one of them fails."""
+    where = conf.label(prepared.choice.section, name)
+    kind = next(kind for kind in KINDS if kind.entry_points == prepared.references[name].kind)
+    value = prepared.values[name]
+    before = len(findings.fatal)
+    made: list[Prepared] = []
+    for written in value if isinstance(value, list) else [str(value or "")]:
+        named = select_named(conf, catalogue, kind, written, where, findings)
         if named is None:
             continue
-        if any(named.section == other.section for other in (*outer, choice)):
-            what = f"{named.name!r} would have to run itself"
-            findings.add("VS108", where, what, f"name another of the {kind.plural}")
-            continue
-        made = prepare_whole(conf, catalogue, named, findings, (*outer, choice))
-        if made is not None:
-            inner[name] = made
-    complete = len(inner) == len(prepared.references)
-    return replace(prepared, inner=MappingProxyType(inner)) if complete else None
+        if any(named.section == other.section for other in outer):
+            findings.add(
+                "VS108", where, f"{named.name!r} would have to run itself", f"name another of the {kind.plural}"
+            )
+        elif any(named.section == other.choice.section for other in made):
+            findings.add("VS114", where, f"{named.name!r} is named twice", f"name each of the {kind.plural} once")
+        else:
+            inner = prepare_whole(conf, catalogue, named, findings, outer)
+            made.extend([] if inner is None else [inner])
+    return tuple(made) if len(findings.fatal) == before else None
 
 
 def _filters(conf: Configuration, driver: Prepared | None, sections: Iterable[str], findings: Findings) -> None:

@@ -134,11 +134,14 @@ def _of_profile(
 def select_named(
     conf: Configuration, catalogue: Catalogue, kind: Kind, name: str, where: str, findings: Findings
 ) -> Choice | None:
-    """The plugin that an option of another plugin names."""
-    entry = resolve(catalogue, kind, name, where, findings)
+    """The plugin, or the instance where the kind has those, that an option of another plugin names."""
+    if kind.instances:
+        entry, source = _of_instance(conf, catalogue, kind, name, where, findings)
+    else:
+        entry, source = resolve(catalogue, kind, name, where, findings), where
     if entry is None:
         return None
-    choice = Choice(entry=entry, name=entry.name, where=where)
+    choice = Choice(entry=entry, name=name if kind.instances else entry.name, where=source)
     kept = _allowed(conf, [choice], findings) if _fits(choice, (), where, findings) else []
     return kept[0] if kept else None
 

@@ -6,12 +6,15 @@ from typing import Any, NamedTuple
 
 from oslo_config import cfg
 
+from volsched.domain.events import EVERYTHING, Interest
+
 
 class Named(NamedTuple):
     """A plugin with the name under which the operator selected it."""
 
     name: str
     plugin: Any
+    interest: Interest = EVERYTHING  # of a notifier: the events that it is told
 
 
 class PluginOpt(cfg.StrOpt):  # type: ignore[misc]  # oslo.config's types are not followed
@@ -24,3 +27,17 @@ class PluginOpt(cfg.StrOpt):  # type: ignore[misc]  # oslo.config's types are no
     def __init__(self, name: str, *, kind: str, **more: Any) -> None:
         super().__init__(name, **more)
         self.kind = kind
+
+
+class PluginsOpt(cfg.ListOpt):  # type: ignore[misc]
+    """The names of several plugins of a kind, of instances where the kind has those; the constructor gets a tuple.
+
+    For the rest as PluginOpt.
+    """
+
+    def __init__(self, name: str, *, kind: str, **more: Any) -> None:
+        super().__init__(name, **more)
+        self.kind = kind
+
+
+REFERENCES = (PluginOpt, PluginsOpt)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from volsched.domain.changed import changed
 from volsched.domain.events import Event, Priority
 from volsched.domain.identity import derived_id
-from volsched.domain.work import Message
 from volsched.engine.scheduling import PlacingScheduler
 from volsched.plugins import Candidates, Decision, RequestSpec, SchedulerWorld
 from volsched.plugins.references import Named, PluginOpt
@@ -64,7 +63,8 @@ class ShadowScheduler(PlacingScheduler):
 
     def validate(self) -> list[str]:
         problems = []
-        for option, (name, plugin) in (("driver", self.driver), ("beside", self.beside)):
+        for option, named in (("driver", self.driver), ("beside", self.beside)):
+            name, plugin = named.name, named.plugin
             if not isinstance(plugin, PlacingScheduler):
                 problems.append(
                     f"{option}: {name} cannot be used here: it is no PlacingScheduler, which tells how it chooses"
@@ -75,15 +75,15 @@ class ShadowScheduler(PlacingScheduler):
         return problems
 
     def start(self) -> None:
-        for _, plugin in (self.driver, self.beside):
-            plugin.start()
+        for named in (self.driver, self.beside):
+            named.plugin.start()
 
     def stop(self) -> None:
-        for _, plugin in (self.beside, self.driver):
-            plugin.stop()
+        for named in (self.beside, self.driver):
+            named.plugin.stop()
 
     def health(self) -> str | None:
-        found = [(name, plugin.health()) for name, plugin in (self.driver, self.beside)]
+        found = [(named.name, named.plugin.health()) for named in (self.driver, self.beside)]
         return "; ".join(f"{name}: {problem}" for name, problem in found if problem) or None
 
     def choose(self, request: RequestSpec, candidates: Candidates) -> Decision:
@@ -116,14 +116,6 @@ class ShadowScheduler(PlacingScheduler):
         if remark is None or not (remark["differs"] or remark["problem"]):
             return ()
         return (_event(event, remark),)
-
-    def record_failure(
-        self, *, volume_id: str | None, event: Event, message: Message | None, decision: Decision | None
-    ) -> None:
-        super().record_failure(volume_id=volume_id, event=event, message=message, decision=decision)
-        if decision is not None:
-            for further in self.further_events(decision, event):
-                self.world.events.emit(further)
 
 
 class _Question:

@@ -68,7 +68,7 @@ class TestTwelveMistakes(MistakesCase):
         found = self.one("[notifications]\nnotifiers = ops\n[notifier_ops]\ndriver = rack\n", "VS102")
         self.assert_says(found, "Where", "[notifier_ops] driver", "volsched.conf:4")
         self.assert_says(found, "Problem", "'rack' is one of the filters, not one of the notifiers")
-        self.assert_says(found, "Mend", "the notifiers are: database, jsonl, log, ", "[scheduler] filters")
+        self.assert_says(found, "Mend", "the notifiers are: database, fanout, jsonl, ", "[scheduler] filters")
 
     def test_3_a_vendors_module_is_missing(self) -> None:
         self.rack("import acmesdk.client\n", requires=("acme-sdk>=2",))
@@ -316,7 +316,7 @@ class TestOtherMistakes(MistakesCase):
     def test_a_section_that_does_not_say_its_driver(self) -> None:
         found = self.one("[notifications]\nnotifiers = ops\n[notifier_ops]\n", "VS107")
         self.assert_says(found, "Where", "[notifier_ops] driver")
-        self.assert_says(found, "Mend", "add to [notifier_ops]: driver = one of: database, jsonl, log, ")
+        self.assert_says(found, "Mend", "add to [notifier_ops]: driver = one of: database, fanout, jsonl, ")
 
     def test_a_published_name_that_cannot_be_a_sections(self) -> None:
         group = {"volsched.filters": {"Rack-1": "acme_rack:RackFilter"}}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from volsched.conf.opts import INSTANCE_OPTIONS
 from volsched.plugins import HOST_CONTRACT, Plugin
-from volsched.plugins.references import Named, PluginOpt
+from volsched.plugins.references import Named, PluginOpt, PluginsOpt
 from volsched.testing.laws.watching import watched
 
 if TYPE_CHECKING:
@@ -69,9 +69,12 @@ class PluginConformance(Laws):
         for option in declared:
             if isinstance(option, PluginOpt):
                 values[option.dest] = self._named(option, str(values[option.dest]), given)
+            elif isinstance(option, PluginsOpt):
+                names = values[option.dest] or ()
+                values[option.dest] = tuple(self._named(option, str(name), given) for name in names)
         return values
 
-    def _named(self, option: PluginOpt, name: str, given: tuple[Any, ...]) -> Named:
+    def _named(self, option: PluginOpt | PluginsOpt, name: str, given: tuple[Any, ...]) -> Named:
         found = _published(option.kind, name)
         self.assertTrue(found, f"nothing called {name!r} is published in {option.kind}: is it installed?")
         plugin_class = found[0].load()

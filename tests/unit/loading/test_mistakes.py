@@ -178,7 +178,9 @@ class TestTwelveMistakes(MistakesCase):
         found = self.one(text, "VS109")
         self.assert_says(found, "Where", "volsched.conf:6")
         self.assert_says(found, "Problem", "[notifier_ops] has no option 'timout'")
-        self.assert_says(found, "Mend", "did you mean 'timeout'?", "driver, event_types, priorities, processes, timeout, token, url")
+        self.assert_says(
+            found, "Mend", "did you mean 'timeout'?", "driver, event_types, priorities, processes, timeout, token, url"
+        )
 
     def test_9_a_misspelt_environment_variable(self) -> None:
         found = self.one("", "VS109", OS_SCHEDULER__FILTRES="capacity")

@@ -219,6 +219,9 @@ class TestVolumes(InAWorld):
         failed = self.program.run("volume", "extend", "lost", "--size", "4", "-f", "json")
         self.assertEqual((1, "error_extending"), (failed.status, failed.json()["Status"]))
         self.assertIn("storage reported a problem", failed.errors)
+        for told in (failed.errors, self.asked("volume", "show", "lost")["Reason"]):
+            self.assertIn(f"The storage said: directory {self.folder_}/slow: ", told)
+            self.assertIn(made["ID"], told.partition("The storage said")[2])
         self.done("volume", "delete", "lost")
 
     def test_lists_come_in_every_format(self) -> None:

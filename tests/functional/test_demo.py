@@ -151,6 +151,14 @@ def _line(beginning: str) -> Callable[[subprocess.Popen[str], Path], None]:
     return wait
 
 
+def _configured(process: subprocess.Popen[str], folder: Path) -> None:
+    """Wait until there is a configuration file: what a person would give the next command."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not (folder / "volsched.conf").exists():
+        if process.poll() is not None or time.monotonic() > until:
+            raise AssertionError("the demonstration ended without a configuration file")
+
+
 def _volumes(count: int) -> Callable[[subprocess.Popen[str], Path], None]:
     """Wait until so many volumes have a file, which is in the middle of making the next one."""
 
@@ -164,6 +172,7 @@ def _volumes(count: int) -> Callable[[subprocess.Popen[str], Path], None]:
 
 
 MOMENTS = {
+    "configured": _configured,
     "pools": _line("1. "),
     "types": _line("2. "),
     "first_volume": _volumes(1),

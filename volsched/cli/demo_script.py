@@ -60,24 +60,19 @@ class Demonstration:
     # -- the world -----------------------------------------------------------------------------------------------
 
     def _select(self, driver: str) -> None:
-        """Write the configuration file, with this scheduler driver."""
+        """Write the configuration file, with this scheduler driver. Where there is one, there is a database too."""
+        from volsched import conf
+
         text = demo_world.configuration(self.folder, driver)
-        with settings.drafted(self.file, text, overwrite=self.file.exists()):
-            pass
+        with settings.drafted(self.file, text, overwrite=self.file.exists()) as draft:
+            settings.make_database(conf.load([str(draft)], use_env=False))
 
     @contextmanager
     def _volsched(self) -> Iterator[Application]:
-        """volsched as the file says, with its database made and its backends' reports taken in."""
+        """volsched as the file says, with its backends' reports taken in."""
         from volsched import bootstrap, conf
-        from volsched.db.database import Database
 
-        configuration = conf.load([str(self.file)], use_env=False)
-        database = Database(configuration.database.connection)
-        try:
-            database.upgrade()
-        finally:
-            database.close()
-        with bootstrap.application(configuration) as application:
+        with bootstrap.application(conf.load([str(self.file)], use_env=False)) as application:
             application.recover()
             application.report()
             yield application

@@ -49,17 +49,12 @@ class Init(Command):
     def _try_out(self, draft: Path) -> str:
         """Make the database, the backend's folder and its first report; returns the database's name."""
         from volsched import bootstrap, conf
-        from volsched.db.database import Database
 
         configuration = conf.load([str(draft)])
-        database = Database(configuration.database.connection)
-        try:
-            database.upgrade()
-        finally:
-            database.close()
+        database = settings.make_database(configuration)
         with bootstrap.application(configuration) as application:
             application.report()
-        return str(database.file or database.name)
+        return database
 
     def _file(self, folder: Path | None) -> Path:
         named = self.app.options.config_file or []

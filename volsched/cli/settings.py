@@ -8,8 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from volsched.exceptions import InvalidRequest
+
+if TYPE_CHECKING:
+    from volsched.conf import Configuration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,18 @@ def refuse_to_overwrite(file: Path) -> None:
     """Raises InvalidRequest where there is something of this name."""
     if os.path.lexists(file):
         raise InvalidRequest("--config-file", f"{file} is there already; --force overwrites it")
+
+
+def make_database(configuration: Configuration) -> str:
+    """Make the database's tables, or bring them up to date; returns the file, or the URL without its password."""
+    from volsched.db.database import Database
+
+    database = Database(configuration.database.connection)
+    try:
+        database.upgrade()
+    finally:
+        database.close()
+    return str(database.file or database.name)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from volsched.cli.command import ANSWER_IS_NO, USERS_MISTAKE, Command, Document,
 from volsched.cli.progress import Progress
 from volsched.cli.table import moment
 from volsched.domain.volume import Volume, VolumeStatus
-from volsched.exceptions import VolumeNotFound
+from volsched.exceptions import DatabaseUnavailable, VolumeNotFound
 
 if TYPE_CHECKING:
     from volsched.bootstrap import Application
@@ -109,7 +109,10 @@ class Changing(ShowOne):
 def settle(
     command: Command | Lister | ShowOne, application: Application, volume: Volume, *, wait: bool
 ) -> Volume | None:
-    """The volume when nobody works on it any more, with a sign of life meanwhile; None where it is gone."""
+    """The volume when nobody works on it any more, with a sign of life meanwhile; None where it is gone.
+
+    Raises DatabaseUnavailable, saying that the request itself is kept: who asked again would ask for another.
+    """
     if not wait:
         return volume
     with Progress(command.app.stderr) as progress:
@@ -117,6 +120,16 @@ def settle(
             return application.settle(volume.id, progress=progress)
         except VolumeNotFound:
             return None
+        except DatabaseUnavailable as problem:
+            raise DatabaseUnavailable(
+                f"volume {volume.id} is {volume.status.value}, and the request is kept: do not ask again, but go on "
+                f"with it by volsched volume show {volume.id} --wait; it was interrupted for {_without_advice(problem)}"
+            ) from problem
+
+
+def _without_advice(problem: DatabaseUnavailable) -> str:
+    """What is wrong with the database; to try again is no advice any more."""
+    return str(problem).partition(";")[0]
 
 
 class VolumeCreate(Changing):

@@ -52,9 +52,20 @@ def shown(application: Application, context: Any, volume: Volume) -> tuple[Any, 
 
 
 def last_message(application: Application, context: Any, volume_id: str) -> str | None:
-    """What the volume's owner was told last."""
+    """What the volume's owner was told last, and what the storage said itself: who runs this may read it."""
+    from volsched.service.job import STORAGE_FAILED
+
     messages = application.volumes.messages(context, volume_id)
-    return messages[-1].text if messages else None
+    if not messages:
+        return None
+    last = messages[-1]
+    why = _storage_said(application, volume_id) if last.code == STORAGE_FAILED else None
+    return f"{last.text} The storage said: {why}" if why else last.text
+
+
+def _storage_said(application: Application, volume_id: str) -> str | None:
+    problems = [record.problem for record in application.work.of(volume_id) if record.problem]
+    return problems[-1] if problems else None
 
 
 def stays(volume: Volume) -> str:

@@ -86,7 +86,7 @@ class QuotaSet(Lister):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("project", metavar="PROJECT")
+        parser.add_argument("project", metavar="PROJECT", help="the project, by its id")
         parser.add_argument("--volumes", metavar="N", help="how many volumes")
         parser.add_argument("--gigabytes", metavar="N", help="how many GiB in all of them together")
         parser.add_argument(

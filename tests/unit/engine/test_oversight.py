@@ -105,7 +105,7 @@ def wrote_rows(request: RequestSpec, candidates: Candidates) -> None:
 
 
 def wrote_conclusion(request: RequestSpec, candidates: Candidates) -> None:
-    candidates.concluded("mine", lambda: np.ones(len(candidates.snapshot), np.bool_))[0] = False
+    candidates.judged("mine", lambda pools: np.ones(len(pools), np.bool_))[0] = False
 
 
 def wrote_codes(request: RequestSpec, candidates: Candidates) -> None:

@@ -55,8 +55,12 @@ def _scheduler(current: Current) -> list[Loop]:
         _guarded(application.pools.renew)
 
     def audit(application: Application) -> None:
-        if application.conf.scheduler.audit_interval:
+        if not application.conf.scheduler.audit_interval:
+            return
+        try:
             _guarded(Audit(application.database).log)
+        except Exception:  # placing goes on whatever the audit stumbles over
+            LOG.exception("the audit failed; it is made again later")
 
     def until_audit(application: Application) -> float:
         return float(application.conf.scheduler.audit_interval) or IDLE

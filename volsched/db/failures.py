@@ -8,13 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from volsched.db import decisions, messages, outbox, rows
+from volsched.db import decisions, messages, outbox, queueing, rows
 from volsched.db.database import Database
 from volsched.db.schema import events
 from volsched.domain.events import Event
 from volsched.domain.identity import derived_id
 from volsched.domain.volume import VolumeStatus
-from volsched.domain.work import Message
+from volsched.domain.work import Lease, Message
 
 
 class Failures:
@@ -31,13 +31,16 @@ class Failures:
         event: Event,
         message: Message | None,
         decision: Mapping[str, Any] | None,
+        fence: Lease | None = None,
     ) -> None:
         """The volume's new status, what every notifier will be told, what the user reads, what the operator reads.
 
-        The same event id again is harmless: nothing is written twice.
+        The same event id again is harmless: nothing is written twice. Raises LeaseLost where the fence is gone.
         """
 
         def write(connection: Connection) -> None:
+            if fence is not None:
+                queueing.hold(connection, fence)
             if connection.execute(sa.select(events.c.seq).where(events.c.id == event.id)).first() is not None:
                 return
             now = self._database.now(connection)

@@ -77,6 +77,12 @@ def held_by(lease: Lease) -> sa.ColumnElement[bool]:
     )
 
 
+def hold(connection: Connection, lease: Lease) -> None:
+    """Nobody can take the work over before this transaction ends. Raises LeaseLost where somebody has."""
+    if connection.execute(sa.select(work.c.seq).where(held_by(lease)).with_for_update()).first() is None:
+        raise LeaseLost(lease.work_id)
+
+
 def end(connection: Connection, lease: Lease, state: WorkState, now: datetime, *, problem: str | None = None) -> bool:
     """End the work, or put it back (QUEUED). False where this very lease ended it so before: there is nothing to do.
 

@@ -217,10 +217,11 @@ class FailureLog(Protocol):
         event: Event,
         message: Message | None,
         decision: Mapping[str, Any] | None,
+        fence: Lease | None = None,
     ) -> None:
         """The volume's new status, what every notifier will be told, what the user reads, what the operator reads.
 
-        The same event id again is harmless: nothing is written twice.
+        The same event id again is harmless: nothing is written twice. Raises LeaseLost where the fence is gone.
         """
         ...
 

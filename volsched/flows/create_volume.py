@@ -13,7 +13,7 @@ from volsched.domain.events import Event, Priority
 from volsched.domain.identity import derived_id
 from volsched.domain.plain import plain
 from volsched.domain.volume import Volume, VolumeStatus
-from volsched.domain.work import Message
+from volsched.domain.work import Lease, Message
 from volsched.engine.scheduling import took_ms
 from volsched.exceptions import DatabaseUnavailable, InvalidRequest, LeaseLost, NoValidBackend, PluginError
 from volsched.flows import engine
@@ -106,7 +106,9 @@ class ScheduleCreateVolumeTask(VolschedTask):
             raise  # nothing could be written down; the work is taken up again when its lease expires
         except Exception as problem:  # whatever a driver raises, the volume must not stay in `creating`
             attempt = (filter_properties.get("retry") or {}).get("num_attempts", 0) + 1
-            self._handle_failure(context, request_spec, volume, problem, attempt, begun)
+            lease = filter_properties.get("lease")
+            fence = {"fence": Lease.parse(lease)} if lease is not None else {}
+            self._handle_failure(context, request_spec, volume, problem, attempt, begun, fence)
             if not isinstance(problem, NoValidBackend):
                 raise
 
@@ -118,6 +120,7 @@ class ScheduleCreateVolumeTask(VolschedTask):
         problem: Exception,
         attempt: int,
         begun: float,
+        fence: dict[str, Lease],
     ) -> None:
         volume_id = request_spec.get("volume_id") or (Volume.parse(volume).id if volume is not None else None)
         project_id = plain_context(context).get("project_id") or ""
@@ -152,6 +155,7 @@ class ScheduleCreateVolumeTask(VolschedTask):
             ),
             message=Message(volume_id=volume_id, project_id=project_id, code=code, text=text) if volume_id else None,
             decision=decision,
+            **fence,
         )
 
 

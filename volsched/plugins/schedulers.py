@@ -28,7 +28,7 @@ from volsched.domain.ports import (
 )
 from volsched.domain.request import RequestSpec
 from volsched.domain.volume import VolumeStatus
-from volsched.domain.work import Message
+from volsched.domain.work import Lease, Message
 from volsched.plugins.options import Plugin
 
 
@@ -128,15 +128,25 @@ class SchedulerDriver(Plugin, abc.ABC):
         return ()
 
     def record_failure(
-        self, *, volume_id: str | None, event: Event, message: Message | None, decision: Decision | None
+        self,
+        *,
+        volume_id: str | None,
+        event: Event,
+        message: Message | None,
+        decision: Decision | None,
+        fence: Lease | None = None,
     ) -> None:
-        """A volume could not be placed: status, notification, message and decision, in one transaction."""
+        """A volume could not be placed: status, notification, message and decision, in one transaction.
+
+        Raises LeaseLost, and nothing is written, where the fence is gone.
+        """
         self.world.failures.record(
             volume_id=volume_id,
             status=VolumeStatus.ERROR,
             event=event,
             message=message,
             decision=decision.plain(most=self.world.decision_detail) if decision is not None else None,
+            fence=fence,
         )
         if decision is not None:
             for further in self.further_events(decision, event):

@@ -311,6 +311,7 @@ class MemoryFailures:
         event: Event,
         message: Message | None,
         decision: Mapping[str, Any] | None,
+        fence: Lease | None = None,
     ) -> None:
         if any(event.id == known.id for known in self.events):
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -53,12 +52,6 @@ class SchedulerService:
             "snapshot": partial(scheduler_snapshots.snapshot, answers),
             "group": partial(scheduler_groups.create_group, answers),
         }
-
-    def run(self, stop: threading.Event, wait: Callable[[], object]) -> None:
-        """Work until `stop` is set; `wait` blocks until there may be more."""
-        while not stop.is_set():
-            if not self.work_once():
-                wait()
 
     def work_once(self) -> bool:
         """Take one request and end it. False where there was none."""

@@ -68,9 +68,7 @@ ATTRIBUTES: Mapping[str, Attribute] = MappingProxyType(
         "max_over_subscription_ratio": _number(columns.RATIO),
         "backend_id": _interned("pool_id", Kind.TEXT, lambda pool: pool.pool_id),
         "host": _interned("pool_host", Kind.TEXT, lambda pool: f"{pool.host}#{pool.name}"),
-        "cluster_name": _interned(
-            "pool_cluster", Kind.TEXT, lambda pool: f"{pool.cluster_name}#{pool.name}" if pool.cluster_name else None
-        ),
+        "cluster_name": _interned("pool_cluster", Kind.TEXT, lambda pool: pool.cluster_pool_id),
         "pool_name": _interned("pool_name", Kind.TEXT, lambda pool: pool.name),
         "volume_backend_name": _interned("volume_backend_name", Kind.TEXT, lambda pool: pool.volume_backend_name),
         "vendor_name": _interned("vendor_name", Kind.TEXT, lambda pool: pool.vendor_name),

@@ -48,6 +48,11 @@ class PoolState:
     cordoned: Mapping[str, str] = field(default_factory=lambda: NO_CORDONS)
 
     @property
+    def cluster_pool_id(self) -> str | None:
+        """What the row of a volume here has as its `cluster_name`: with the pool, as its `host` has it."""
+        return f"{self.cluster_name}#{self.name}" if self.cluster_name else None
+
+    @property
     def bounded(self) -> bool:
         """False where total or free is unbounded or unknown, so that no arithmetic on them means anything."""
         return self.total_gb - self.total_gb == 0.0 and self.free_gb - self.free_gb == 0.0

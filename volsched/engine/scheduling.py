@@ -332,7 +332,7 @@ class PlacingScheduler(SchedulerDriver):
         now = self.world.clock()
         changes = {
             "host": pool.pool_id,
-            "cluster_name": pool.pool_id if pool.cluster_name else None,
+            "cluster_name": pool.cluster_pool_id,
             "availability_zone": pool.zone,
             "scheduled_at": now.isoformat(),
         }

@@ -146,7 +146,7 @@ class SchedulerService:
         claim = Claim(
             key=key, volume_id=volume.id, pool_id=pool.pool_id, size_gb=size_gb, made_at=self._answers.clock()
         )
-        changes = {"host": pool.pool_id, "cluster_name": pool.cluster_name, "availability_zone": pool.zone}
+        changes = {"host": pool.pool_id, "cluster_name": pool.cluster_pool_id, "availability_zone": pool.zone}
         payload = {name: value for name, value in work.payload.items() if name not in ("context", "filter_properties")}
         handed_over = WorkRequest(
             id=derived_id("work", work.id, "agent"),

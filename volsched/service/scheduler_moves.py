@@ -100,7 +100,7 @@ def _move(
         "from_pool": volume.host,
         "to_pool": pool.pool_id,
         "claim_key": key,
-        "changes": {"cluster_name": pool.cluster_name, "availability_zone": pool.zone, **becomes},
+        "changes": {"cluster_name": pool.cluster_pool_id, "availability_zone": pool.zone, **becomes},
         "reservation": work.payload.get("reservation"),
     }
     answers.claim(work, decision, volume, claim, offer_work(derived_id("work", work.id, "offer"), volume, payload))

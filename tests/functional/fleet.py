@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import sys
+import threading
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Self
 
 from tests.functional import moments
+from tests.functional.program import PATIENCE_SECONDS
+from volsched.db.database import Database
+
+UNIT = 4096
+CONFIGURATION = """\
+[paths]
+state_path = {folder}
+
+[database]
+connection = {url}
+
+[scheduler]
+poll_interval = 0.2
+lease_seconds = 2
+
+[agent]
+host = {host}
+backends = disk
+report_interval = 0.5
+
+[backend_disk]
+driver = directory
+path = {folder}/disks/{host}
+pools = {names}
+thick_pools = {thick}
+pool_size_gb = {pools}
+max_over_subscription_ratio = {ratio}
+unit_bytes = {unit}
+"""
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.functional.preloaded"])
@@ -25,10 +58,73 @@ def start(
     dies_at: moments.Moment | None = None,
     sign: signal.Signals = signal.SIGKILL,
 ) -> BaseProcess:
-    """Start `scheduler`, `agent` or `command`; what it says goes to the end of a file. It dies with this process."""
+    """Start `scheduler`, `agent`, `command` or `client`; what it says goes to the end of a file. It dies with us."""
     process = _CONTEXT.Process(target=_run, args=(program, str(file), arguments, str(log), dies_at, sign), daemon=True)
     process.start()
     return process
+
+
+class Fleet:
+    """Processes over one database, in a folder of their own. They die with the block."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.url = url
+        self.processes: list[BaseProcess] = []
+
+    def __enter__(self) -> Self:
+        with contextlib.closing(Database(self.url)) as database:
+            database.upgrade()
+        self.database = Database(self.url, patience_seconds=PATIENCE_SECONDS)
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        for process in self.processes:
+            process.kill()
+            process.join()
+            process.close()
+        self.database.close()
+
+    @property
+    def disks(self) -> Path:
+        return self.folder / "disks"
+
+    def host(self, name: str, pools: str, *, thick: str = "", ratio: float = 1.0) -> Path:
+        """The configuration of a host. `pools`: "one:40, two:20"; `thick`: which of them are thick."""
+        file = self.folder / f"{name}.conf"
+        names = ", ".join(pool.partition(":")[0].strip() for pool in pools.split(","))
+        values = {"folder": self.folder, "url": self.url.replace("%", "%%"), "host": name}
+        file.write_text(CONFIGURATION.format(**values, pools=pools, names=names, thick=thick, ratio=ratio, unit=UNIT))
+        return file
+
+    def start(
+        self,
+        program: str,
+        file: Path,
+        *arguments: str,
+        dies_at: moments.Moment | None = None,
+        sign: signal.Signals = signal.SIGKILL,
+    ) -> BaseProcess:
+        process = start(program, file, *arguments, log=self.log(program, file), dies_at=dies_at, sign=sign)
+        self.processes.append(process)
+        return process
+
+    def log(self, program: str, file: Path) -> Path:
+        return self.folder / f"{file.stem}-{program}.log"
+
+    def until(self, true: Callable[[], object]) -> None:
+        """Raises AssertionError where it does not become true in time, with what the processes said."""
+        end, nap = time.monotonic() + PATIENCE_SECONDS, threading.Event()
+        while not true():
+            if time.monotonic() > end:
+                said = (f"{log.name}: {log.read_text()[-2000:]}" for log in self.folder.glob("*.log"))
+                raise AssertionError("in vain\n" + "\n".join(said))
+            nap.wait(0.05)
+
+
+def is_stopped(process: BaseProcess) -> bool:
+    """Whether it was stopped by a signal, and goes on when told to."""
+    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def _run(
@@ -40,12 +136,13 @@ def _run(
         os.dup2(said, number)
     for name in [name for name in os.environ if name.startswith(("OS_", "XDG_"))]:
         del os.environ[name]
+    from tests.functional.hammering import client
     from volsched.cli.main import main
     from volsched.cli.services import agent_main, scheduler_main
 
     if dies_at is not None:
         moments.arm(dies_at, sign)
-    mains = {"scheduler": scheduler_main, "agent": agent_main, "command": main}
+    mains = {"scheduler": scheduler_main, "agent": agent_main, "command": main, "client": client}
     status = mains[program](["--config-file", file, *arguments])
     sys.stdout.flush()
     sys.stderr.flush()

@@ -25,6 +25,12 @@ class TestPages(TestCase):
     def test_administration(self) -> None:
         Reader(self.folder()).follow(TOP / "doc" / "user" / "administration.rst")
 
+    def test_notifications(self) -> None:
+        Reader(self.folder()).follow(TOP / "doc" / "user" / "notifiers.rst")
+
+    def test_scheduler_drivers(self) -> None:
+        Reader(self.folder()).follow(TOP / "doc" / "user" / "scheduler-drivers.rst")
+
     def test_tutorial_for_authors(self) -> None:
         Reader(self.folder()).follow(TOP / "doc" / "author" / "tutorial.rst")
 

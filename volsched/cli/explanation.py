@@ -27,7 +27,7 @@ class _Line:
 def explain(decision: Mapping[str, Any]) -> list[str]:
     """The lines of the text. `decision` is `Decision.plain()`, as it was stored."""
     filters = decision.get("filters") or []
-    lines = [f"Decision: {_outcome(decision)}", *_profile(decision), *_counts(decision, filters), ""]
+    lines = [f"Decision: {_outcome(decision)}", *_profile(decision), *_counts(decision, filters), *_remarks(decision), ""]
     pools = [*_ranked(decision), *_turned_away(filters)]
     if pools:
         lines += text_table(_header(decision), [_row(decision, line) for line in pools[:MOST_POOLS]])
@@ -37,6 +37,12 @@ def explain(decision: Mapping[str, Any]) -> list[str]:
     lines += _reasons(filters, pools[:MOST_POOLS])
     lines += _section("Could not be asked", decision.get("set_aside"), "name")
     return lines
+
+
+def _remarks(decision: Mapping[str, Any]) -> list[str]:
+    """What the scheduler driver says to people, in its remarks' `told`."""
+    remarks = (decision.get("remarks") or {}).values()
+    return [f"  {remark['told']}" for remark in remarks if isinstance(remark, Mapping) and remark.get("told")]
 
 
 def _outcome(decision: Mapping[str, Any]) -> str:

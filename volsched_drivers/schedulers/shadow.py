@@ -91,7 +91,7 @@ class ShadowScheduler(PlacingScheduler):
         decision: Decision = self.driver.plugin.choose(request, candidates)
         best = decision.ranked[0].pool_id if decision else None
         remark = {"driver": self.beside.name, "decided": self.driver.name, **question.compared(best, self.patience)}
-        return changed(decision, remarks={**decision.remarks, REMARK: remark})
+        return changed(decision, remarks={**decision.remarks, REMARK: {**remark, "told": _told(remark)}})
 
     def _asked(self, request: RequestSpec, candidates: Candidates) -> _Question:
         question = _Question()
@@ -152,6 +152,16 @@ class _Question:
             "problem": None,
             "took_ms": self.took_ms,
         }
+
+
+def _told(remark: Mapping[str, Any]) -> str:
+    """The remark for people."""
+    name = remark["driver"]
+    if remark["problem"] is not None:
+        return f"{name}, on trial, gave no answer: {remark['problem']}"
+    if not remark["differs"]:
+        return f"{name}, on trial, would have chosen the same"
+    return f"{name}, on trial, would have chosen {remark['would_choose'] or 'no pool'}"
 
 
 _NOTHING: Mapping[str, Any] = {"would_choose": None, "fit": None, "differs": False, "problem": None, "took_ms": None}

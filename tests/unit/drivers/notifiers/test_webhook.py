@@ -13,6 +13,8 @@ from typing import Any
 from ddt import data, ddt, unpack
 
 from tests import TestCase
+from tests.meta.sources import TOP
+from tests.pages import File, read
 from tests.receivers import Answer, Received, Receiver
 from volsched.domain.events import Priority
 from volsched.exceptions import EventRefused
@@ -78,6 +80,21 @@ class TestWhatIsSent(WebhookTestCase):
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
             signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body),
         )
+
+    def test_receivers_can_check_it_as_the_documentation_says(self) -> None:
+        page = TOP / "doc" / "user" / "notifier-webhook.rst"
+        (recipe,) = [part.text for part in read(page) if isinstance(part, File) and part.name == "receiver.py"]
+        made: dict[str, Any] = {}
+        exec(compile(recipe, str(page), "exec"), made)
+        is_genuine = made["is_genuine"]
+        self.notifier(previous_secret=OLD).notify(EVENT)
+        received = self.receiver.received[0]
+        for secret, genuine in ((SECRET, True), (OLD, True), ("somebody else's secret", False)):
+            self.assertEqual(genuine, is_genuine(received.headers, received.body, secret), secret)
+        self.assertFalse(is_genuine(received.headers, received.body + b" ", SECRET), "changed on the way")
+        self.assertFalse(is_genuine({**received.headers, "webhook-id": "another"}, received.body, SECRET))
+        late = {**received.headers, "webhook-timestamp": str(int(time.time()) - 600)}
+        self.assertFalse(is_genuine(late, received.body, SECRET), "sent again by somebody who had listened")
 
     def test_while_the_secret_changes_both_are_used(self) -> None:
         self.notifier(previous_secret=OLD).notify(EVENT)

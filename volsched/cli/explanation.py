@@ -27,7 +27,8 @@ class _Line:
 def explain(decision: Mapping[str, Any]) -> list[str]:
     """The lines of the text. `decision` is `Decision.plain()`, as it was stored."""
     filters = decision.get("filters") or []
-    lines = [f"Decision: {_outcome(decision)}", *_profile(decision), *_counts(decision, filters), *_remarks(decision), ""]
+    lines = [f"Decision: {_outcome(decision)}", *_profile(decision), *_counts(decision, filters)]
+    lines += [*_remarks(decision), ""]
     pools = [*_ranked(decision), *_turned_away(filters)]
     if pools:
         lines += text_table(_header(decision), [_row(decision, line) for line in pools[:MOST_POOLS]])

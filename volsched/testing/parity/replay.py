@@ -21,6 +21,7 @@ from volsched.exceptions import (
     InstanceNotLocated,
     InvalidRequest,
     NoValidBackend,
+    PluginError,
     PluginNotFound,
     ServiceNotFound,
     VolschedError,
@@ -53,7 +54,10 @@ class Replayed:
 
 def failure_from(problem: Exception) -> Failure:
     """An error of volsched's, under the name that Cinder has for the same thing."""
-    return Failure(_name_of(problem), str(problem), isinstance(problem, VolschedError))
+    # A plugin that breaks is named by an error of ours, and is an accident all the same.
+    broken = isinstance(problem, PluginError) and not isinstance(problem, PluginNotFound)
+    meant = isinstance(problem, VolschedError) and not broken
+    return Failure(_name_of(problem), str(problem), meant)
 
 
 def _name_of(problem: Exception) -> str:

@@ -188,14 +188,19 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the functions of a column read: of requests, and which texts read figures of pools, that claims change."""
+    """What the functions of a column read.
+
+    `changing` are the texts that read figures of pools, which claims change; `asking` those of the others that read
+    something of requests, and `of_requests` what.
+    """
 
     of_requests: tuple[Variable, ...]
+    asking: frozenset[str]
     changing: frozenset[str]
 
-    def lasting(self, text: str) -> bool:
-        """Whether what a function says of a pool stays the same until the pool is reported again."""
-        return text not in self.changing
+    def fixed(self, text: str) -> bool:
+        """Whether what a function says of a pool is the same for all requests until the pool is reported again."""
+        return text not in self.changing and text not in self.asking
 
     def question(self, request: RequestSpec) -> Hashable:
         """What a request asks the functions: equal where it has the same values for all that they read."""
@@ -215,18 +220,21 @@ def reading(column: CodedColumn, dialect: str, snapshot: PoolSnapshot) -> Readin
 
 def _reading(column: CodedColumn, dialect: str, snapshot: PoolSnapshot) -> Reading:
     of_requests: dict[str, Variable] = {}
-    changing = set()
+    asking, changing = set(), set()
     for text in filter(None, snapshot.coded(column).values):
         try:
             expression = compile_expression(text, dialect)
         except ExpressionError:
             continue
-        for variable in expression.variables:
-            if variable.namespace not in _POOL_NAMESPACES:
-                of_requests[variable.name] = variable
-            elif variable.namespace == "stats" and variable.key in _FIGURES:
-                changing.add(text)
-    return Reading(tuple(of_requests[name] for name in sorted(of_requests)), frozenset(changing))
+        if any(variable.namespace == "stats" and variable.key in _FIGURES for variable in expression.variables):
+            changing.add(text)
+            continue
+        asked = [variable for variable in expression.variables if variable.namespace not in _POOL_NAMESPACES]
+        of_requests.update((variable.name, variable) for variable in asked)
+        if asked:
+            asking.add(text)
+    ordered = tuple(of_requests[name] for name in sorted(of_requests))
+    return Reading(ordered, frozenset(asking), frozenset(changing))
 
 
 def judgements(

@@ -47,8 +47,12 @@ class DriverFilter(ColumnFilter):
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
         reads = reading(FILTER_FUNCTION, self._dialect, candidates.snapshot)
-        question = (DriverFilter, self._dialect, reads.question(request))
-        passed = candidates.judged(question, lambda pools: self._passed(request, pools, reads.lasting))
+        fixed = (DriverFilter, self._dialect, reads.asking, reads.changing)
+        passed = candidates.judged(fixed, lambda pools: self._passed(request, pools, reads.fixed))
+        if reads.asking:
+            question = (*fixed, reads.question(request))
+            asking = reads.asking.__contains__
+            passed = passed & candidates.judged(question, lambda pools: self._passed(request, pools, asking))
         if reads.changing:
             passed = passed & self._passed(request, candidates, reads.changing.__contains__)
         return Screening(passed, lambda position: self._why(request, candidates[position]))

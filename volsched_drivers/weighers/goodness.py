@@ -45,8 +45,12 @@ class GoodnessWeigher(ColumnWeigher):
 
     def weigh(self, request: RequestSpec, candidates: Candidates) -> Weights:
         reads = reading(GOODNESS_FUNCTION, self._dialect, candidates.snapshot)
-        question = (GoodnessWeigher, self._dialect, reads.question(request))
-        weights = candidates.judged(question, lambda pools: self._weights(request, pools, reads.lasting))
+        fixed = (GoodnessWeigher, self._dialect, reads.asking, reads.changing)
+        weights = candidates.judged(fixed, lambda pools: self._weights(request, pools, reads.fixed))
+        if reads.asking:
+            question = (*fixed, reads.question(request))
+            asking = reads.asking.__contains__
+            weights = weights + candidates.judged(question, lambda pools: self._weights(request, pools, asking))
         if reads.changing:
             weights = weights + self._weights(request, candidates, reads.changing.__contains__)
         return weights

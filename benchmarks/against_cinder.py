@@ -17,14 +17,16 @@ CINDER = ("cinder==29.0.0", "pyparsing==3.3.2")  # with pyparsing 3.3.3 no expre
 ROUNDS = 4
 #: The sides take turns; so many requests at the start of a turn fill the processor's caches again, and do not count.
 COLD = 3
-#: (work, plugins, pools, requests): Cinder's time for the largest is 16 s a request.
+#: So many requests at least come before those that count: they fill what either side keeps.
+WARM = 12
+#: (work, plugins, pools, requests): Cinder's time for the largest is 5 to 16 s a request.
 RUNS = (
     ("decision", "default", 100, 200),
     ("decision", "default", 1_000, 100),
     ("decision", "default", 10_000, 40),
     ("decision", "full", 100, 60),
-    ("decision", "full", 1_000, 12),
-    ("decision", "full", 10_000, 4),
+    ("decision", "full", 1_000, 24),
+    ("decision", "full", 10_000, 12),
     ("flow", "default", 100, 100),
     ("flow", "default", 1_000, 60),
     ("flow", "default", 10_000, 24),
@@ -108,17 +110,17 @@ def _sides(python: str, pools: int, plugins: str, work: str) -> Iterator[tuple[S
 def _compare(cinder: Side, ours: Side, work: str, plugins: str, pools: int, count: int) -> dict[str, Any]:
     theirs: dict[str, list[Any]] = {"ms": [], "wall_ms": [], "chosen": []}
     mine: dict[str, list[Any]] = {"ms": [], "wall_ms": [], "chosen": []}
-    warm = min(count, 10) if pools * (plugins == "full") < 10_000 else 1
+    warm = max(WARM, count // 2)
     ours.ask(work, count, warm)
     cinder.ask(work.removeprefix("durable-"), count, warm)
-    each = max(1, count // ROUNDS)
-    for start in range(0, count, each):
+    each = max(2 * COLD, count // ROUNDS)
+    for start in range(0, count, each):  # the last turn may be shorter
         for store, answer in (
-            (theirs, cinder.ask(work.removeprefix("durable-"), start, each)),
-            (mine, ours.ask(work, start, each)),
+            (theirs, cinder.ask(work.removeprefix("durable-"), start, min(each, count - start))),
+            (mine, ours.ask(work, start, min(each, count - start))),
         ):
             for key, values in store.items():
-                values.extend(answer[key] if key == "chosen" else answer[key][COLD if each >= 2 * COLD else 0 :])
+                values.extend(answer[key] if key == "chosen" else answer[key][COLD:])
     cinder_ms, volsched_ms = statistics.median(theirs["ms"]), statistics.median(mine["ms"])
     return {
         "work": work,

@@ -18,6 +18,7 @@ from volsched.domain.report import CapabilityReport, ServiceState
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import NoValidBackend
 from volsched.plugins import SchedulerDriver, SchedulerWorld
+from volsched.state.registry import Registry
 from volsched.testing.choosing import a_chooser, plugin_class
 from volsched.testing.memory import a_world
 
@@ -147,7 +148,9 @@ def reports(pools: int, *, functions: bool) -> tuple[list[ServiceState], list[Ca
 
 def a_memory_world(pools: int, plugins: str) -> SchedulerWorld:
     services, made = reports(pools, functions=plugins == "full")
-    return replace(a_world(*made, services=services, chooser=a_chooser(**PLUGINS[plugins])), claims=Stubbed())
+    registry = Registry()
+    registry.load(services, made)
+    return replace(a_world(chooser=a_chooser(**PLUGINS[plugins])), pools=registry, claims=Stubbed())
 
 
 def a_durable_world(pools: int, plugins: str, url: str) -> SchedulerWorld:

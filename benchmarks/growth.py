@@ -1,0 +1,202 @@
+"""How time and memory grow with the number of pools, beside what the same arithmetic costs in plain NumPy."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import fleet, volsched_side
+from volsched.domain.report import CapabilityReport
+from volsched.domain.request import Operation, RequestSpec
+from volsched.plugins import SchedulerWorld
+
+HERE = Path(__file__).resolve().parent
+POOLS = (100, 1_000, 10_000, 100_000)
+RESTARTED = 10_000
+REQUESTS = 200
+
+
+def measure(*, quick: bool = False) -> dict[str, Any]:
+    """A row a number of pools, each measured in a process of its own, and what a restart takes."""
+    rows = []
+    for pools in POOLS[:-1] if quick else POOLS:
+        sys.stderr.write(f"  {pools} pools\n")
+        rows.append(_in_a_process("grown", pools))
+    restarted = 1_000 if quick else RESTARTED
+    sys.stderr.write(f"  restart with {restarted} pools in a database\n")
+    return {"pools": rows, "restart": _in_a_process("restart", restarted)}
+
+
+def _in_a_process(what: str, pools: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.growth", what, str(pools)]
+    done = subprocess.run(command, cwd=HERE.parent, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def grown(pools: int) -> dict[str, Any]:
+    """Milliseconds of CPU for a decision, a report and a claim with so many pools, and what they take of memory."""
+    before_mb = _resident_mb()
+    services, reports = volsched_side.reports(pools, functions=False)
+    made_mb = _resident_mb()
+    world = replace(volsched_side.a_memory_world(0, "default"), claims=volsched_side.Stubbed())
+    begun = time.thread_time()
+    world.pools.load(services, reports)  # type: ignore[attr-defined]  # a registry
+    driver = volsched_side.a_driver(world)
+    decide = volsched_side.works_of(driver, "default")["decision"]
+    decide(0)()
+    first_s = time.thread_time() - begun
+    for number in range(1, 20):
+        decide(number)()
+    gc.collect()
+    return {
+        "pools": pools,
+        "decision_ms": _median_ms([decide(number) for number in range(20, 20 + REQUESTS)]),
+        "numpy_ms": _numpy_ms(world, driver),
+        "report_ms": _median_ms([_reporting(world, reports, number) for number in range(50)]),
+        "claim_ms": _median_ms([_claiming(world, number) for number in range(200)]),
+        "first_decision_s": round(first_s, 3),
+        "resident_mb": round(_resident_mb(), 1),
+        "of_it_before_mb": round(before_mb, 1),
+        "of_it_reports_mb": round(made_mb - before_mb, 1),
+    }
+
+
+def restart(pools: int) -> dict[str, Any]:
+    """Seconds from the start of a process to its first decision, over a database that knows so many pools."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/bench.db"
+        volsched_side.a_durable_world(pools, "default", url)
+        begun = time.perf_counter()
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "benchmarks.growth", "restarted", url],
+            cwd=HERE.parent,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return {"pools": pools, "process_s": round(time.perf_counter() - begun, 2), **json.loads(done.stdout)}
+
+
+def restarted(url: str) -> dict[str, Any]:
+    """What a scheduler does when it starts: read services, reports and claims, and decide."""
+    from volsched.db.backends import Backends
+    from volsched.db.claims import Claims
+    from volsched.db.database import Database
+    from volsched.service.pools import SharedPools
+    from volsched.state.registry import Registry
+
+    database = Database(url)
+    begun = time.perf_counter()
+    pools = SharedPools(Registry(), Backends(database), Claims(database), default_ratio="20.0")
+    pools.sync()
+    synced_s = time.perf_counter() - begun
+    world = replace(volsched_side.a_memory_world(0, "default"), pools=pools, claims=volsched_side.Stubbed())
+    volsched_side.works_of(volsched_side.a_driver(world), "default")["decision"](0)()
+    decided_s = time.perf_counter() - begun
+    begun = time.perf_counter()
+    pools.sync()
+    return {
+        "sync_s": round(synced_s, 3),
+        "first_decision_s": round(decided_s, 3),
+        "sync_again_s": round(time.perf_counter() - begun, 3),
+        "resident_mb": round(_resident_mb(), 1),
+    }
+
+
+def _reporting(world: SchedulerWorld, reports: list[CapabilityReport], number: int) -> Callable[[], object]:
+    """A backend of ten pools reports anew, and the figures that decisions use are there."""
+    report = reports[(number * 7919) % len(reports)]
+    pools = [{**pool, "allocated_capacity_gb": pool["allocated_capacity_gb"] + number + 1} for pool in _listed(report)]
+    anew = replace(
+        report,
+        capabilities={**report.capabilities, "pools": pools},
+        timestamp=report.timestamp + timedelta(minutes=number + 1),
+    )
+
+    def run() -> object:
+        world.pools.report(anew)
+        return _looked_at(world)
+
+    return run
+
+
+def _listed(report: CapabilityReport) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = report.capabilities["pools"]
+    return listed
+
+
+def _claiming(world: SchedulerWorld, number: int) -> Callable[[], object]:
+    """A claim is made, and the figures that decisions use are there."""
+    from volsched.domain.claim import Claim
+
+    snapshot = world.pools.snapshot()
+    pool_id = snapshot.pool((number * 7919) % len(snapshot)).pool_id
+    claim = Claim(key=f"c{number}", volume_id=f"c{number}", pool_id=pool_id, size_gb=1, made_at=world.clock())
+
+    def run() -> object:
+        world.pools.claimed(claim)
+        return _looked_at(world)
+
+    return run
+
+
+def _looked_at(world: SchedulerWorld) -> object:
+    request = RequestSpec(operation=Operation.CREATE, size_gb=1, zone="a")
+    return world.chooser.place(request, world.pools.snapshot().candidates())
+
+
+def _numpy_ms(world: SchedulerWorld, driver: Any) -> float:
+    """The same arithmetic over arrays that are there already: masks, a comparison, a selection, scaling, the best."""
+    from volsched.domain.columns import LARGEST_THIN_GB, ROOM_THIN_GB, ZONE
+
+    snapshot = world.pools.snapshot()
+    column = snapshot.coded(ZONE)
+    zones = {zone: column.where(lambda value, zone=zone: value == zone) for zone in fleet.ZONES}
+    largest_gb = snapshot.column(LARGEST_THIN_GB)
+    room_gb = np.where(np.isfinite(snapshot.column(ROOM_THIN_GB)), snapshot.column(ROOM_THIN_GB), -1.0)
+    capable = np.arange(len(snapshot)) % 3 > 0
+
+    def decide(zone: str, size_gb: float) -> int:
+        rows = (zones[zone] & (largest_gb >= size_gb) & capable).nonzero()[0]
+        if not len(rows):
+            return -1
+        weights = room_gb[rows]
+        low, high = weights.min(), weights.max()
+        return int(rows[((weights - low) / (high - low if high > low else 1.0)).argmax()])
+
+    return _median_ms([lambda zone=zone: decide(zone, 10.0) for _ in range(REQUESTS) for zone in zones])
+
+
+def _median_ms(runs: list[Callable[[], object]]) -> float:
+    """Of the CPU time of each."""
+    taken = []
+    for run in runs:
+        begun = time.thread_time()
+        run()
+        taken.append((time.thread_time() - begun) * 1e3)
+    return round(statistics.median(taken), 4)
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE") / 2**20
+
+
+if __name__ == "__main__":
+    what, value = sys.argv[1:]
+    answer = restarted(value) if what == "restarted" else {"grown": grown, "restart": restart}[what](int(value))
+    sys.stdout.write(json.dumps(answer) + "\n")

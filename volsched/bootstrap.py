@@ -285,8 +285,6 @@ class Application:
             clock=utcnow,
             owner=self.owner,
             lease_seconds=self.conf.scheduler.lease_seconds,
-            report_interval=self.conf.agent.report_interval,
-            woken=self.woken,
         )
 
     @cached_property

@@ -20,9 +20,6 @@ from volsched.service.leasing import held
 
 LOG = logging.getLogger(__name__)
 
-#: So long at most until a loop that waits for work sees that it is to stop.
-LONGEST_NAP = 0.5
-
 
 class ReportSink(Protocol):
     """Where capability reports go: into the database, and from there to every scheduler."""
@@ -50,10 +47,7 @@ class Agent:
         clock: Clock,
         owner: str,
         lease_seconds: float = 60.0,
-        report_interval: float = 10.0,
-        poll_interval: float = 5.0,
         cluster: str | None = None,
-        woken: threading.Event | None = None,
     ) -> None:
         self._host = host
         self._cluster = cluster
@@ -66,9 +60,6 @@ class Agent:
         self._clock = clock
         self._owner = owner
         self._lease_seconds = lease_seconds
-        self._report_interval = report_interval
-        self._poll_interval = poll_interval
-        self._woken = woken if woken is not None else threading.Event()
         self._problems: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -80,10 +71,6 @@ class Agent:
     def problems(self) -> tuple[tuple[str, str], ...]:
         """(backend_id, why) of each backend that could not report the last time."""
         return self._problems
-
-    def wake(self) -> None:
-        """There may be work, or it is time to stop."""
-        self._woken.set()
 
     # -- reports -----------------------------------------------------------------------------------------------------
 
@@ -180,38 +167,3 @@ class Agent:
             return self._volumes.get(work.volume_id or "")
         except VolumeNotFound:
             return None
-
-    # -- life --------------------------------------------------------------------------------------------------------
-
-    def run(self, stop: threading.Event) -> None:
-        """Report and work until `stop` is set; a piece of work that was begun is ended first.
-
-        Reports have a thread of their own: a backend that is busy for long is not taken for dead.
-        """
-        reporter = threading.Thread(target=self._keep_reporting, args=(stop,), name="agent-reports", daemon=True)
-        reporter.start()
-        try:
-            while not stop.is_set():
-                if not self._worked():
-                    self._rest(stop)
-        finally:
-            reporter.join()
-
-    def _worked(self) -> bool:
-        self._woken.clear()  # before looking: a wake-up that comes meanwhile counts for the next time
-        try:
-            return self.work_once()
-        except Exception:  # e.g. the database is away: the work is not lost, and another try comes
-            LOG.exception("work could not be taken or ended; looking again in %g s", self._poll_interval)
-            return False
-
-    def _rest(self, stop: threading.Event) -> None:
-        """Until somebody wakes us, it is time to look anyway, or to stop."""
-        left = self._poll_interval
-        while left > 0 and not stop.is_set() and not self._woken.wait(min(left, LONGEST_NAP)):
-            left -= LONGEST_NAP
-
-    def _keep_reporting(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            self.report_all()
-            stop.wait(self._report_interval)

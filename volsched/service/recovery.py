@@ -20,7 +20,7 @@ def release_the_dead(work: WorkQueue) -> int:
     for owner in work.owners():
         if is_dead(owner):
             count = work.expire(owner)
-            LOG.warning("%s is gone; %d pieces of its work are taken up again", owner, count)
+            LOG.warning("%s is gone; its unfinished work is taken up again (%d)", owner, count)
             freed += count
     return freed
 

@@ -464,46 +464,6 @@ class TestManage(AgentTestCase):
         self.assertEqual(VolumeStatus.ERROR_MANAGING, self.volumes.get("v1").status)
 
 
-class TestRun(AgentTestCase):
-    def test_reports_works_when_woken_and_stops_when_told(self) -> None:
-        stop, woken = threading.Event(), threading.Event()
-        ended = threading.Event()
-
-        class Told(WorkQueue):
-            def finish(self, lease: Lease, outcome: Outcome) -> None:
-                super().finish(lease, outcome)
-                ended.set()
-
-        agent = self.agent(work=Told(self.database), poll_interval=3600.0, woken=woken)
-        thread = threading.Thread(target=agent.run, args=(stop,))
-        thread.start()
-        try:
-            self.placed(agent)
-            agent.wake()
-            self.assertTrue(ended.wait(30))
-        finally:
-            stop.set()
-            agent.wake()
-            thread.join(30)
-        self.assertFalse(thread.is_alive())
-        self.assertEqual(VolumeStatus.AVAILABLE, self.volumes.get("v1").status)
-
-    def test_survives_a_database_that_is_away(self) -> None:
-        stop, tries = threading.Event(), []
-
-        class Away(WorkQueue):
-            def take(self, *args: Any) -> None:
-                tries.append(1)
-                if len(tries) == 3:
-                    stop.set()
-                raise DatabaseUnavailable("gone")
-
-        agent = self.agent(work=Away(self.database), poll_interval=0.001)
-        with self.assertLogs("volsched.service.agent", "ERROR") as seen:
-            agent.run(stop)
-        self.assertEqual(3, len(seen.records))
-
-
 class TestBackendErrors(TestCase):
     def test_storage_error_names_path_and_mend(self) -> None:
         path = Path(self.folder()) / "file"

@@ -84,7 +84,7 @@ stestr: $(READY:%=%-to-test) servers
 pytest: $(READY:%=%-to-test) servers
 	@echo '-- the suite under pytest'
 	@mkdir -p build
-	@$(BIN)/python -m pytest --quiet --junit-xml=build/pytest.xml
+	@$(BIN)/python -m pytest --quiet --numprocesses auto --dist loadscope --junit-xml=build/pytest.xml
 
 quick: $(READY:%=%-to-test) style layers types  ## what is worth a minute before each commit
 	@$(BIN)/python -m pytest --quiet tests/unit tests/conformance

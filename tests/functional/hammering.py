@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from tests.functional import books
 from tests.functional.fleet import Fleet
 from volsched.db.schema import messages, volumes
+from volsched.db.work import WorkQueue
 from volsched.exceptions import VolschedError
 
 WHO = {"project_id": "p", "user_id": "u", "is_admin": True}
@@ -73,9 +74,10 @@ class Observer:
         return Counter(dict(self._fleet.database.read(lambda c: c.execute(statement).all())))
 
     def at_rest(self) -> bool:
+        """Whether no volume waits for anything, and whoever worked for one has ended that work too."""
         self.look()
         statuses = self.statuses()
-        return not any(statuses[one] for one in IN_PROGRESS)
+        return not any(statuses[one] for one in IN_PROGRESS) and not WorkQueue(self._fleet.database).unfinished()
 
     def untold(self) -> int:
         """How many volumes in error have no message that says why."""

@@ -37,7 +37,7 @@ def measure(*, quick: bool = False) -> dict[str, Any]:
         rows.append(_in_a_process("grown", pools))
     restarted = 1_000 if quick else RESTARTED
     sys.stderr.write(f"  restart with {restarted} pools in a database\n")
-    return {"pools": rows, "restart": _in_a_process("restart", restarted)}
+    return {"pools": rows, "restart": [_in_a_process("restart", restarted)]}
 
 
 def _in_a_process(what: str, pools: int) -> dict[str, Any]:

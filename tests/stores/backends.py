@@ -57,6 +57,14 @@ class BackendsContract(World):
                     (capabilities, at(0), "volume"), (report.capabilities, report.timestamp, report.service_name)
                 )
 
+    def test_reports_that_are_known_are_left_out(self) -> None:
+        for name in ("h1@b", "h2@b"):
+            self.record({"of": name}, host=name)
+        known = {("volume", "h1@b"): at(0), ("volume", "h2@b"): at(-1), ("backup", "h2@b"): at(0)}
+        self.assertEqual(["h2@b"], [report.host for report in self.backends.reports(known)])
+        self.assertEqual([], self.backends.reports({**known, ("volume", "h2@b"): at(0)}))
+        self.assertEqual(2, len(self.backends.reports()))
+
     def test_what_cannot_be_kept_is_described(self) -> None:
         endless: dict[str, Any] = {}
         endless["self"] = endless

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +28,8 @@ DOWN_AFTER_SECONDS = 60.0
 #: Clocks may differ by so much. A report from further in the future has a time stamp that means nothing: nobody could
 #: tell which claims it knows, and until its time came no true report would be taken for newer.
 MOST_AHEAD_SECONDS = 900.0
+#: Ids in one statement: SQLite takes a limited number of parameters.
+MOST_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,24 +120,41 @@ class Backends:
 
     def services(self) -> Sequence[ServiceState]:
         """Every service, as the registry of pools wants it."""
-        return [
-            ServiceState(
-                host=backend.host,
-                cluster_name=backend.cluster_name,
-                zone=backend.zone,
-                disabled=backend.disabled,
-                frozen=backend.frozen,
-                up=backend.up,
-                kind=backend.kind,
-                disabled_reason=backend.disabled_reason,
-            )
-            for backend in self._all(sa.true())
-        ]
 
-    def reports(self) -> Sequence[CapabilityReport]:
-        """The last report of each backend that was taken in, as it arrived."""
-        statement = sa.select(backends).where(backends.c.reported_at.is_not(None)).order_by(backends.c.id)
-        rows = self._database.read(lambda connection: connection.execute(statement).all())
+        def look(connection: Connection) -> Sequence[ServiceState]:
+            alive_since = self._database.now(connection) - self._down_after
+            return [
+                ServiceState(
+                    host=row.host,
+                    cluster_name=row.cluster_name,
+                    zone=row.zone,
+                    disabled=row.disabled,
+                    frozen=row.frozen,
+                    up=_is_up(row, alive_since),
+                    kind=row.kind,
+                    disabled_reason=row.disabled_reason,
+                )
+                for row in connection.execute(_SERVICES)
+            ]
+
+        return self._database.read(look)
+
+    def reports(self, known: Mapping[tuple[str, str], datetime] = MappingProxyType({})) -> Sequence[CapabilityReport]:
+        """The last report of each backend that was taken in, as it arrived.
+
+        Without those that are `known`: kind of service and backend id -> the time stamp of the report.
+        """
+
+        def look(connection: Connection) -> Sequence[Row[Any]]:
+            stamps = connection.execute(_STAMPS).all()
+            held = {row.id: known.get((row.kind, row.cluster_name or row.host)) for row in stamps}
+            unknown = [row.id for row in stamps if held[row.id] != row.reported_at]
+            found: list[Row[Any]] = []
+            for start in range(0, len(unknown), MOST_AT_ONCE):
+                found.extend(connection.execute(_REPORTS, {"ids": unknown[start : start + MOST_AT_ONCE]}).all())
+            return found
+
+        rows = self._database.read(look)
         return [
             CapabilityReport(
                 service_name=row.kind,
@@ -175,7 +195,7 @@ class Backends:
 
         def look(connection: Connection) -> Mapping[str, Mapping[str, str]]:
             now = self._database.now(connection)
-            rows = connection.execute(sa.select(pools.c.id, pools.c.cordons)).all()
+            rows = connection.execute(_CORDONED).all()
             closed = {
                 row.id: {cordon.operation.value: cordon.reason for cordon in _cordons(row.cordons) if cordon.holds(now)}
                 for row in rows
@@ -241,6 +261,24 @@ class Backends:
             return [_backend(row, of[row.id], now - self._down_after) for row in found]
 
         return self._database.read(look)
+
+
+def _is_up(row: Row[Any], alive_since: datetime) -> bool:
+    return row.heartbeat_at is not None and row.heartbeat_at >= alive_since
+
+
+# What every scheduler reads again and again: no more than it needs of each row.
+_SERVICES: sa.Select[Any] = sa.select(
+    *(backends.c[name] for name in ("kind", "host", "cluster_name", "zone", "disabled", "disabled_reason", "frozen")),
+    backends.c.heartbeat_at,
+).order_by(backends.c.id)
+_STAMPS = sa.select(
+    backends.c.id, backends.c.kind, backends.c.host, backends.c.cluster_name, backends.c.reported_at
+).where(backends.c.reported_at.is_not(None))
+_REPORTS: sa.Select[Any] = (
+    sa.select(backends).where(backends.c.id.in_(sa.bindparam("ids", expanding=True))).order_by(backends.c.id)
+)
+_CORDONED = sa.select(pools.c.id, pools.c.cordons).where(sa.type_coerce(pools.c.cordons, sa.Text) != "[]")
 
 
 def _key(kind: str, backend_id: str) -> str:
@@ -347,7 +385,7 @@ def _backend(row: Row[Any], of: Sequence[PoolRecord], alive_since: datetime) -> 
         host=row.host,
         cluster_name=row.cluster_name,
         zone=row.zone,
-        up=row.heartbeat_at is not None and row.heartbeat_at >= alive_since,
+        up=_is_up(row, alive_since),
         disabled=row.disabled,
         disabled_reason=row.disabled_reason,
         frozen=row.frozen,

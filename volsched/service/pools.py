@@ -28,7 +28,8 @@ class SharedPools:
         """Take over services, reports, pending claims and cordons as they stand in the database."""
         services = self._backends.services()
         self._services = {service.host: service for service in services}
-        self._registry.load(services, self._backends.reports(), self._claims.pending(), self._backends.cordons())
+        news = self._backends.reports(self._registry.stamps())
+        self._registry.load(services, news, self._claims.pending(), self._backends.cordons())
 
     def record(self, report: CapabilityReport) -> None:
         """Keep a report for every process, and see it at once in this one."""

@@ -240,6 +240,12 @@ class Registry:
         """Nothing changes unseen: whatever changes comes in by itself."""
         return False
 
+    def stamps(self) -> Mapping[tuple[str, str], datetime]:
+        """Kind of service and backend id -> the time stamp of the last report, of all that are known."""
+        with self._lock:
+            kept = (("volume", self._reports), ("backup", self._backup_reports))
+            return {(kind, key): report.timestamp for kind, reports in kept for key, report in reports.items()}
+
     def load(
         self,
         services: Sequence[ServiceState],
@@ -247,7 +253,8 @@ class Registry:
         claims: Iterable[Claim] = (),
         cordons: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """Take over what is stored elsewhere. `claims` are all there are, but for those that the reports know.
+        """Take over what is stored elsewhere. `reports` are those that may be new; `claims` are all there are, but for
+        those that the reports know.
 
         `cordons`: pool id -> operation -> reason; None: as before.
 

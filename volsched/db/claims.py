@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +38,7 @@ class Claims:
         document = placement.decision() if placement.decision is not None else None  # before anything is locked
 
         decided = None if document is None else (decision_id, document)
+        placement = replace(placement, events=tuple(placement.events), work=tuple(placement.work))
         try:
             return self._database.run(
                 lambda connection: _claim(connection, placement, decided, now=self._database.now(connection))

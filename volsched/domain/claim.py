@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -51,6 +51,6 @@ class Placement:
     volume_changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # host, zone, status…
     decision: Callable[[], Mapping[str, Any]] | None = None  # gives Decision.plain(), for a store that keeps it
     decision_id: str | None = None
-    events: tuple[Event, ...] = ()
-    work: tuple[WorkRequest, ...] = ()  # casts to the agent, as work rows
+    events: Sequence[Event] = ()
+    work: Sequence[WorkRequest] = ()  # casts to the agent, as work rows
     fence: Lease | None = None  # refused with LeaseLost where it is no longer held; its work ends with the claim

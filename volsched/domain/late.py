@@ -1,8 +1,8 @@
-"""Sequences and mappings that are worked out when somebody looks."""
+"""Sequences that are worked out when somebody looks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -23,29 +23,6 @@ class Late(Sequence[T]):
 
     def __getitem__(self, at: Any) -> Any:
         return self._known[at]
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-
-class LateMapping(Mapping[str, T]):
-    """What `work_out` gives, asked once, when the first key or value is wanted."""
-
-    def __init__(self, work_out: Callable[[], Mapping[str, T]]) -> None:
-        self._work_out = work_out
-        self._items: Mapping[str, T] | None = None
-
-    @property
-    def _known(self) -> Mapping[str, T]:
-        if self._items is None:
-            self._items = self._work_out()
-        return self._items
-
-    def __getitem__(self, key: str) -> T:
-        return self._known[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
 
     def __len__(self) -> int:
         return len(self._known)

@@ -18,7 +18,7 @@ from volsched.domain.claim import Claim, Placement
 from volsched.domain.decision import Decision
 from volsched.domain.events import Event, Priority
 from volsched.domain.identity import derived_id
-from volsched.domain.late import LateMapping
+from volsched.domain.late import Late
 from volsched.domain.pool import PoolState
 from volsched.domain.report import CapabilityReport
 from volsched.domain.request import Facts, Operation, RequestSpec
@@ -332,56 +332,62 @@ class PlacingScheduler(SchedulerDriver):
         now = self.world.clock()
         changes = {
             "host": pool.pool_id,
-            "cluster_name": pool.cluster_pool_id,
+            "cluster_name": pool.pool_id if pool.cluster_name else None,
             "availability_zone": pool.zone,
             "scheduled_at": now.isoformat(),
         }
-        retry = decision.retry
-        attempt = retry.num_attempts if retry is not None else 1
+        attempt = request.retry.num_attempts if request.retry is not None else 1
+        took = took_ms(begun)
 
-        def handed_over() -> dict[str, Any]:
-            properties = {key: value for key, value in (filter_properties or {}).items() if key not in NOT_PASSED_ON}
-            return {
-                "volume": {**(request_spec.get("volume") or {"id": volume_id, "size_gb": request.size_gb}), **changes},
-                "pool_id": pool.pool_id,
-                "claim_key": volume_id,
-                "request_spec": {key: value for key, value in request_spec.items() if key != "volume"},
-                "filter_properties": {**properties, "retry": parsing.plain_retry(retry)},
-                "max_attempts": self.world.max_attempts,
-            }
-
-        end = self._event(
-            derived_id("event", volume_id, "scheduled", attempt),
-            "scheduler.create_volume.end",
-            volume_id=volume_id,
-            project_id=request.project_id,
-            payload={
+        def told() -> tuple[Event, ...]:
+            payload = {
                 "volume_id": volume_id,
                 "pool": pool.pool_id,
                 "size_gb": request.size_gb,
                 "volume_type": request.volume_type.name if request.volume_type is not None else None,
                 "attempt": attempt,
                 "driver": self.world.driver,
-                "took_ms": took_ms(begun),
-                "decision": LateMapping(decision.summary),
-            },
-        )
+                "took_ms": took,
+                "decision": decision.summary(),
+            }
+            end = self._event(
+                derived_id("event", volume_id, "scheduled", attempt),
+                "scheduler.create_volume.end",
+                volume_id=volume_id,
+                project_id=request.project_id,
+                payload=payload,
+                at=now,
+            )
+            return (end, *self.further_events(decision, end))
+
+        def handed_over() -> tuple[WorkRequest, ...]:
+            properties = {key: value for key, value in (filter_properties or {}).items() if key not in NOT_PASSED_ON}
+            payload = {
+                "volume": {**(request_spec.get("volume") or {"id": volume_id, "size_gb": request.size_gb}), **changes},
+                "pool_id": pool.pool_id,
+                "claim_key": volume_id,
+                "request_spec": {key: value for key, value in request_spec.items() if key != "volume"},
+                "filter_properties": {**properties, "retry": parsing.plain_retry(decision.retry)},
+                "max_attempts": self.world.max_attempts,
+            }
+            return (
+                WorkRequest(
+                    id=derived_id("work", volume_id, "create", attempt),
+                    queue=agent_queue(pool.backend_id),
+                    operation="create",
+                    volume_id=volume_id,
+                    payload=payload,
+                ),
+            )
+
         return Placement(
             claim=Claim(key=volume_id, volume_id=volume_id, pool_id=pool.pool_id, size_gb=request.size_gb, made_at=now),
             thin=request.thin,
             volume_changes=changes,
             decision=partial(decision.plain, most=self.world.decision_detail),
             decision_id=derived_id("decision", volume_id, "create", attempt),
-            events=(end, *self.further_events(decision, end)),
-            work=(
-                WorkRequest(
-                    id=derived_id("work", volume_id, "create", attempt),
-                    queue=agent_queue(pool.backend_id),
-                    operation="create",
-                    volume_id=volume_id,
-                    payload=LateMapping(handed_over),
-                ),
-            ),
+            events=Late(told),
+            work=Late(handed_over),
             fence=request.fence,
         )
 
@@ -409,12 +415,13 @@ class PlacingScheduler(SchedulerDriver):
         payload: Mapping[str, Any],
         volume_id: str | None = None,
         project_id: str | None = None,
+        at: datetime | None = None,
     ) -> Event:
         return Event(
             id=event_id,
             event_type=event_type,
             priority=Priority.INFO,
-            occurred_at=self.world.clock().isoformat(),
+            occurred_at=(self.world.clock() if at is None else at).isoformat(),
             publisher=self.world.publisher,
             volume_id=volume_id,
             project_id=project_id,

@@ -23,21 +23,32 @@ class CapabilitiesFilter(ColumnFilter):
     elementwise = True
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
-        rules: list[Rule] = []
-        if request.operation is Operation.EXTEND and request.attach_status != "detached":
-            rules.append(GrowsOnline())
+        online = request.operation is Operation.EXTEND and request.attach_status != "detached"
+        asked = []
         for key, text in request.extra_specs.items():
-            path = extra_specs.path_of(key)
-            if path is not None:
-                rules.append(ExtraSpec(key, path, extra_specs.requirement_from(text, key)))
-        return Screening(
-            candidates.judged(tuple(rules), lambda pools: _meet(rules, pools)),
-            lambda position: "; ".join(filter(None, (rule.objection(candidates[position]) for rule in rules))),
-        )
+            if extra_specs.path_of(key) is not None:
+                if not isinstance(text, str):
+                    extra_specs.requirement_from(text, key)  # refuses all but None
+                asked.append((key, text))
+        question = (CapabilitiesFilter, online, tuple(asked))
+
+        def why(position: int) -> str:
+            objections = (rule.objection(candidates[position]) for rule in _rules(asked, online=online))
+            return "; ".join(filter(None, objections))
+
+        return Screening(candidates.judged(question, lambda pools: _meet(_rules(asked, online=online), pools)), why)
+
+
+def _rules(asked: Sequence[tuple[str, str | None]], *, online: bool) -> list[Rule]:
+    """The rules that extra specs spell, and that a volume in use can grow."""
+    rules: list[Rule] = [GrowsOnline()] if online else []
+    for key, text in asked:
+        rules.append(ExtraSpec(key, extra_specs.path_of(key) or (), extra_specs.requirement_from(text, key)))
+    return rules
 
 
 class Rule(Protocol):
-    """What a pool must meet. Equal rules are met by the same pools."""
+    """What a pool must meet."""
 
     @property
     def column(self) -> CodedColumn: ...

@@ -18,10 +18,8 @@ class OrderedWeightHandler(WeightHandler):
     contract = (1, 0)
 
     def rank(self, request: RequestSpec, candidates: Candidates, weighings: Sequence[Weighing]) -> Ranking:
-        shares = tuple(_normalised(weighing.raw) * weighing.multiplier for weighing in weighings)
-        totals = np.zeros(len(candidates))
-        for share in shares:
-            totals += share
+        shares = tuple([_normalised(weighing.raw) * weighing.multiplier for weighing in weighings])
+        totals = sum(shares[1:], 0.0 + shares[0]) if shares else np.zeros(len(candidates))
         return HighestFirst(totals, shares)
 
 

@@ -92,8 +92,8 @@ def options() -> list[cfg.Opt]:
             default=100,
             min=0,
             max=100000,
-            help="How many pools a stored decision lists by name, for `volsched volume explain`. The counts of all "
-            "pools are always kept.",
+            help="A stored decision among so many pools or fewer lists them all, for `volsched volume explain`. Among "
+            "more it keeps the counts, the nearest misses and the first ten pools of each part.",
         ),
         cfg.FloatOpt(
             "slow_plugin_seconds",

@@ -1,4 +1,4 @@
-"""The one place where everything meets: configuration in, running objects out.
+"""One process of volsched, put together from one configuration.
 
 Each part is made when it is first asked for, so that a command which only reads starts fast.
 """
@@ -14,32 +14,24 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from volsched.bootstrap.stores import Stores
 from volsched.domain.group import Group
 from volsched.domain.snapshot import Snapshot
 from volsched.domain.volume import Volume
-from volsched.exceptions import NotFound
 
 if TYPE_CHECKING:
     from volsched.conf import Configuration
-    from volsched.db.backends import Backends
-    from volsched.db.claims import Claims
-    from volsched.db.database import Database
-    from volsched.db.facts import Facts
-    from volsched.db.outbox import Outbox
-    from volsched.db.volume_types import VolumeTypes
-    from volsched.db.work import WorkQueue
     from volsched.engine.notifying import Delivery
     from volsched.engine.scheduling import PlacingScheduler
     from volsched.loading.plugins import Plugins
     from volsched.messaging.caster import LocalCaster, RpcCaster
-    from volsched.messaging.compute import ComputeApi
     from volsched.plugins import Chooser, WritesMessages
     from volsched.service.agent import Agent
     from volsched.service.groups import GroupService
     from volsched.service.pools import SharedPools
     from volsched.service.scheduler import SchedulerService
     from volsched.service.snapshots import SnapshotService
-    from volsched.service.volumes import VolumeDatabase, VolumeService
+    from volsched.service.volumes import VolumeService
 
 LOG = logging.getLogger(__name__)
 
@@ -52,79 +44,17 @@ def utcnow() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-class Application:
+class Application(Stores):
     """volsched, put together from one configuration. Made by `application`, which also takes it apart.
 
     `process` says which one this is: scheduler, agent or command.
     """
 
     def __init__(self, conf: Configuration, process: str = "command") -> None:
-        self.conf = conf
+        super().__init__(conf)
         self.process = process
         self._started = False
         self.woken = threading.Event()
-
-    # -- stores --------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def database(self) -> Database:
-        """Raises DatabaseUnavailable where it is not there or not of this version."""
-        from volsched.db.database import Database
-
-        database = Database(self.conf.database.connection)
-        database.check()
-        return database
-
-    @cached_property
-    def types(self) -> VolumeTypes:
-        from volsched.db.volume_types import VolumeTypes
-
-        return VolumeTypes(self.database)
-
-    @cached_property
-    def backends(self) -> Backends:
-        from volsched.db.backends import Backends
-
-        return Backends(self.database, down_after_seconds=self.conf.scheduler.service_down_time)
-
-    @cached_property
-    def stores(self) -> VolumeDatabase:
-        """Volumes and what goes with them: the flows' `db_api`."""
-        from volsched.db.decisions import Decisions
-        from volsched.db.groups import Groups
-        from volsched.db.messages import Messages
-        from volsched.db.quotas import Quotas
-        from volsched.db.snapshots import Snapshots
-        from volsched.db.volumes import Volumes
-        from volsched.service.volumes import VolumeDatabase
-
-        return VolumeDatabase(
-            volumes=Volumes(self.database),
-            types=self.types,
-            quotas=Quotas(self.database, defaults=dict(self.conf.quota)),
-            messages=Messages(self.database),
-            decisions=Decisions(self.database),
-            snapshots=Snapshots(self.database),
-            groups=Groups(self.database),
-        )
-
-    @cached_property
-    def claims(self) -> Claims:
-        from volsched.db.claims import Claims
-
-        return Claims(self.database)
-
-    @cached_property
-    def work(self) -> WorkQueue:
-        from volsched.db.work import WorkQueue
-
-        return WorkQueue(self.database)
-
-    @cached_property
-    def outbox(self) -> Outbox:
-        from volsched.db.outbox import Outbox
-
-        return Outbox(self.database)
 
     # -- parts ---------------------------------------------------------------------------------------------------
 
@@ -203,21 +133,6 @@ class Application:
         pools = SharedPools(registry, self.backends, self.claims, default_ratio=ratio)
         pools.sync()
         return pools
-
-    @cached_property
-    def compute(self) -> ComputeApi:
-        from volsched.messaging.compute import api_of
-
-        return api_of(self.conf.compute)
-
-    @cached_property
-    def facts(self) -> Facts:
-        from volsched.db.facts import Facts
-
-        if not self.conf.compute.auth_url:
-            return Facts(self.database)
-        # asked late, for few requests name an instance and the client is slow to import
-        return Facts(self.database, instance_host=lambda instance_id: self.compute.instance_host(instance_id))
 
     @cached_property
     def chooser(self) -> Chooser:
@@ -411,20 +326,16 @@ class Application:
         return self._settled(lambda: self.stores.groups.get(group_id), progress, None)
 
     def _settled(self, look: Callable[[], T], progress: Progress | None, timeout: float | None) -> T | None:
-        waited = 0.0
-        while True:
-            try:
-                found = look()
-            except NotFound:
-                found = None
-            if found is None or not found.status.in_progress or (timeout is not None and waited > timeout):
-                break
-            if progress is not None:
-                progress(found)
-            self.woken.clear()
-            if not (self.embedded and (self.scheduler.work_once() or self.agent.work_once())):
-                self.woken.wait(self.conf.scheduler.poll_interval / 10)
-                waited += self.conf.scheduler.poll_interval / 10
+        from volsched.service.settling import settle
+
+        found = settle(
+            look,
+            steps=(lambda: self.scheduler.work_once(), lambda: self.agent.work_once()) if self.embedded else (),
+            woken=self.woken,
+            nap_seconds=self.conf.scheduler.poll_interval / 10,
+            progress=progress,
+            timeout=timeout,
+        )
         while self.embedded and self.delivery.deliver_once():
             pass
         return found

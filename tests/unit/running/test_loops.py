@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests import TestCase
-from volsched.cli.services import _guarded
 from volsched.exceptions import DatabaseUnavailable, VolschedError
+from volsched.running.loops import guarded
 
 
 class TestGuarded(TestCase):
@@ -12,16 +12,16 @@ class TestGuarded(TestCase):
         def step() -> None:
             raise DatabaseUnavailable("gone")
 
-        with self.assertLogs("volsched.cli.services", "ERROR") as seen:
-            self.assertIsNone(_guarded(step))
+        with self.assertLogs("volsched.running.loops", "ERROR") as seen:
+            self.assertIsNone(guarded(step))
         self.assertIn("gone; trying again", seen.output[0])
 
     def test_what_a_step_answers_is_passed_on(self) -> None:
-        self.assertIs(True, _guarded(lambda: True))
+        self.assertIs(True, guarded(lambda: True))
 
     def test_anything_else_ends_the_program(self) -> None:
         def step() -> None:
             raise VolschedError("broken")
 
         with self.assertRaises(VolschedError):
-            _guarded(step)
+            guarded(step)

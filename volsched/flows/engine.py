@@ -2,18 +2,20 @@
 
 TaskFlow looks its engine up among the installed packages for every flow, and copies every detail into a store of its
 own even where nobody will read it. Measured, CPU time for the create_volume flow with a driver that does nothing:
-3.0 ms that way, 1.4 ms this way, 0.65 ms when the engine is kept for the next flow of the same kind.
+3.0 ms that way, 1.4 ms this way, 0.4 ms when the engine is kept for the next flow of the same kind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from functools import cached_property
 from typing import Any, NoReturn
 
 from taskflow.engines.action_engine.engine import SerialActionEngine
 from taskflow.flow import Flow
 from taskflow.persistence import base
+from taskflow.storage import Storage
 from taskflow.utils.persistence_utils import create_flow_detail
 
 
@@ -88,10 +90,44 @@ class Kept:
 
     def _compiled(self) -> SerialActionEngine:
         flow = self._make()
-        engine = SerialActionEngine(flow, create_flow_detail(flow), Unkept(), {})
+        engine = Lean(flow, create_flow_detail(flow), Unkept(), {"gather_statistics": False})
         engine.compile()
-        engine.storage._lock = Alone()  # a quarter of a flow's time is spent on a lock that nobody else wants
         return engine
+
+
+class Lean(SerialActionEngine):  # type: ignore[misc]  # taskflow has no type hints
+    """An engine for one thread at a time, whose storage is its own."""
+
+    @cached_property
+    def storage(self) -> Unwritten:
+        return Unwritten(self._flow_detail, self._backend, self._scopes_of)
+
+    def _scopes_of(self, atom_name: str) -> Any:
+        return self._runtime.fetch_scopes_for(atom_name) if self.compilation is not None else None
+
+
+class Unwritten(Storage):  # type: ignore[misc]  # taskflow has no type hints
+    """What an engine knows of its flow: for one thread at a time, and written nowhere.
+
+    TaskFlow copies a detail, writes the copy, tries again where that fails, and takes the copy over; under a lock. What
+    is not written cannot fail, so the details themselves are changed. How far a task is, nobody asks.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._lock = Alone()
+
+    def _atomdetail_by_name(self, atom_name: str, expected_type: type | None = None, clone: bool = False) -> Any:
+        return super()._atomdetail_by_name(atom_name, expected_type)
+
+    def _fetch_flowdetail(self, clone: bool = False) -> Any:
+        return super()._fetch_flowdetail()
+
+    def _with_connection(self, write: Callable[..., Any], detail: Any, changed: Any) -> Any:
+        return detail
+
+    def set_task_progress(self, task_name: str, progress: float, details: Any = None) -> None:
+        """Not kept."""
 
 
 class Alone:

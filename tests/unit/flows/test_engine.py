@@ -89,9 +89,25 @@ class TestKept(TestCase):
         kept.run({"given": "c"})
         self.assertEqual((["A", "B", "C"], 2), (self.seen, self.made))
 
+    def test_what_a_failed_flow_did_is_reverted_and_how_far_a_task_is_is_not_kept(self) -> None:
+        notes: list[str] = []
+        kept = engine.Kept(lambda: linear_flow.Flow("f").add(Halfway(notes), Fail()))
+        for given in "ab":
+            with self.assertRaisesRegex(RuntimeError, f"no {given.upper()}"):
+                kept.run({"given": given})
+        self.assertEqual(["reverted A", "reverted B"], notes)
+
     def during(self) -> object:
         """What happens while a flow runs."""
         return None
+
+
+class Halfway(Remember):
+    """Says how far it is."""
+
+    def execute(self, given: str) -> str:
+        self.update_progress(0.5)
+        return super().execute(given)
 
 
 class Note(task.Task):  # type: ignore[misc]

@@ -10,13 +10,37 @@ from typing import Any
 
 from oslo_config import cfg
 
-from volsched.conf import agent, compute, database, messaging, notifications, paths, plugins, quota, scheduler
+from volsched.conf import (
+    agent,
+    compute,
+    database,
+    messaging,
+    monitoring,
+    notifications,
+    paths,
+    plugins,
+    quota,
+    scheduler,
+    tracing,
+)
 from volsched.conf.allowed import allowed
 from volsched.conf.origin import Origin, SettingsFiles, Source, group_name
 from volsched.exceptions import ConfigurationError
 
 PROJECT = "volsched"
-GROUPS = (agent, compute, database, messaging, notifications, paths, plugins, quota, scheduler)
+GROUPS = (
+    agent,
+    compute,
+    database,
+    messaging,
+    monitoring,
+    notifications,
+    paths,
+    plugins,
+    quota,
+    scheduler,
+    tracing,
+)
 
 
 class BadValue(ConfigurationError):

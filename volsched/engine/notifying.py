@@ -140,6 +140,11 @@ class Delivery:
         else:
             LOG.debug("%d events that were delivered long ago are removed", gone)
 
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """The notifiers that did not take the last event that they were handed."""
+        return tuple(lane.name for lane in self._lanes if not lane.well)
+
     def wake(self) -> None:
         """There may be events."""
         for lane in self._lanes:
@@ -187,7 +192,7 @@ class Lane:
         self._patience = patience
         self._announce = announce
         self._hanging: list[threading.Thread] = []
-        self._well = True
+        self.well = True
 
     @property
     def stuck(self) -> bool:
@@ -258,8 +263,8 @@ class Lane:
 
     def _delivered(self, item: DueEvent) -> None:
         self._outbox.delivered(self.name, item.event.id)
-        if not self._well:
-            self._well = True
+        if not self.well:
+            self.well = True
             LOG.info("notifier %s takes events again", self.name)
 
     def _failed(self, item: DueEvent, problem: str) -> None:
@@ -269,8 +274,8 @@ class Lane:
             return
         retry_at = self._clock() + self._patience.pause(failures)
         self._outbox.failed(self.name, item.event.id, problem, retry_at=retry_at)
-        if self._well:
-            self._well = False
+        if self.well:
+            self.well = False
             LOG.warning("notifier %s does not take events, which wait for it: %s", self.name, problem)
 
     def _park(self, item: DueEvent, problem: str, tries: int) -> None:

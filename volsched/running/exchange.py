@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from volsched.bootstrap import Application
@@ -23,6 +24,9 @@ class Current:
         self._application = application
         self._users: dict[int, int] = {}
         self._retired: dict[int, Afterwards] = {}
+        self._steps: dict[int, tuple[str, float | None]] = {}  # by thread: what it does, since when (None: it waits)
+        self.reloads, self.refusals = 0, 0
+        self.refused = False  # whether the last reload was
 
     @property
     def application(self) -> Application:
@@ -30,15 +34,32 @@ class Current:
         return self._application
 
     @contextmanager
-    def used(self) -> Iterator[Application]:
-        """The application of the moment, for one piece of work."""
+    def used(self, step: str = "") -> Iterator[Application]:
+        """The application of the moment, for one piece of work. `step`: what the thread's loop does with it."""
+        thread = threading.get_ident()
         with self._lock:
             application = self._application
             self._users[id(application)] = self._users.get(id(application), 0) + 1
+            if step:
+                self._steps[thread] = (step, time.monotonic())
         try:
             yield application
         finally:
+            if step:
+                self._steps[thread] = (step, None)
             self._done_with(application)
+
+    def steps(self) -> Sequence[tuple[str, float]]:
+        """Every loop that has begun, with the seconds that it has been at its step; 0 while it waits for the next."""
+        now = time.monotonic()
+        with self._lock:
+            return [(step, 0.0 if begun is None else now - begun) for step, begun in self._steps.values()]
+
+    def reloaded(self, *, refused: bool) -> None:
+        """Somebody asked for another configuration."""
+        self.refused = refused
+        self.reloads += not refused
+        self.refusals += refused
 
     def exchange(self, application: Application, retire: Afterwards) -> None:
         """From now on this one; `retire` is called when nobody works with the old one any more."""

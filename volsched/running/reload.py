@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from volsched.bootstrap import Application
-from volsched.conf import Configuration
+from volsched.conf import Configuration, monitoring, tracing
 from volsched.conf.configuration import BadValue
 from volsched.exceptions import VolschedError
 from volsched.loading import Catalogue, LoadProblems, examine
@@ -25,6 +25,8 @@ FIXED = (
     ("agent", "backends"),
     ("paths", "state_path"),
     ("messaging", "transport_url"),
+    *(("monitoring", option.dest) for option in monitoring.options()),
+    *(("tracing", option.dest) for option in tracing.options()),
 )
 BACKENDS = "backend_"
 #: The options of [scheduler] that say how reports are understood.
@@ -51,6 +53,11 @@ class Reloader:
 
     def reload(self) -> Reloaded:
         """Never raises what a bad configuration or a plugin raises: it is logged, all of it, and told."""
+        done = self._reloaded()
+        self._current.reloaded(refused=done.problem is not None)
+        return done
+
+    def _reloaded(self) -> Reloaded:
         try:
             done = self._exchange()
         except LoadProblems as problems:

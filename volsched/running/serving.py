@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from volsched.conf import Configuration
+from volsched.monitoring.monitor import Monitor
 from volsched.running import record
 from volsched.running.exchange import Current, DeliveryLoop
 from volsched.running.loops import Loop, Loops
@@ -42,13 +43,16 @@ def serve(
             reload.set()
 
     loops = [*prepare(current), delivery.run]
-    reloading = _Reloading(program, current, delivery, read)
+    monitor = Monitor(program, current, stop)
+    reloading = _Reloading(program, current, delivery, read, monitor.address)
     threads = [threading.Thread(target=watched, args=(loop,)) for loop in (*loops, reloading.loop(reload))]
     for thread in threads:
         thread.start()
+    monitor.start()
     sys.stderr.write(f"{program}: ready\n")
     for thread in threads:
         thread.join()
+    monitor.stop()
     return 1 if died.is_set() else 0
 
 
@@ -56,11 +60,18 @@ class _Reloading:
     """Takes up another configuration when it is asked to, and says on this machine that the service runs, and how."""
 
     def __init__(
-        self, program: str, current: Current, delivery: DeliveryLoop, read: Callable[[], Configuration]
+        self,
+        program: str,
+        current: Current,
+        delivery: DeliveryLoop,
+        read: Callable[[], Configuration],
+        monitoring: str | None,
     ) -> None:
+        """`monitoring`: where its health can be asked for."""
         application = current.application
         self._records = record.Records(application.conf.paths.state_path)
-        self._record = record.made(program, application.conf.settings.files, application.generation)
+        made = record.made(program, application.conf.settings.files, application.generation)
+        self._record = replace(made, monitoring=monitoring)
         self._reloader = Reloader(current, delivery, read)
         self._tell()
 

@@ -30,9 +30,8 @@ class Claims:
         """Take the room and write all that goes with it, or nothing.
 
         The work that is done under the fence ends with it. The same key and pool again is harmless and returns the
-        claim made before. Raises ClaimConflict where the pool
-        has not the room (any more) or the key is claimed in another pool, LeaseLost where the fence is gone, and
-        VolumeNotFound where the volume is.
+        claim made before. Raises ClaimConflict where the pool has not the room (any more) or the key is claimed in
+        another pool, LeaseLost where the fence is gone, and VolumeNotFound where the volume is.
         """
         decision_id = placement.decision_id or str(uuid.uuid4())
         document = placement.decision() if placement.decision is not None else None  # before anything is locked
@@ -88,13 +87,8 @@ def _claim(
     claim = placement.claim
     if placement.fence is not None:
         queueing.end(connection, placement.fence, WorkState.DONE, now)
-    made = room.of_key(connection, claim.key)
-    if made is not None:
-        if made.pool_id != claim.pool_id:
-            raise ClaimConflict(claim.pool_id, f"the room was taken in {made.pool_id} already")
-        return made
     if not room.take(connection, claim, thin=placement.thin):
-        raise ClaimConflict(claim.pool_id, f"{claim.size_gb:g} GiB are not left")
+        return _made_before(connection, claim)
     if placement.volume_changes and not rows.change(connection, claim.volume_id, placement.volume_changes, now):
         raise VolumeNotFound(claim.volume_id)
     room.write(connection, claim)
@@ -104,3 +98,13 @@ def _claim(
     outbox.add(connection, placement.events, now)
     queueing.queue(connection, placement.work, now)
     return claim
+
+
+def _made_before(connection: Connection, claim: Claim) -> Claim:
+    """The claim of the same key and pool. Raises ClaimConflict, with the reason why the room could not be taken."""
+    made = room.of_key(connection, claim.key)
+    if made is None:
+        raise ClaimConflict(claim.pool_id, f"{claim.size_gb:g} GiB are not left")
+    if made.pool_id != claim.pool_id:
+        raise ClaimConflict(claim.pool_id, f"the room was taken in {made.pool_id} already")
+    return made

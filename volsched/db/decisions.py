@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from volsched.db.database import Database
+from volsched.db.once import unless_there
 from volsched.db.schema import decisions
 
 PLACED = "placed"
@@ -68,8 +69,6 @@ def add(
     pool_id: str | None = None,
 ) -> None:
     """The row of a decision; the same id again is harmless. `pool_id`: where it led to a claim."""
-    if connection.execute(_OF_ID, {"decision": decision_id}).first() is not None:
-        return
     connection.execute(
         _WRITE,
         {
@@ -84,8 +83,7 @@ def add(
     )
 
 
-_OF_ID = sa.select(decisions.c.seq).where(decisions.c.id == sa.bindparam("decision"))
-_WRITE = sa.insert(decisions)
+_WRITE = unless_there(decisions)
 
 
 def _record(row: sa.Row[Any]) -> DecisionRecord:

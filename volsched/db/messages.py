@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from volsched.db.database import Database
+from volsched.db.once import unless_there
 from volsched.db.schema import messages
 from volsched.domain.work import Message
 
@@ -49,18 +50,20 @@ class Messages:
 
 def add(connection: Connection, message_id: str, message: Message, *, now: datetime) -> None:
     """The row of a message; the same id again is harmless."""
-    if connection.execute(sa.select(messages.c.seq).where(messages.c.id == message_id)).first() is not None:
-        return
     connection.execute(
-        sa.insert(messages).values(
-            id=message_id,
-            volume_id=message.volume_id,
-            project_id=message.project_id,
-            code=message.code,
-            text=message.text,
-            created_at=now,
-        )
+        _WRITE,
+        {
+            "id": message_id,
+            "volume_id": message.volume_id,
+            "project_id": message.project_id,
+            "code": message.code,
+            "text": message.text,
+            "created_at": now,
+        },
     )
+
+
+_WRITE = unless_there(messages)
 
 
 def _record(row: sa.Row[Any]) -> MessageRecord:

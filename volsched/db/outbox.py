@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from volsched.db.database import Database
+from volsched.db.once import unless_there
 from volsched.db.schema import deliveries, events, notifiers
 from volsched.domain.events import DueEvent, Event, Priority
 
@@ -154,16 +155,11 @@ class Outbox:
 def add(connection: Connection, happened: Iterable[Event], now: datetime) -> None:
     """The rows of events, in this order; what is there already, by its id, stays as it is."""
     for event in happened:
-        known, last = connection.execute(_KNOWN_AND_LAST, {"event": event.id, "volume": event.volume_id}).one()
-        if known is not None:
-            continue
         connection.execute(
             _WRITE,
             {
                 "id": event.id,
                 "volume_id": event.volume_id,
-                # Who loses a race for the number breaks a unique constraint and begins again.
-                "volume_seq": None if event.volume_id is None else (last or 0) + 1,
                 "payload": event.plain(),
                 "open": True,
                 "created_at": now,
@@ -171,13 +167,15 @@ def add(connection: Connection, happened: Iterable[Event], now: datetime) -> Non
         )
 
 
-_SAME = events.alias()
-_KNOWN = sa.select(_SAME.c.seq).where(_SAME.c.id == sa.bindparam("event")).scalar_subquery()
-_WRITE = sa.insert(events)
-#: Whether an event is there already, and the number of its volume's last one.
-_KNOWN_AND_LAST = sa.select(_KNOWN, sa.func.max(events.c.volume_seq)).where(
-    events.c.volume_id == sa.bindparam("volume")
-)
+def _next_of_volume() -> sa.ColumnElement[int | None]:
+    """The number of a volume's next event. Who loses a race for it breaks a unique constraint and begins again."""
+    volume = sa.bindparam("volume_id", type_=events.c.volume_id.type)
+    before = events.alias("before")
+    last = sa.select(sa.func.max(before.c.volume_seq)).where(before.c.volume_id == volume).scalar_subquery()
+    return sa.case((volume.is_not(None), sa.func.coalesce(last, 0) + 1))
+
+
+_WRITE = unless_there(events, volume_seq=_next_of_volume())
 
 
 def _alone(connection: Connection, notifier: str, now: datetime) -> None:

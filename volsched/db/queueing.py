@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from volsched.db.once import unless_there
 from volsched.db.schema import work
 from volsched.domain.work import Lease, WorkRequest, WorkState
 from volsched.exceptions import LeaseLost
@@ -18,12 +19,7 @@ UNFINISHED = (WorkState.QUEUED.value, WorkState.RUNNING.value)
 
 def queue(connection: Connection, requests: Iterable[WorkRequest], now: datetime) -> None:
     """Queue work, in this order; what is there already, by its id, stays as it is."""
-    requests = list(requests)
-    queued = _queued(connection, requests)
     for request in requests:
-        if request.id in queued:
-            continue
-        queued.add(request.id)
         connection.execute(
             _WRITE,
             {
@@ -32,7 +28,9 @@ def queue(connection: Connection, requests: Iterable[WorkRequest], now: datetime
                 "operation": request.operation,
                 "volume_id": request.volume_id,
                 "payload": request.payload,
+                "problem": None,
                 "created_at": now,
+                "finished_at": None,
                 **_beginning(request, now),
             },
         )
@@ -40,7 +38,13 @@ def queue(connection: Connection, requests: Iterable[WorkRequest], now: datetime
 
 def _beginning(request: WorkRequest, now: datetime) -> dict[str, Any]:
     if request.held_by is None:
-        return {"state": WorkState.QUEUED.value, "attempt": 0}
+        return {
+            "state": WorkState.QUEUED.value,
+            "attempt": 0,
+            "owner": None,
+            "lease_until": None,
+            "busy_volume_id": None,
+        }
     return {
         "state": WorkState.RUNNING.value,
         "attempt": 1,
@@ -53,17 +57,10 @@ def _beginning(request: WorkRequest, now: datetime) -> dict[str, Any]:
 def known(connection: Connection, requests: Iterable[WorkRequest]) -> bool:
     """Whether there is work, and all of it was queued before."""
     wanted = {request.id for request in requests}
-    return bool(wanted) and _queued(connection, requests) == wanted
+    return bool(wanted) and set(connection.execute(_OF_IDS, {"ids": list(wanted)}).scalars()) == wanted
 
 
-def _queued(connection: Connection, requests: Iterable[WorkRequest]) -> set[str]:
-    wanted = [request.id for request in requests]
-    if not wanted:
-        return set()
-    return set(connection.execute(_OF_IDS, {"ids": wanted}).scalars())
-
-
-_WRITE = sa.insert(work)
+_WRITE = unless_there(work)
 _OF_IDS = sa.select(work.c.id).where(work.c.id.in_(sa.bindparam("ids", expanding=True)))
 
 

@@ -33,8 +33,11 @@ def claim_of(row: Row[Any]) -> Claim:
 
 
 def take(connection: Connection, claim: Claim, *, thin: bool) -> bool:
-    """Take the room; False where the pool is gone or has not so much left. `thin`: see Placement."""
-    wanted = {"pool": claim.pool_id, "size": claim.size_gb, "least": claim.size_gb - NOISE_GB}
+    """Take the room; False where the pool is gone or has not so much left, or the key is claimed (see `of_key`).
+
+    `thin`: see Placement.
+    """
+    wanted = {"key": claim.key, "pool": claim.pool_id, "size": claim.size_gb, "least": claim.size_gb - NOISE_GB}
     return connection.execute(_TAKE_THIN if thin else _TAKE_THICK, wanted).rowcount == 1
 
 
@@ -45,6 +48,7 @@ def _taking(room: sa.Column[Any]) -> sa.Update:
             pools.c.id == sa.bindparam("pool"),
             pools.c.present.is_(True),
             sa.or_(room.is_(None), room - pools.c.pending_gb >= sa.bindparam("least", type_=sa.Double)),
+            sa.not_(sa.exists(sa.select(claims.c.key).where(claims.c.key == sa.bindparam("key")))),
         )
         .values(
             pending_gb=pools.c.pending_gb + sa.bindparam("size", type_=sa.Double), generation=pools.c.generation + 1

@@ -187,15 +187,15 @@ def get_flow(
     2. Extract a scheduler specification from the provided inputs.
     3. Use the provided scheduler driver to select a pool and pass the creation request further.
     """
-    store = _inputs(context, request_spec, filter_properties, volume, snapshot_id, image_id, backup_id)
-    return engine.load(_flow(driver_api), store)
+    store = inputs_of(context, request_spec, filter_properties, volume, snapshot_id, image_id, backup_id)
+    return engine.load(flow_of(driver_api), store)
 
 
 class Creation:
     """The same flow for one driver, request after request, compiled once. Safe for threads."""
 
     def __init__(self, driver_api: SchedulerDriver) -> None:
-        self._engines = engine.Kept(partial(_flow, driver_api))
+        self._engines = engine.Kept(partial(flow_of, driver_api))
 
     def run(
         self,
@@ -208,24 +208,25 @@ class Creation:
         backup_id: str | None = None,
     ) -> None:
         """As `get_flow(…).run()`."""
-        self._engines.run(_inputs(context, request_spec, filter_properties, volume, snapshot_id, image_id, backup_id))
+        self._engines.run(inputs_of(context, request_spec, filter_properties, volume, snapshot_id, image_id, backup_id))
 
 
-def _flow(driver_api: SchedulerDriver) -> linear_flow.Flow:
+def flow_of(driver_api: SchedulerDriver) -> linear_flow.Flow:
+    """The two tasks, for whatever engine runs them; `inputs_of` makes what they take."""
     flow = linear_flow.Flow(ACTION.replace(":", "_") + "_scheduler")
     flow.add(ExtractSchedulerSpecTask(rebind={"request_spec": "raw_request_spec"}))
     flow.add(ScheduleCreateVolumeTask(driver_api))
     return flow
 
 
-def _inputs(
+def inputs_of(
     context: RequestContext,
-    request_spec: dict[str, Any] | None,
-    filter_properties: dict[str, Any] | None,
-    volume: Volume | None,
-    snapshot_id: str | None,
-    image_id: str | None,
-    backup_id: str | None,
+    request_spec: dict[str, Any] | None = None,
+    filter_properties: dict[str, Any] | None = None,
+    volume: Volume | None = None,
+    snapshot_id: str | None = None,
+    image_id: str | None = None,
+    backup_id: str | None = None,
 ) -> dict[str, Any]:
     """What the flow is given, as plain data."""
     return {

@@ -13,7 +13,7 @@ from taskflow.types.failure import Failure
 from volsched.domain.plain import plain
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.domain.work import WorkRequest
-from volsched.exceptions import InvalidRequest
+from volsched.exceptions import InvalidRequest, VolumeNotFound
 from volsched.flows import engine
 from volsched.flows.context import plain_context
 from volsched.flows.task import VolschedTask
@@ -29,6 +29,8 @@ LOG = logging.getLogger(__name__)
 ACTION = "volume:manage_existing"
 MOST_TEXT = 255
 MOST_REF = 4096
+#: Where a volume is for as long as no agent has it: a flow that is reverted late must not touch one that is in use.
+UNMANAGED = (VolumeStatus.MANAGING, VolumeStatus.ERROR_MANAGING)
 
 Keeping = Callable[[Any, Mapping[str, Any], Mapping[str, Any]], WorkRequest]
 
@@ -93,6 +95,7 @@ class ExtractManageSpecTask(VolschedTask):
                 raise InvalidRequest(field, f"must be text of at most {MOST_TEXT} characters")
         return {
             "manage_spec": {
+                "volume_id": str(uuid.uuid4()),  # here, so that the row made from it is made once, whoever makes it
                 "host": host,
                 "ref": plain(ref),
                 "name": name,
@@ -148,7 +151,7 @@ class EntryCreateTask(VolschedTask):
         spec = kwargs["manage_spec"]
         who = plain_context(context)
         properties = {
-            "id": str(uuid.uuid4()),
+            "id": spec.get("volume_id") or str(uuid.uuid4()),
             "project_id": who.get("project_id") or "",
             "user_id": who.get("user_id") or "",
             "size_gb": 0,
@@ -168,12 +171,18 @@ class EntryCreateTask(VolschedTask):
         return {"volume": volume.plain(), "volume_properties": properties}
 
     def revert(self, context: RequestContext, result: Any, optional_args: Any = None, **kwargs: Any) -> None:
-        """Remove the row that execute() made, if it made one."""
-        if isinstance(result, Failure):
+        """Remove the row that execute() made, if it made one and nobody has taken it under management since."""
+        if isinstance(result, Failure):  # or the process died before it could say that there is a row
+            volume_id = kwargs.get("manage_spec", {}).get("volume_id")
+        else:
+            volume_id = result["volume"]["id"]
+        try:
+            status = self.db.get(volume_id or "").status
+        except VolumeNotFound:
             return
-        volume_id = result["volume"]["id"]
-        self.db.remove(volume_id)
-        LOG.info("volume %s: its row is removed, for it could not be taken under management", volume_id)
+        if status in UNMANAGED:
+            self.db.remove(volume_id)
+            LOG.info("volume %s: its row is removed, for it could not be taken under management", volume_id)
 
 
 class CommitQuotaTask(VolschedTask):
@@ -214,7 +223,7 @@ class ManageCastTask(VolschedTask):
         self, context: RequestContext, result: Any, flow_failures: dict[str, Any], volume: dict[str, Any], **kwargs: Any
     ) -> None:
         """Mark the volume, so that nobody waits for it."""
-        self.db.set_status(volume["id"], VolumeStatus.ERROR_MANAGING)
+        self.db.set_status(volume["id"], VolumeStatus.ERROR_MANAGING, only_from=UNMANAGED)
         for name, failure in flow_failures.items():
             LOG.error("volume %s: %s failed: %s", volume["id"], name, failure.exception_str)
 
@@ -247,6 +256,11 @@ def get_flow(scheduler_rpcapi: SchedulerCaster, db_api: ApiDatabase, create_what
 
     `create_what`: context, host and ref; name, description, metadata, availability_zone, volume_type, bootable.
     """
+    return engine.load(flow_of(scheduler_rpcapi, db_api), inputs_of(create_what))
+
+
+def flow_of(scheduler_rpcapi: SchedulerCaster, db_api: ApiDatabase) -> linear_flow.Flow:
+    """The five tasks, for whatever engine runs them; `inputs_of` makes what they take."""
     entry = EntryCreateTask(db_api.volumes)
     entry.keep = scheduler_rpcapi.kept if isinstance(scheduler_rpcapi, DurableCaster) else None
     flow = linear_flow.Flow(ACTION.replace(":", "_") + "_api")
@@ -257,5 +271,9 @@ def get_flow(scheduler_rpcapi: SchedulerCaster, db_api: ApiDatabase, create_what
         CommitQuotaTask(db_api.quotas),
         ManageCastTask(scheduler_rpcapi, db_api.volumes),
     )
-    store = {**create_what, "context": plain_context(create_what["context"]), "optional_args": None}
-    return engine.load(flow, store)
+    return flow
+
+
+def inputs_of(create_what: Mapping[str, Any]) -> dict[str, Any]:
+    """What the flow is given, as plain data."""
+    return {**create_what, "context": plain_context(create_what["context"]), "optional_args": None}

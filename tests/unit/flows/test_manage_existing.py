@@ -7,10 +7,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from taskflow import engines, task
 from taskflow.patterns import linear_flow
+from taskflow.types.failure import Failure
 
 from tests import TestCase
 from volsched.domain.volume import Volume, VolumeStatus
@@ -191,6 +193,26 @@ class TestFlow(TestCase):
         self.assertEqual({}, self.db.volumes.rows)
         self.assertEqual([VolumeStatus.ERROR_MANAGING], [status for _, status in self.db.volumes.statuses])
         self.assertIn("no broker", logs.output[0])
+
+    def test_reverted_late_a_volume_that_is_in_use_by_now_stays_as_it_is(self) -> None:
+        """The cast's result got lost with the process, and the request was served all the same."""
+        engine = manage_existing.get_flow(self.scheduler, self.db, ASKED)
+        engine.run()
+        (volume,) = self.db.volumes.rows.values()
+        served = replace(volume, status=VolumeStatus.AVAILABLE)
+        self.db.volumes.rows[volume.id] = served
+        EntryCreateTask(self.db.volumes).revert(CONTEXT, {"volume": volume.plain()}, manage_spec={})
+        self.assertEqual({volume.id: served}, self.db.volumes.rows)
+
+    def test_a_row_is_removed_though_its_maker_never_said_that_it_made_one(self) -> None:
+        spec = manage_existing.ExtractManageSpecTask().execute(CONTEXT, "h@b#p", {"source-name": "old"})["manage_spec"]
+        EntryCreateTask(self.db.volumes).execute(CONTEXT, manage_spec=spec)
+        self.assertEqual([spec["volume_id"]], [*self.db.volumes.rows])
+        try:
+            raise ConnectionError("lost before the answer")
+        except ConnectionError:
+            EntryCreateTask(self.db.volumes).revert(CONTEXT, Failure(), manage_spec=spec)
+        self.assertEqual({}, self.db.volumes.rows)
 
     def test_every_result_survives_json_and_another_process(self) -> None:
         engine = manage_existing.get_flow(self.scheduler, self.db, ASKED)

@@ -19,7 +19,7 @@ ENTRY = setup.cfg setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint style types layers sample templates docs suite stestr pytest same-tests servers quick bench clean
+.PHONY: help demo test lint style types layers sample templates docs suite stestr pytest same-tests servers quick bench soak clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -91,6 +91,9 @@ quick: $(READY:%=%-to-test) style layers types  ## what is worth a minute before
 
 bench: $(READY:%=%-to-test)  ## the benchmarks, each with its table
 	@$(BIN)/python -m benchmarks
+
+soak: $(READY:%=%-to-test) servers  ## MINUTES=10 of everything at once, with processes killed at random; DATABASE=, SEED=
+	@$(BIN)/python tools/soak.py --minutes $(or $(MINUTES),10) --database $(or $(DATABASE),postgresql) $(SEED:%=--seed %)
 
 clean:  ## remove everything that was made here
 	rm -rf .venv .tox .stestr .hypothesis .mypy_cache .ruff_cache .import_linter_cache .pytest_cache build dist doc/build

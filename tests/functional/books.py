@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from volsched.db.claims import Claims
 from volsched.db.database import Database
 from volsched.db.schema import claims, pools
+from volsched.db.schema import volumes as volumes_
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
 from volsched.domain.volume import Volume
@@ -29,8 +30,20 @@ def problems(database: Database, disks: Path, unit: int) -> list[str]:
 
 
 def placed(database: Database) -> dict[str, float]:
-    """Pool -> GiB that are claimed in it, at one moment."""
-    statement = sa.select(claims.c.pool_id, sa.func.sum(claims.c.size_gb)).group_by(claims.c.pool_id)
+    """Pool -> GiB that are claimed in it, at one moment, but for volumes that are leaving it.
+
+    Those are off the disk before their claims are given back, and a report between gives the room to others.
+    """
+    leaving = sa.or_(
+        volumes_.c.status == "deleting",
+        sa.and_(claims.c.pool_id != sa.func.coalesce(volumes_.c.host, ""), claims.c.confirmed_at.is_not(None)),
+    )
+    statement = (
+        sa.select(claims.c.pool_id, sa.func.sum(claims.c.size_gb))
+        .join(volumes_, volumes_.c.id == claims.c.volume_id)
+        .where(sa.not_(leaving))
+        .group_by(claims.c.pool_id)
+    )
     return {pool: float(size) for pool, size in database.read(lambda c: c.execute(statement).all())}
 
 

@@ -57,9 +57,14 @@ def start(
     log: Path,
     dies_at: moments.Moment | None = None,
     sign: signal.Signals = signal.SIGKILL,
+    prepared: Callable[[], object] | None = None,
 ) -> BaseProcess:
-    """Start `scheduler`, `agent`, `command` or `client`; what it says goes to the end of a file. It dies with us."""
-    process = _CONTEXT.Process(target=_run, args=(program, str(file), arguments, str(log), dies_at, sign), daemon=True)
+    """Start `scheduler`, `agent`, `command`, `client` or `customer`; what it says goes to the end of a file.
+
+    It dies with us. `prepared`: called in it before anything else, a function that can be pickled.
+    """
+    given = (program, str(file), arguments, str(log), dies_at, sign, prepared)
+    process = _CONTEXT.Process(target=_run, args=given, daemon=True)
     process.start()
     return process
 
@@ -67,9 +72,11 @@ def start(
 class Fleet:
     """Processes over one database, in a folder of their own. They die with the block."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, more: str = "") -> None:
+        """`more`: what the configuration of every host says beside."""
         self.folder = folder
         self.url = url
+        self.more = more
         self.processes: list[BaseProcess] = []
 
     def __enter__(self) -> Self:
@@ -94,7 +101,8 @@ class Fleet:
         file = self.folder / f"{name}.conf"
         names = ", ".join(pool.partition(":")[0].strip() for pool in pools.split(","))
         values = {"folder": self.folder, "url": self.url.replace("%", "%%"), "host": name}
-        file.write_text(CONFIGURATION.format(**values, pools=pools, names=names, thick=thick, ratio=ratio, unit=UNIT))
+        settings = CONFIGURATION.format(**values, pools=pools, names=names, thick=thick, ratio=ratio, unit=UNIT)
+        file.write_text(settings + self.more)
         return file
 
     def start(
@@ -104,17 +112,19 @@ class Fleet:
         *arguments: str,
         dies_at: moments.Moment | None = None,
         sign: signal.Signals = signal.SIGKILL,
+        prepared: Callable[[], object] | None = None,
     ) -> BaseProcess:
-        process = start(program, file, *arguments, log=self.log(program, file), dies_at=dies_at, sign=sign)
+        log = self.log(program, file)
+        process = start(program, file, *arguments, log=log, dies_at=dies_at, sign=sign, prepared=prepared)
         self.processes.append(process)
         return process
 
     def log(self, program: str, file: Path) -> Path:
         return self.folder / f"{file.stem}-{program}.log"
 
-    def until(self, true: Callable[[], object]) -> None:
+    def until(self, true: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
         """Raises AssertionError where it does not become true in time, with what the processes said."""
-        end, nap = time.monotonic() + PATIENCE_SECONDS, threading.Event()
+        end, nap = time.monotonic() + seconds, threading.Event()
         while not true():
             if time.monotonic() > end:
                 said = (f"{log.name}: {log.read_text()[-2000:]}" for log in self.folder.glob("*.log"))
@@ -128,7 +138,13 @@ def is_stopped(process: BaseProcess) -> bool:
 
 
 def _run(
-    program: str, file: str, arguments: Sequence[str], log: str, dies_at: moments.Moment | None, sign: signal.Signals
+    program: str,
+    file: str,
+    arguments: Sequence[str],
+    log: str,
+    dies_at: moments.Moment | None,
+    sign: signal.Signals,
+    prepared: Callable[[], object] | None,
 ) -> None:
     warnings.simplefilter("default")
     said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -137,12 +153,21 @@ def _run(
     for name in [name for name in os.environ if name.startswith(("OS_", "XDG_"))]:
         del os.environ[name]
     from tests.functional.hammering import client
+    from tests.functional.soaking import customer
     from volsched.cli.main import main
     from volsched.cli.services import agent_main, scheduler_main
 
+    if prepared is not None:
+        prepared()
     if dies_at is not None:
         moments.arm(dies_at, sign)
-    mains = {"scheduler": scheduler_main, "agent": agent_main, "command": main, "client": client}
+    mains = {
+        "scheduler": scheduler_main,
+        "agent": agent_main,
+        "command": main,
+        "client": client,
+        "customer": customer,
+    }
     status = mains[program](["--config-file", file, *arguments])
     sys.stdout.flush()
     sys.stderr.flush()

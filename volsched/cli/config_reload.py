@@ -53,7 +53,9 @@ class ConfigReload(Lister):
             raise LoadProblems((problem for problem in problems if problem.fatal), "no service was asked to reload")
         self._state_path = conf.paths.state_path
         records = Records(self._state_path)
-        asked = [record for record in records.alive() if send(record, signal.SIGHUP)]
+        running = list(records.alive())
+        heard = {head for head in {record.head for record in running} if send(head, signal.SIGHUP)}
+        asked = [record for record in running if record.head in heard]
         until = time.monotonic() + parsed_args.timeout
         rows = [_row(record, _answer(records, record, until)) for record in asked]
         if not rows or not all(row[3] for row in rows):

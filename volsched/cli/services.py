@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
-import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from volsched.cli.noise import hush
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from volsched.conf import Configuration
     from volsched.running.exchange import Current
     from volsched.running.loops import Loop, Loops
+    from volsched.running.serving import Orders, Program
 
 
 def scheduler_main(argv: Sequence[str] | None = None) -> int:
@@ -31,52 +33,70 @@ def agent_main(argv: Sequence[str] | None = None) -> int:
     return _run("volsched-agent", "Drives storage backends: reports what they have, makes volumes.", argv, _agent)
 
 
-def _scheduler(current: Current) -> list[Loop]:
+def _scheduler(current: Current, first: bool) -> list[Loop]:
     from volsched.running.loops import scheduler_loops
 
-    return scheduler_loops(current)
+    return scheduler_loops(current, first)
 
 
-def _agent(current: Current) -> list[Loop]:
+def _agent(current: Current, first: bool) -> list[Loop]:
     from volsched.running.loops import agent_loops
 
-    return agent_loops(current)
+    return agent_loops(current, first)
 
 
-def _run(program: str, description: str, argv: Sequence[str] | None, prepare: Loops) -> int:
-    """Exit status 0 after a stop that was asked for, 1 when a loop died, 2 where the configuration is wrong."""
+def _run(name: str, description: str, argv: Sequence[str] | None, loops: Loops) -> int:
+    """Exit status 0 after a stop that was asked for, 2 where the configuration is wrong.
+
+    1 where a loop died, or the work in hand did not end in time.
+    """
     hush()
-    options = _parser(program, description).parse_args(argv)
+    options = _parser(name, description).parse_args(argv)
     logging.basicConfig(
         level=logging.DEBUG if options.debug else logging.INFO,
-        format=f"%(asctime)s %(levelname)s {program}[%(process)d] %(name)s: %(message)s",
+        format=f"%(asctime)s %(levelname)s {name}[%(process)d] %(name)s: %(message)s",
     )
-    stop, reload = threading.Event(), threading.Event()
-
-    def end(*_: object) -> None:
-        stop.set()
-        reload.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    signal.signal(signal.SIGHUP, lambda *_: reload.set())
     from volsched import conf
-    from volsched.bootstrap import Application
-    from volsched.running.exchange import Current
-    from volsched.running.serving import serve
+    from volsched.running.serving import Orders, Program
 
-    def read() -> Configuration:
-        return conf.load(options.config_file, options.config_dir)
+    orders = Orders()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, orders.stop)
+    signal.signal(signal.SIGHUP, orders.reload)
+    program = Program(name=name, loops=loops, read=lambda: conf.load(options.config_file, options.config_dir))
+    try:
+        return _started(program, program.read(), orders)
+    except VolschedError as problem:
+        sys.stderr.write(f"{name}: {problem}\n")
+        return 2
+
+
+def _started(program: Program, conf: Configuration, orders: Orders) -> int:
+    from volsched.conf.configuration import BadValue
+    from volsched.running.serving import Place, run
 
     try:
-        current = Current(Application(read(), program.removeprefix("volsched-")))
-        try:
-            return serve(program, current, prepare, read, stop, reload)
-        finally:
-            current.application.close()
-    except VolschedError as problem:
-        sys.stderr.write(f"{program}: {problem}\n")
-        return 2
+        workers, timeout = conf[program.process].workers, conf[program.process].graceful_shutdown_timeout
+    except BadValue:
+        workers, timeout = 1, 0  # it will be said, with all else that is wrong
+    if workers > 1:
+        from volsched.running.workers import run_workers
+
+        return run_workers(program, conf, workers, orders)
+
+    def end(*_: object) -> None:
+        orders.stop()
+        signal.alarm(timeout)
+
+    signal.signal(signal.SIGALRM, partial(_cut_off, program.name, timeout))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    return run(program, conf, orders, Place())
+
+
+def _cut_off(name: str, timeout: int, *_: object) -> None:
+    sys.stderr.write(f"{name}: the work in hand did not end in {timeout} s; it is cut off\n")
+    os._exit(1)
 
 
 def _parser(program: str, description: str) -> argparse.ArgumentParser:

@@ -6,6 +6,8 @@ import socket
 
 from oslo_config import cfg
 
+from volsched.conf import processes
+
 GROUP = "agent"
 HELP = "The volume agent, which drives storage backends."
 
@@ -43,6 +45,7 @@ def options() -> list[cfg.Opt]:
             deprecated_opts=[cfg.DeprecatedOpt("report_interval", group="DEFAULT")],
             help="Seconds between two reports of what the backends can do and have left.",
         ),
+        *processes.options("volsched-agent"),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from oslo_config import cfg
 
+from volsched.conf import processes
 from volsched.conf.types import OverSubscription
 
 GROUP = "scheduler"
@@ -141,4 +142,5 @@ def options() -> list[cfg.Opt]:
             help="Seconds between looks of volsched-scheduler at whether claims, volumes, work and reports fit "
             "together; what does not is logged, and `volsched audit --repair` puts it right. 0: never.",
         ),
+        *processes.options("volsched-scheduler"),
     ]

@@ -1,4 +1,4 @@
-"""oslo.messaging as this process uses it: on threads, and with a configuration that nobody else can change."""
+"""oslo.messaging and oslo.service as this process uses them: on threads, with configurations of their own."""
 
 from __future__ import annotations
 
@@ -9,18 +9,27 @@ if TYPE_CHECKING:
 
 
 def oslo_messaging_on_threads() -> Any:
-    """oslo.messaging, on threads.
+    """oslo.messaging, on threads."""
+    _choose_threads()
+    import oslo_messaging
 
-    The kind of concurrency is chosen for the whole process when oslo.service is first imported, and eventlet is what
-    one gets without asking.
-    """
+    return oslo_messaging
+
+
+def oslo_service_on_threads() -> Any:
+    """oslo.service's module `service`, on threads."""
+    _choose_threads()
+    from oslo_service import service
+
+    return service
+
+
+def _choose_threads() -> None:
+    """The kind of concurrency is chosen for the whole process when it is first needed; unasked, one gets eventlet."""
     from oslo_service import backend
 
     if backend.get_backend_type() is None:
         backend.init_backend(backend.BackendType.THREADING)
-    import oslo_messaging
-
-    return oslo_messaging
 
 
 def private_configuration(project: str = "volsched-bus") -> cfg.ConfigOpts:

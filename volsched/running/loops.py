@@ -21,10 +21,11 @@ LONGEST_NAP = 0.5
 IDLE = 60.0
 
 Loop = Callable[[threading.Event], None]
-Loops = Callable[[Current], list[Loop]]
+#: The loops of a process, which is the first (or only) one of its service, or not.
+Loops = Callable[[Current, bool], list[Loop]]
 
 
-def scheduler_loops(current: Current) -> list[Loop]:
+def scheduler_loops(current: Current, first: bool) -> list[Loop]:
     """What a scheduler does. Raises LoadProblems, or what else is wrong, before anything runs."""
     current.application.start()
     listeners = current.application.scheduler_servers()
@@ -37,15 +38,17 @@ def scheduler_loops(current: Current) -> list[Loop]:
     def until_audit(application: Application) -> float:
         return float(application.conf.scheduler.audit_interval) or IDLE
 
-    return [
+    loops: list[Loop] = [
         lambda stop: _work(current, stop, lambda application: application.scheduler.work_once),
-        lambda stop: _each(current, stop, _audit, until_audit),
         lambda stop: _each(current, stop, look, lambda application: application.conf.scheduler.poll_interval),
         *(partial(_listen, server) for server in listeners),
     ]
+    if first:  # once a machine is enough
+        loops.append(lambda stop: _each(current, stop, _audit, until_audit))
+    return loops
 
 
-def agent_loops(current: Current) -> list[Loop]:
+def agent_loops(current: Current, first: bool) -> list[Loop]:
     """What an agent does. Raises LoadProblems, or what else is wrong, before anything runs."""
     current.application.start()
     listeners = current.application.agent_servers()
@@ -54,11 +57,15 @@ def agent_loops(current: Current) -> list[Loop]:
     def report(application: Application) -> None:
         guarded(application.report)
 
-    return [
-        lambda stop: _each(current, stop, report, lambda application: application.conf.agent.report_interval),
+    loops: list[Loop] = [
         lambda stop: _work(current, stop, lambda application: application.agent.work_once),
         *(partial(_listen, server) for server in listeners),
     ]
+    if first:  # the others work on the same backends
+        loops.append(
+            lambda stop: _each(current, stop, report, lambda application: application.conf.agent.report_interval)
+        )
+    return loops
 
 
 def guarded(step: Callable[[], object]) -> object:
@@ -82,7 +89,7 @@ def _audit(application: Application) -> None:
 def _work(current: Current, stop: threading.Event, step: Callable[[Application], Callable[[], bool]]) -> None:
     """One piece of work after the other, each with the configuration that it was begun under."""
     while not stop.is_set():
-        with current.used("work") as application:
+        with current.used() as application:
             woken = application.woken
             woken.clear()  # before looking: a wake-up that comes meanwhile counts for the next time
             left = application.conf.scheduler.poll_interval
@@ -115,9 +122,9 @@ def _each(
     step: Callable[[Application], None],
     interval: Callable[[Application], float],
 ) -> None:
-    """A step, again and again; its function's name is the loop's."""
+    """A step, again and again."""
     while not stop.is_set():
-        with current.used(step.__name__.strip("_")) as application:
+        with current.used() as application:
             step(application)
             pause = interval(application)
         stop.wait(pause)

@@ -30,11 +30,16 @@ class Record:
     reloads: int = 0
     problem: str | None = None
     until_restart: tuple[str, ...] = ()  # options that the last reload could not take up
-    monitoring: str | None = None  # host:port of its health and metrics; None where that is off
+    master: str | None = None  # who looks after it, where it is one of several workers
 
     @property
     def pid(self) -> int:
-        return int(self.owner.split(":")[-2])
+        return _pid(self.owner)
+
+    @property
+    def head(self) -> str:
+        """Who takes orders for it: its master, or itself."""
+        return self.master or self.owner
 
 
 class Records:
@@ -82,14 +87,14 @@ def made(program: str, files: tuple[str, ...], generation: int) -> Record:
     return Record(program=program, owner=this_owner(), since=since, files=files, generation=generation)
 
 
-def send(record: Record, number: signal.Signals) -> bool:
-    """Send a signal to a service, and to no other process that may have got its number; False where it is gone."""
+def send(owner: str, number: signal.Signals) -> bool:
+    """Send a signal to a process, and to no other that may have got its number; False where it is gone."""
     try:
-        process = os.pidfd_open(record.pid)
+        process = os.pidfd_open(_pid(owner))
     except ProcessLookupError:
         return False
     try:
-        if is_dead(record.owner):  # looked at while the handle keeps the number from being given out again
+        if is_dead(owner):  # looked at while the handle keeps the number from being given out again
             return False
         signal.pidfd_send_signal(process, number)
     except ProcessLookupError:
@@ -99,19 +104,24 @@ def send(record: Record, number: signal.Signals) -> bool:
     return True
 
 
+def _pid(owner: str) -> int:
+    return int(owner.split(":")[-2])
+
+
 def _read(file: Path) -> Record | None:
     try:
         values: dict[str, Any] = json.loads(file.read_text())
         lists = {name: tuple(values[name]) for name in ("files", "until_restart")}
         record = Record(**{**values, **lists})
-        return record if record.pid > 1 else None
+        return record if record.pid > 1 and _pid(record.head) > 1 else None
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None  # not one of ours
 
 
 def _is_of_its_writer(file: Path, record: Record) -> bool:
-    """Whether the process belongs to who wrote the file: nobody's file speaks for another's process."""
+    """Whether the processes belong to who wrote the file: nobody's file speaks for another's process."""
     try:
-        return file.stat().st_uid == Path(f"/proc/{record.pid}").stat().st_uid
+        owners = {Path(f"/proc/{pid}").stat().st_uid for pid in (record.pid, _pid(record.head))}
+        return owners == {file.stat().st_uid}
     except OSError:
         return False

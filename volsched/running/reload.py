@@ -23,6 +23,7 @@ FIXED = (
     ("database", "connection"),
     ("agent", "host"),
     ("agent", "backends"),
+    *((program, name) for program in ("scheduler", "agent") for name in ("workers", "graceful_shutdown_timeout")),
     ("paths", "state_path"),
     ("messaging", "transport_url"),
     *(("monitoring", option.dest) for option in monitoring.options()),

@@ -42,7 +42,7 @@ class TestRecords(tests.TestCase):
         self.records.write(dead)
         self.assertEqual([], list(self.records.alive()))
         self.assertEqual([], list(self.records.folder.iterdir()))
-        self.assertFalse(send(dead, signal.SIGHUP), "the number belongs to another process now")
+        self.assertFalse(send(dead.owner, signal.SIGHUP), "the number belongs to another process now")
 
     def test_what_is_none_is_passed_over(self) -> None:
         self.records.folder.mkdir()
@@ -62,6 +62,6 @@ class TestRecords(tests.TestCase):
             assert process.stdout is not None
             record: Record = replace(self.record, owner=process.stdout.readline().strip())
             self.assertEqual(process.pid, record.pid)
-            self.assertTrue(send(record, signal.SIGHUP))
+            self.assertTrue(send(record.owner, signal.SIGHUP))
         self.assertEqual(7, process.returncode)
-        self.assertFalse(send(record, signal.SIGHUP))
+        self.assertFalse(send(record.owner, signal.SIGHUP))

@@ -146,6 +146,10 @@ class _Columns:
     def __len__(self) -> int:
         return len(self._read)
 
+    def known(self, key: Any) -> Any:
+        """What was read under this key; None where it was not, or is behind."""
+        return self._read.get(key)
+
     def get(self, key: Any, snapshot: PoolSnapshot, reader: Any = None) -> Any:
         """What `reader` reads, under this key; a column reads itself."""
         found = self._read.get(key)
@@ -228,9 +232,11 @@ class PoolSnapshot:
         It judges each candidate by itself, and all that it says must follow from `key` and from columns that are no
         figures.
         """
-        if len(self._judged) > MOST_CONCLUSIONS:
-            self._judged = _Columns()
-        found: NDArray[S] = self._judged.get(key, self, _Judged(judge))
+        found: NDArray[S] | None = self._judged.known(key)
+        if found is None:
+            if len(self._judged) > MOST_CONCLUSIONS:
+                self._judged = _Columns()
+            found = self._judged.get(key, self, _Judged(judge))
         return found
 
     def concluded(self, key: Hashable, conclude: Callable[[], T]) -> T:
@@ -326,7 +332,7 @@ class Candidates:
         """Narrow by a mask, or permute and narrow by positions (not snapshot rows)."""
         if selection.dtype != np.bool_ or len(selection) != len(self.rows):
             return Candidates(self.snapshot, self.rows[selection])
-        if np.count_nonzero(selection) == len(selection):
-            return self
         positions = selection.nonzero()[0]  # and not by the mask itself, which takes twice as long
+        if len(positions) == len(selection):
+            return self
         return Candidates(self.snapshot, _read_only(positions if self._untouched else self.rows[positions]))

@@ -11,7 +11,7 @@ import numpy as np
 from volsched.domain.candidates import Candidates, CodedColumn, Mask, PoolSnapshot
 from volsched.domain.decision import Decision, FilterStep, Screening, WeighStep
 from volsched.domain.late import Late
-from volsched.domain.ranking import Ranked
+from volsched.domain.ranking import Ranked, Weights
 from volsched.domain.request import RequestSpec
 from volsched.exceptions import PluginError, VolschedError
 from volsched.plugins import Filter, Ranking, Weigher, Weighing, WeightHandler
@@ -51,9 +51,7 @@ class Placing:
         if not len(survivors):
             return Decision(request, survivors, steps, survivors)
         weighings = tuple([self._weighed(name, weigher, request, survivors) for name, weigher in self._weighers])
-        with _Blaming("weight handler"):
-            ranking = self._handler.rank(request, survivors, weighings)
-            _check_ranking(ranking, len(survivors), len(weighings))
+        ranking = self._ranked(request, survivors, weighings)
         weighed = tuple(
             [
                 WeighStep(weighing.name, weighing.raw, weighing.multiplier, share)
@@ -78,17 +76,24 @@ class Placing:
         return Late(lambda: chain.from_iterable(part() for part in parts)), candidates
 
     def _weighed(self, name: str, weigher: Weigher, request: RequestSpec, candidates: Candidates) -> Weighing:
-        with _Blaming(name):
+        try:
             raw = weigher.weigh(request, candidates)
-            if not isinstance(raw, np.ndarray) or raw.dtype != np.float64:
-                raise PluginError(name, f"weigh() must give a float64 array, not {_kind(raw)}")
-            if raw.shape != (len(candidates),):
-                raise PluginError(name, f"weigh() gave shape {raw.shape} for {len(candidates)} candidates")
-            finite = np.isfinite(raw)
-            if np.count_nonzero(finite) != len(finite):
-                worst = int(np.argmin(finite))
-                raise PluginError(name, f"weight {raw[worst]} for {candidates[worst].pool_id}; weights must be finite")
+            _check_weights(name, raw, candidates)
             return Weighing(name, raw, weigher.multiplier)
+        except VolschedError:
+            raise
+        except (Exception, SystemExit) as problem:
+            raise _blamed(name, problem) from problem
+
+    def _ranked(self, request: RequestSpec, candidates: Candidates, weighings: Sequence[Weighing]) -> Ranking:
+        try:
+            ranking = self._handler.rank(request, candidates, weighings)
+            _check_ranking(ranking, len(candidates), len(weighings))
+            return ranking
+        except VolschedError:
+            raise
+        except (Exception, SystemExit) as problem:
+            raise _blamed("weight handler", problem) from problem
 
 
 def _in_turn(
@@ -116,10 +121,14 @@ def _all_of(filters: Sequence[tuple[str, Filter]], request: RequestSpec, candida
 
 
 def _screened(name: str, plugin: Filter, request: RequestSpec, candidates: Candidates) -> Screening:
-    with _Blaming(name):
+    try:
         screening = plugin.screen(request, candidates)
         _check_mask(screening, len(candidates))
-    return screening
+        return screening
+    except VolschedError:
+        raise
+    except (Exception, SystemExit) as problem:
+        raise _blamed(name, problem) from problem
 
 
 def _closed(snapshot: PoolSnapshot) -> frozenset[str]:
@@ -139,20 +148,9 @@ def _cordon(request: RequestSpec, candidates: Candidates) -> FilterStep:
     return FilterStep(CORDON, candidates, Screening(passed, why))
 
 
-class _Blaming:
-    """Whatever a plugin lets out becomes a PluginError with its name; our own errors pass."""
-
-    __slots__ = ("_plugin",)
-
-    def __init__(self, plugin: str) -> None:
-        self._plugin = plugin
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, Exception | SystemExit) and not isinstance(problem, VolschedError):
-            raise PluginError(self._plugin, f"{type(problem).__name__}: {problem}") from problem
+def _blamed(plugin: str, problem: BaseException) -> PluginError:
+    """What a plugin let out, under the plugin's name."""
+    return PluginError(plugin, f"{type(problem).__name__}: {problem}")
 
 
 def _kind(value: object) -> str:
@@ -165,6 +163,17 @@ def _check_mask(screening: Screening, count: int) -> None:
         raise TypeError(f"screen() must give a bool array as `passed`, not {_kind(passed)}")
     if passed.shape != (count,):
         raise ValueError(f"screen() gave shape {passed.shape} for {count} candidates")
+
+
+def _check_weights(name: str, raw: Weights, candidates: Candidates) -> None:
+    if not isinstance(raw, np.ndarray) or raw.dtype != np.float64:
+        raise PluginError(name, f"weigh() must give a float64 array, not {_kind(raw)}")
+    if raw.shape != (len(candidates),):
+        raise PluginError(name, f"weigh() gave shape {raw.shape} for {len(candidates)} candidates")
+    finite = np.isfinite(raw)
+    if np.count_nonzero(finite) != len(finite):
+        worst = int(np.argmin(finite))
+        raise PluginError(name, f"weight {raw[worst]} for {candidates[worst].pool_id}; weights must be finite")
 
 
 def _check_ranking(ranking: Ranking, count: int, weighings: int) -> None:

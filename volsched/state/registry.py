@@ -286,9 +286,19 @@ class Registry:
 
     def _take_in(self) -> None:
         """Make the next snapshot of what came in since the last one."""
-        changed_rows: dict[int, PoolState] = {}
+        relaid = False
+        if self._walk_due or self._reported or self._recordoned or self._strays_due:
+            relaid = self._take_in_reports()
+        if self._claimed and not relaid:
+            self._snapshot = self._snapshot.replace(self._rows_of(self._claimed), only_figures=True)
+        self._claimed.clear()
+        self._stale = False
+
+    def _take_in_reports(self) -> bool:
+        """Take in all but claims. Returns whether all rows were laid out anew, less what is claimed in them."""
         relaid = False
         reported = self._reported
+        others = self._recordoned
         if self._walk_due:
             relaid = self._map.walk(self._services, self._reports)
             reported = set(self._map.backends)
@@ -304,20 +314,18 @@ class Registry:
             if report.backend_id != key:  # a service of a cluster that reports under its own name
                 self._pending.arrived(key, report.timestamp)
             self._pending.settle(key)
-            if not relaid:
-                changed_rows.update(self._rows_of(backend.usable()))
+            others.update(pool.pool_id for pool in backend.usable())
         if relaid:
             self._lay_out()
-        else:
-            self._replace(changed_rows)
+        elif others:
+            self._snapshot = self._snapshot.replace(self._rows_of(others))
         if self._walk_due or reported or self._strays_due:
             aside = [item for backend in self._map.backends.values() for item in backend.set_aside]
             self._set_aside = (*aside, *self._strays.items())
         self._walk_due = self._strays_due = False
         self._reported = set()
-        self._claimed = set()
         self._recordoned = set()
-        self._stale = False
+        return relaid
 
     def _lay_out(self) -> None:
         pools = [self._as_it_stands(pool) for each in self._map.backends.values() for pool in each.usable()]
@@ -329,24 +337,12 @@ class Registry:
         cordoned = self._cordons.get(pool.pool_id)
         return less if cordoned is None else changed(less, cordoned=cordoned)
 
-    def _replace(self, changed_rows: dict[int, PoolState]) -> None:
-        snapshot = self._snapshot
-        recordoned = (self._map.pool(pool_id) for pool_id in self._recordoned)
-        changed_rows = {**changed_rows, **self._rows_of(pool for pool in recordoned if pool is not None)}
-        if changed_rows:
-            snapshot = snapshot.replace(changed_rows)
-        reported = (self._map.pool(pool_id) for pool_id in self._claimed)
-        claimed = self._rows_of(pool for pool in reported if pool is not None)
-        if claimed:
-            snapshot = snapshot.replace(claimed, only_figures=True)
-        self._snapshot = snapshot
-
-    def _rows_of(self, pools: Iterable[PoolState]) -> dict[int, PoolState]:
-        """The pools as they stand, by the row that they have."""
+    def _rows_of(self, pool_ids: Iterable[str]) -> dict[int, PoolState]:
+        """The pools of these names as they stand, by the row that they have."""
         made = {}
-        for pool in pools:
-            row = self._snapshot.row(pool.pool_id)
-            if row is not None:
+        for pool_id in pool_ids:
+            row, pool = self._snapshot.row(pool_id), self._map.pool(pool_id)
+            if row is not None and pool is not None:
                 made[row] = self._as_it_stands(pool)
         return made
 

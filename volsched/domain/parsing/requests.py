@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from volsched.domain.changed import made
 from volsched.domain.parsing.retries import next_retry, retry_from
 from volsched.domain.parsing.values import Unusable, frozen_mapping, is_mapping, shown
 from volsched.domain.request import NOTHING, Operation, RequestSpec, Retry, SeededDraws, VolumeType, subject_of
@@ -50,7 +51,8 @@ def request_from(
     volume_id = _name(spec.get("volume_id"), "request_spec.volume_id")
     group_id = _name(spec.get("group_id"), "request_spec.group_id")
     snapshot_id = _name(spec.get("snapshot_id"), "request_spec.snapshot_id")
-    return RequestSpec(
+    return made(
+        RequestSpec,
         operation=operation,
         volume_id=volume_id,
         group_id=group_id,

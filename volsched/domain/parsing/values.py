@@ -68,9 +68,6 @@ def frozen(value: Any, field: str) -> Any:
 
 
 def _copied(value: Any, field: str, level: int, budget: _Budget) -> Any:
-    budget.left -= 1
-    if budget.left < 0:
-        raise Unusable(field, f"holds more than {MOST_VALUES} values; report fewer")
     kind = type(value)
     if value is None or kind is bool or kind is float:
         return value
@@ -85,43 +82,46 @@ def _copied(value: Any, field: str, level: int, budget: _Budget) -> Any:
     if is_mapping(value):
         return _copied_mapping(value, field, level, budget)
     if isinstance(value, list | tuple):
-        _check_size(value, field, level)
+        _check_size(value, field, level, budget)
         return tuple([_copied(item, field, level + 1, budget) for item in value])
     return _copied_other(value, field)
 
 
 def _copied_mapping(value: Mapping[Any, Any], field: str, level: int, budget: _Budget) -> Mapping[str, Any]:
-    _check_size(value, field, level)
-    made: dict[str, Any] = {}
-    for key, item in value.items():
+    _check_size(value, field, level, budget)
+    made = dict(value)
+    for key, item in made.items():
         if type(key) is not str:
             raise Unusable(field, f"has the key {shown(key)}; every key must be text")
         if len(key) > MOST_CHARACTERS:
             raise Unusable(field, f"has a key of {len(key)} characters; at most {MOST_CHARACTERS} are kept")
         kind = type(item)
-        if budget.left > 0 and (item is None or kind is bool or (kind is str and len(item) <= MOST_CHARACTERS)):
-            budget.left -= 1
-            made[key] = item  # as `_copied` does, without a call: most values are such
-            continue
+        if item is None or kind is bool or (kind is str and len(item) <= MOST_CHARACTERS):
+            continue  # as most values, and these are what `_copied` makes of them
         made[key] = _copied(item, key if level == 1 else field, level + 1, budget)
     return MappingProxyType(made)
 
 
-def _check_size(value: Mapping[Any, Any] | list[Any] | tuple[Any, ...], field: str, level: int) -> None:
+def _check_size(
+    value: Mapping[Any, Any] | list[Any] | tuple[Any, ...], field: str, level: int, budget: _Budget
+) -> None:
     if level > MOST_LEVELS:
         raise Unusable(field, f"is nested more than {MOST_LEVELS} levels deep; flatten it")
     if len(value) > MOST_KEYS:
         raise Unusable(field, f"has {len(value)} entries; at most {MOST_KEYS} are kept")
+    budget.left -= len(value)
+    if budget.left < 0:
+        raise Unusable(field, f"holds more than {MOST_VALUES} values; report fewer")
 
 
 def _copied_other(value: Any, field: str) -> Any:
     """Subclasses of plain kinds become plain, times become text; the rest is no data."""
     if isinstance(value, str):
-        return _copied(str.__str__(value), field, 1, _Budget(1))
+        return _copied(str.__str__(value), field, 1, _Budget(0))
     if isinstance(value, float):
         return float(value)
     if isinstance(value, int):
-        return _copied(int(value), field, 1, _Budget(1))
+        return _copied(int(value), field, 1, _Budget(0))
     if isinstance(value, datetime):
         return value.isoformat()
     raise Unusable(field, f"{shown(value)} is no plain value; send text, numbers, booleans, lists and mappings")

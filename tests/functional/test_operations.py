@@ -287,7 +287,7 @@ class TestSnapshots(Operating):
         volume = self.made(6, "--zone", "east", "--name", "big")
         ran = self.program.run("snapshot", "create", "big", "--name", "no", "-f", "json")
         self.assertEqual((1, "error"), (ran.status, ran.json()["Status"]))
-        self.assertIn("none of", ran.errors)
+        self.assertIn("no storage could take 6 GiB", ran.errors)
         self.balanced_but_for("no")
         self.done("snapshot", "delete", "no")
         self.assertEqual("available", self.asked("volume", "show", volume["ID"])["Status"])

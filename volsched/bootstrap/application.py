@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from volsched.service.agent import Agent
     from volsched.service.groups import GroupService
     from volsched.service.pools import SharedPools
+    from volsched.service.quotas import QuotaService
     from volsched.service.scheduler import SchedulerService
     from volsched.service.snapshots import SnapshotService
     from volsched.service.volumes import VolumeService
@@ -237,19 +238,26 @@ class Application(Stores):
             scheduler_rpcapi=QueuedScheduler(self.work, self.caster, owner=self.owner),
             caster=self.caster,
             services=self.backends.services,
+            authority=self.authority,
         )
 
     @cached_property
     def snapshots(self) -> SnapshotService:
         from volsched.service.snapshots import SnapshotService
 
-        return SnapshotService(self.stores, self.caster)
+        return SnapshotService(self.stores, self.caster, self.authority)
 
     @cached_property
     def groups(self) -> GroupService:
         from volsched.service.groups import GroupService
 
-        return GroupService(self.stores, self.caster, self.backends.services)
+        return GroupService(self.stores, self.caster, self.backends.services, self.authority)
+
+    @cached_property
+    def quotas(self) -> QuotaService:
+        from volsched.service.quotas import QuotaService
+
+        return QuotaService(self.stores, self.authority)
 
     # -- life ----------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from volsched.db.volume_types import VolumeTypes
     from volsched.db.work import WorkQueue
     from volsched.messaging.compute import ComputeApi
-    from volsched.service.volumes import VolumeDatabase
+    from volsched.service.authority import Authority
+    from volsched.service.looking import VolumeDatabase
 
 
 class Stores:
@@ -54,7 +55,7 @@ class Stores:
         from volsched.db.quotas import Quotas
         from volsched.db.snapshots import Snapshots
         from volsched.db.volumes import Volumes
-        from volsched.service.volumes import VolumeDatabase
+        from volsched.service.looking import VolumeDatabase
 
         return VolumeDatabase(
             volumes=Volumes(self.database),
@@ -83,6 +84,15 @@ class Stores:
         from volsched.db.outbox import Outbox
 
         return Outbox(self.database)
+
+    @cached_property
+    def authority(self) -> Authority:
+        """Who may do what. Raises ConfigurationError where the policy file cannot be used."""
+        from volsched.conf.policy import file_of
+        from volsched.service.authority import Authority
+
+        conf = self.conf
+        return Authority(lambda: file_of(conf.policy.file, conf.settings.files))
 
     @cached_property
     def compute(self) -> ComputeApi:

@@ -18,6 +18,7 @@ class Audit(Lister):
     """
 
     columns = COLUMNS
+    rule = "audit:look"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
@@ -28,6 +29,8 @@ class Audit(Lister):
         from volsched.service import audit
 
         with self.application() as application:
+            if parsed_args.repair:
+                application.authority.check(self.context(), "audit:repair")
             found = list(audit.Audit(application.database).look(repair=parsed_args.repair))
         if not all(drift.repaired for drift in found):
             self.exit_status = ANSWER_IS_NO

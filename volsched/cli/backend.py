@@ -82,6 +82,7 @@ class BackendList(Lister):
     """List storage backends: which are up, which take volumes."""
 
     columns = LISTED
+    rule = "backend:list"
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         with self.working() as application:
@@ -94,6 +95,8 @@ class BackendList(Lister):
 class BackendShow(_OfOne):
     """Show a storage backend, and what of its report could not be used."""
 
+    rule = "backend:list"
+
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
         with self.working() as application:
             return _shown(application, parsed_args.backend)
@@ -101,6 +104,8 @@ class BackendShow(_OfOne):
 
 class BackendDisable(_OfOne):
     """Let a storage backend take no more volumes. Those it has stay."""
+
+    rule = "backend:set"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -116,6 +121,8 @@ class BackendDisable(_OfOne):
 class BackendFreeze(_OfOne):
     """Let a storage backend be as it is: no volumes come to it, and none that it has is changed or deleted."""
 
+    rule = "backend:set"
+
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
         with self.application() as application:
             application.backends.set_frozen(parsed_args.backend, True)
@@ -125,6 +132,8 @@ class BackendFreeze(_OfOne):
 class BackendUnfreeze(_OfOne):
     """Let a storage backend be worked on again."""
 
+    rule = "backend:set"
+
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
         with self.application() as application:
             application.backends.set_frozen(parsed_args.backend, False)
@@ -133,6 +142,8 @@ class BackendUnfreeze(_OfOne):
 
 class BackendEnable(_OfOne):
     """Let a storage backend take volumes again."""
+
+    rule = "backend:set"
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
         with self.application() as application:

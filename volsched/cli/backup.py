@@ -17,6 +17,7 @@ class BackupPlace(ShowOne):
     """
 
     columns = ("Host", "Volume", "Zone", "Driver")
+    rule = "backup:place"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)

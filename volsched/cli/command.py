@@ -6,7 +6,7 @@ import abc
 import argparse
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import cliff.command
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from volsched.conf import Configuration
 
 DEFAULT_PROJECT = "default"
+ADMIN, MEMBER = "admin", "member"
 DONE, ANSWER_IS_NO, USERS_MISTAKE = 0, 1, 2
 
 
@@ -49,6 +50,9 @@ class _Shared:
     #: The columns that the command can show: what -c names is checked before anything is done.
     #: Empty: it depends on the answer.
     columns: ClassVar[Sequence[str]] = ()
+    #: The rule of the policy that who asks must satisfy before the command does anything. Empty: what it asks of the
+    #: services is checked there.
+    rule: ClassVar[str] = ""
 
     def __init__(self, app: App, app_args: argparse.Namespace | None) -> None:
         # Without a command name cliff looks for no hooks, which would cost a look at every installed package.
@@ -65,11 +69,18 @@ class _Shared:
         options = self.app.options
         return conf.load(getattr(options, "config_file", None) or (), getattr(options, "config_dir", None) or ())
 
-    def application(self) -> AbstractContextManager[Application]:
-        """volsched as that configuration puts it together, for one `with` block: to look at what is there."""
+    @contextmanager
+    def application(self) -> Iterator[Application]:
+        """volsched as that configuration puts it together, for one `with` block: to look at what is there.
+
+        Raises NotAuthorized where the command's rule does not allow it.
+        """
         from volsched import bootstrap
 
-        return bootstrap.application(self.configuration())
+        with bootstrap.application(self.configuration()) as application:
+            if self.rule:
+                application.authority.check(self.context(), self.rule)
+            yield application
 
     @contextmanager
     def working(self) -> Iterator[Application]:
@@ -84,11 +95,21 @@ class _Shared:
             yield application
 
     def context(self) -> dict[str, Any]:
-        """Who asks: whoever can read the configuration may do everything, in the project that the environment names."""
+        """Who asks: whoever can read the configuration may do everything, in the project that the environment names.
+
+        Unless that one acts as somebody else: --as-project, --as-user, --as-role and OS_ROLES say as whom.
+        """
+        options, environment = self.app.options, os.environ
+        roles = list(getattr(options, "as_role", None) or ())
+        if not roles:
+            roles = [name.strip() for name in environment.get("OS_ROLES", "").split(",") if name.strip()]
+        project, user = getattr(options, "as_project", None), getattr(options, "as_user", None)
+        acts = bool(roles or project or user)
         return {
-            "project_id": os.environ.get("OS_PROJECT_ID") or DEFAULT_PROJECT,
-            "user_id": os.environ.get("OS_USER_ID") or str(os.geteuid()),
-            "is_admin": True,
+            "project_id": project or environment.get("OS_PROJECT_ID") or DEFAULT_PROJECT,
+            "user_id": user or environment.get("OS_USER_ID") or str(os.geteuid()),
+            "is_admin": not acts,
+            "roles": roles or ([MEMBER] if acts else [ADMIN]),
         }
 
     def run(self, parsed_args: argparse.Namespace) -> int:

@@ -47,6 +47,7 @@ class EventList(Lister):
     """List events and what became of each for each notifier: delivered, waiting, or parked after too many failures."""
 
     columns = COLUMNS
+    rule = "event:list"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
@@ -74,6 +75,8 @@ class EventList(Lister):
 
 class EventShow(Document):
     """Show an event as notifiers get it, and what became of it."""
+
+    rule = "event:list"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
@@ -118,6 +121,7 @@ class EventRetry(Lister):
     """
 
     columns = COLUMNS
+    rule = "event:retry"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)

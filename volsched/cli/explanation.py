@@ -26,6 +26,8 @@ class _Line:
 
 def explain(decision: Mapping[str, Any]) -> list[str]:
     """The lines of the text. `decision` is `Decision.plain()`, as it was stored."""
+    if "told" in decision:  # for who may not read more
+        return [f"Decision: {decision['told']}"]
     filters = decision.get("filters") or []
     lines = [f"Decision: {_outcome(decision)}", *_profile(decision), *_counts(decision, filters)]
     lines += [*_remarks(decision), ""]

@@ -66,7 +66,8 @@ class GroupCreate(ShowOne):
             made: Group | None = asked
             if parsed_args.wait:
                 with Progress(self.app.stderr) as progress:
-                    made = application.settle_group(asked.id, progress=progress)
+                    settled = application.settle_group(asked.id, progress=progress)
+                made = application.groups.shown(self.context(), settled) if settled is not None else None
             if made is None:
                 raise GroupNotFound(asked.id, "somebody deleted it meanwhile")
             if made.status is GroupStatus.ERROR:
@@ -109,8 +110,9 @@ class GroupShow(ShowOne):
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
         with self.application() as application:
             group = application.groups.get(self.context(), parsed_args.group)
-            everybody = application.volumes.list(self.context(), all_projects=True)
-            volumes = [volume.id for volume in everybody if volume.group_id == group.id]
+            everybody = application.authority.allows(self.context(), "volume:list_all_projects")
+            seen = application.volumes.list(self.context(), all_projects=everybody)
+            volumes = [volume.id for volume in seen if volume.group_id == group.id]
             return self.columns, (*_fields(application, group), volumes)
 
 

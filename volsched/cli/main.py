@@ -37,6 +37,7 @@ QUIET_LOGGERS = (
     "volsched.service.answers",
     "volsched.service.scheduler",
     "volsched.service.agent_work",
+    "oslo_policy",  # the error that is raised says it whole
 )
 
 
@@ -126,6 +127,11 @@ class Program(cliff.app.App):  # type: ignore[misc]
         )
         parser.add_argument(
             "--config-dir", action="append", metavar="DIR", help="read the .conf files of this folder; repeatable"
+        )
+        parser.add_argument("--as-project", metavar="ID", help="act as a member of this project, not as administrator")
+        parser.add_argument("--as-user", metavar="ID", help="act as this user, not as administrator")
+        parser.add_argument(
+            "--as-role", action="append", metavar="ROLE", help="act with this role only; repeatable; default: member"
         )
         volume = parser.add_mutually_exclusive_group()
         volume.add_argument(

@@ -18,6 +18,8 @@ class Place(Document):
     The exit status is 1 where no pool would take it.
     """
 
+    rule = "volume:dry_run"
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument("--dry-run", action="store_true", help="required: this command only ever asks")

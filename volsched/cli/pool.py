@@ -120,6 +120,7 @@ class PoolList(Lister):
     """
 
     columns = LISTED
+    rule = "pool:list"
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         with self.working() as application:
@@ -158,6 +159,8 @@ class OfOnePool(ShowOne):
 
 class PoolShow(OfOnePool):
     """Show a pool, and what it can do."""
+
+    rule = "pool:list"
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
         with self.working() as application:

@@ -49,6 +49,8 @@ def _named(parsed_args: argparse.Namespace) -> list[Operation]:
 class PoolCordon(OfOnePool):
     """Close a pool for kinds of operations; for all of them where none is named. What is there stays."""
 
+    rule = "pool:cordon"
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         _operations(parser, "no-", "close it for: {}")
@@ -66,6 +68,8 @@ class PoolCordon(OfOnePool):
 
 class PoolUncordon(OfOnePool):
     """Open a pool again; for all kinds of operations where none is named."""
+
+    rule = "pool:cordon"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

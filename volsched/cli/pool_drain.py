@@ -19,6 +19,7 @@ class PoolDrain(Lister):
     """
 
     columns = COLUMNS
+    rule = "pool:drain"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)

@@ -32,9 +32,9 @@ def limit_from(field: str, text: str) -> int | None:
     return given
 
 
-def _usage(application: Application, project: str, kind: tuple[str, str] | None) -> Rows:
+def _usage(application: Application, context: Any, project: str, kind: tuple[str, str] | None) -> Rows:
     """`kind`: the id and the name of a volume type; None: all types together."""
-    usage = application.stores.quotas.usage(project, kind[0] if kind is not None else None)
+    usage = application.quotas.usage(context, project, kind[0] if kind is not None else None)
     return [
         (
             project,
@@ -48,18 +48,19 @@ def _usage(application: Application, project: str, kind: tuple[str, str] | None)
     ]
 
 
-def _everything(application: Application, project: str) -> Rows:
+def _everything(application: Application, context: Any, project: str) -> Rows:
     """Of all types together, and of each that has a limit."""
-    by_type = (_usage(application, project, (kind.id, str(kind.name))) for kind in application.types.list() if kind.id)
+    kinds = [(kind.id, str(kind.name)) for kind in application.types.list() if kind.id]
+    by_type = (_usage(application, context, project, kind) for kind in kinds)
     limited: Iterable[Rows] = (rows for rows in by_type if any(row[3] is not None for row in rows))
-    return [*_usage(application, project, None), *(row for rows in limited for row in rows)]
+    return [*_usage(application, context, project, None), *(row for rows in limited for row in rows)]
 
 
-def _of_type(application: Application, project: str, name: str | None) -> Rows:
+def _of_type(application: Application, context: Any, project: str, name: str | None) -> Rows:
     if name is None:
-        return _everything(application, project)
+        return _everything(application, context, project)
     kind = application.types.find(name)
-    return _usage(application, project, (str(kind.id), str(kind.name)))
+    return _usage(application, context, project, (str(kind.id), str(kind.name)))
 
 
 class QuotaShow(Lister):
@@ -74,9 +75,10 @@ class QuotaShow(Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-        project = parsed_args.project or self.context()["project_id"]
+        context = self.context()
+        project = parsed_args.project or context["project_id"]
         with self.application() as application:
-            return COLUMNS, _of_type(application, project, parsed_args.type)
+            return COLUMNS, _of_type(application, context, project, parsed_args.type)
 
 
 class QuotaSet(Lister):
@@ -100,7 +102,7 @@ class QuotaSet(Lister):
         if not limits:
             raise InvalidRequest("--volumes", "no limit is given; name --volumes, --gigabytes or both")
         with self.application() as application:
-            type_id = application.types.find(parsed_args.type).id if parsed_args.type is not None else None
+            context = self.context()
             for resource, limit in limits.items():
-                application.stores.quotas.set_limit(parsed_args.project, resource, limit, type_id)
-            return COLUMNS, _of_type(application, parsed_args.project, parsed_args.type)
+                application.quotas.set(context, parsed_args.project, resource, limit, parsed_args.type)
+            return COLUMNS, _of_type(application, context, parsed_args.project, parsed_args.type)

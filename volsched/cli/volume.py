@@ -117,7 +117,8 @@ def settle(
         return volume
     with Progress(command.app.stderr) as progress:
         try:
-            return application.settle(volume.id, progress=progress)
+            settled = application.settle(volume.id, progress=progress)
+            return application.volumes.shown(command.context(), settled) if settled is not None else None
         except VolumeNotFound:
             return None
         except DatabaseUnavailable as problem:
@@ -255,6 +256,8 @@ class VolumeExtend(Changing):
 class VolumeManage(Changing):
     """Take something that a backend keeps already under management, as a volume."""
 
+    rule = "volume:manage"
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument("host", metavar="POOL", help="where it is: host@backend#pool, as `pool list` names it")
@@ -288,7 +291,7 @@ class VolumeManage(Changing):
     def _refused(self, application: Application, asked: Volume) -> Fields:
         """The row is removed again; what is left is the message."""
         messages = application.volumes.messages(self.context(), asked.id)
-        self.refuse(messages[-1].text if messages else f"{asked.host} refused it")
+        self.refuse(volume_fields.last_message(application, self.context(), asked.id) or "it was refused")
         if messages and messages[-1].code == BAD_REQUEST:
             self.exit_status = USERS_MISTAKE
         return (), ()

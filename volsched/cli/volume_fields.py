@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from volsched.cli.table import moment
 from volsched.domain.volume import Volume, VolumeStatus
+from volsched.exceptions import NotFound
 
 if TYPE_CHECKING:
     from volsched.bootstrap import Application
@@ -52,25 +53,46 @@ def shown(application: Application, context: Any, volume: Volume) -> tuple[Any, 
 
 
 def last_message(application: Application, context: Any, volume_id: str) -> str | None:
-    """What the volume's owner was told last, and what the storage said itself: who runs this may read it."""
-    from volsched.service.job import STORAGE_FAILED
-
+    """What the volume's owner was told last; for who may read it, with what was said by who refused or failed."""
     messages = application.volumes.messages(context, volume_id)
     if not messages:
         return None
     last = messages[-1]
-    why = _storage_said(application, volume_id) if last.code == STORAGE_FAILED else None
-    return f"{last.text} The storage said: {why}" if why else last.text
+    why = _said(application, context, volume_id, last.code) if application.authority.detailed(context) else None
+    return f"{last.text}{'' if last.text.endswith('.') else '.'} {why}" if why else last.text
 
 
-def _storage_said(application: Application, volume_id: str) -> str | None:
+def _said(application: Application, context: Any, volume_id: str, code: str) -> str | None:
+    """What is the operator's: the scheduler's figures, or what the storage said itself."""
+    from volsched.service.job import BAD_REFERENCE, STORAGE_FAILED
+
+    if code not in (STORAGE_FAILED, BAD_REFERENCE):
+        reason = _reason(application, context, volume_id)
+        return f"The scheduler said: {reason}" if reason else None
+    problem = last_problem(application, volume_id)
+    return f"The storage said: {problem}" if problem else None
+
+
+def _reason(application: Application, context: Any, volume_id: str) -> str | None:
+    """Why the last decision was no, in figures."""
+    try:
+        decision = application.volumes.explain(context, volume_id)
+    except NotFound:
+        return last_problem(application, volume_id)
+    if decision.get("chosen"):
+        return None
+    return last_problem(application, volume_id) or str(decision.get("reason"))
+
+
+def last_problem(application: Application, volume_id: str) -> str | None:
+    """Why the last piece of work that failed did."""
     problems = [record.problem for record in application.work.of(volume_id) if record.problem]
     return problems[-1] if problems else None
 
 
 def stays(volume: Volume) -> str:
     """What is to be said where nothing came of a request."""
-    return f"volume {volume.id} stays as it is, in {volume.host}"
+    return f"volume {volume.id} stays as it is" + (f", in {volume.host}" if volume.host else "")
 
 
 def mend(volume: Volume) -> str:

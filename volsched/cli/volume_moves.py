@@ -53,7 +53,7 @@ class VolumeRetype(Changing):
             if retyped is None:
                 raise VolumeNotFound(asked.id, "somebody deleted it meanwhile")
             if retyped.status is VolumeStatus.AVAILABLE and retyped.volume_type_id == asked.volume_type_id:
-                self.refuse(_why(application, retyped))
+                self.refuse(_why(application, self.context(), retyped))
                 if parsed_args.migration_policy == NEVER and self._others(application, retyped):
                     self.say(f"  see which pools would do: volsched volume explain {retyped.id}")
                     self.say(f"  let it move to one of them: --migration-policy {ON_DEMAND}")
@@ -66,6 +66,8 @@ class VolumeRetype(Changing):
 
 class VolumeMigrate(Changing):
     """Move a volume to another pool. It keeps its id and its type; nobody may use it meanwhile."""
+
+    rule = "volume:migrate"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -83,11 +85,13 @@ class VolumeMigrate(Changing):
             if moved is None:
                 raise VolumeNotFound(asked.id, "somebody deleted it meanwhile")
             if moved.status is VolumeStatus.AVAILABLE and moved.host == asked.host:
-                self.refuse(_why(application, moved))
+                self.refuse(_why(application, self.context(), moved))
             return self.result(application, moved)
 
 
-def _why(application: Application, volume: Volume) -> str:
-    """What went wrong last, as the operator reads it: whoever moves volumes is one."""
+def _why(application: Application, context: Any, volume: Volume) -> str:
+    """What went wrong last, as the operator reads it; others read what the volume's owner was told."""
+    if not application.authority.detailed(context):
+        return volume_fields.last_message(application, context, volume.id) or volume_fields.stays(volume)
     problems = [work.problem for work in application.work.of(volume.id) if work.state is WorkState.FAILED]
     return (problems[-1] if problems else None) or volume_fields.stays(volume)

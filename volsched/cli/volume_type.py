@@ -17,8 +17,9 @@ COLUMNS = ("ID", "Name", "Description", "Public", "Extra specs")
 Fields = tuple[Sequence[str], Sequence[Any]]
 
 
-def _fields(kind: VolumeType) -> tuple[Any, ...]:
-    return kind.id, kind.name, kind.description, kind.is_public, dict(kind.extra_specs)
+def _fields(kind: VolumeType, *, detailed: bool = True) -> tuple[Any, ...]:
+    """`detailed`: with what it asks of a pool."""
+    return kind.id, kind.name, kind.description, kind.is_public, dict(kind.extra_specs) if detailed else None
 
 
 class TypeCreate(ShowOne):
@@ -29,6 +30,7 @@ class TypeCreate(ShowOne):
     """
 
     columns = COLUMNS
+    rule = "type:create"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
@@ -65,10 +67,12 @@ class TypeList(Lister):
     """List the kinds of volumes on offer, by name."""
 
     columns = COLUMNS
+    rule = "type:list"
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         with self.application() as application:
-            return COLUMNS, [_fields(kind) for kind in application.types.list()]
+            detailed = application.authority.allows(self.context(), "type:extra_specs")
+            return COLUMNS, [_fields(kind, detailed=detailed) for kind in application.types.list()]
 
     def nothing(self, parsed_args: argparse.Namespace) -> str:
         return "no volume types yet; to make one: volsched type create fast --extra-spec media=ssd"
@@ -78,6 +82,7 @@ class TypeShow(ShowOne):
     """Show a kind of volume."""
 
     columns = COLUMNS
+    rule = "type:list"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
@@ -86,11 +91,14 @@ class TypeShow(ShowOne):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
         with self.application() as application:
-            return COLUMNS, _fields(application.types.find(parsed_args.type))
+            detailed = application.authority.allows(self.context(), "type:extra_specs")
+            return COLUMNS, _fields(application.types.find(parsed_args.type), detailed=detailed)
 
 
 class TypeDelete(Command):
     """Withdraw kinds of volumes. One that volumes have stays."""
+
+    rule = "type:delete"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)

@@ -158,18 +158,14 @@ class Decision:
         return "no pool takes part: " + "; ".join(named) + (f"; and {more} more" if more else "")
 
     def told(self) -> str:
-        """The same for the volume's owner: which limits were hit and by how much, nothing of the operator's."""
+        """The same for the volume's owner: which limits were hit. How much room there is, is the operator's."""
         if self.failed:
             return "the scheduler's own configuration failed; the operator has been told"
         considered = len(self.filters[0].before) if self.filters else 0
         if not considered:
             return "no storage is available at the moment"
-        parts = []
-        for step in self.filters:
-            if step.rejections:
-                detail = f" (nearest: {step.nearest_miss()})" if step.screening.shortfall is not None else ""
-                parts.append(f"{step.rejections} by {step.name}{detail}")
-        return f"none of {considered} pools could take {self.request.wanted_gb:.12g} GiB: rejected " + ", ".join(parts)
+        limits = ", ".join(step.name for step in self.filters if step.rejections)
+        return f"no storage could take {self.request.wanted_gb:.12g} GiB: turned away by {limits}"
 
     def summary(self) -> dict[str, Any]:
         """The decision in a few figures, as JSON values: what events carry of it."""

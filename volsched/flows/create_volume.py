@@ -12,10 +12,11 @@ from taskflow.patterns import linear_flow
 from volsched.domain.events import Event, Priority
 from volsched.domain.identity import derived_id
 from volsched.domain.plain import plain
+from volsched.domain.told import told
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.domain.work import Lease, Message
 from volsched.engine.scheduling import took_ms
-from volsched.exceptions import DatabaseUnavailable, InvalidRequest, LeaseLost, NoValidBackend, PluginError
+from volsched.exceptions import DatabaseUnavailable, InvalidRequest, LeaseLost, NoValidBackend
 from volsched.flows import engine
 from volsched.flows.context import plain_context
 from volsched.flows.task import VolschedTask
@@ -162,13 +163,8 @@ class ScheduleCreateVolumeTask(VolschedTask):
 def _told(problem: Exception) -> tuple[str, str]:
     """The code and the words for the volume's owner: the limit that was hit, and nothing of the operator's."""
     if isinstance(problem, NoValidBackend):
-        decision = problem.decision
-        return NO_POOL, decision.told() if decision is not None else problem.reason
-    if isinstance(problem, InvalidRequest):
-        return BAD_REQUEST, str(problem)
-    if isinstance(problem, PluginError):
-        return FAILED, "the scheduler's own configuration failed; the operator has been told"
-    return FAILED, f"the request could not be scheduled ({type(problem).__name__}); the operator has been told"
+        return NO_POOL, told(problem)
+    return BAD_REQUEST if isinstance(problem, InvalidRequest) else FAILED, told(problem)
 
 
 def get_flow(

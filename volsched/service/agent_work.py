@@ -38,6 +38,10 @@ from volsched.service.job import BAD_REFERENCE, Job, Operation, done_at, ends_in
 LOG = logging.getLogger(__name__)
 
 MOST_EXC = 1000
+NOT_TAKEN = (
+    "nothing was taken under management: what was named cannot be taken, or is not there. "
+    "Ask your operator, who has been told."
+)
 
 
 def outcome_of(job: Job) -> Outcome:
@@ -206,7 +210,7 @@ def _manage_failed(job: Job, problem: Exception) -> Outcome:
         remove_volume=True,
         release=job.claims,
         events=(job.event("error", Priority.ERROR, reason=str(problem)),),
-        message=message(job, BAD_REFERENCE, f"nothing was taken under management: {problem}"),
+        message=message(job, BAD_REFERENCE, NOT_TAKEN),
         cancel_reservation=job.payload.get("reservation"),
     )
 

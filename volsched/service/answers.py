@@ -15,6 +15,7 @@ from volsched.domain.events import Event
 from volsched.domain.identity import derived_id
 from volsched.domain.pool import PoolState
 from volsched.domain.ports import Clock, VolumeCaster, WorkStore
+from volsched.domain.told import told, told_of_step
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.domain.work import Message, Outcome, RowChange, Work, WorkRequest, WorkState, agent_queue
 from volsched.engine.scheduling import PlacingScheduler
@@ -203,22 +204,17 @@ class Answers:
 
 def _told_of_group(refusal: VolschedError) -> str:
     decision = getattr(refusal, "decision", None)
-    if decision is None:
-        return str(refusal)
-    parts = [f"{step.rejections} by {step.name}" for step in decision.filters if step.rejections]
-    return "no backend serves every type of the group: pools rejected " + (", ".join(parts) or "none")
+    if decision is None or decision.failed:
+        return told(refusal)
+    limits = [step.name for step in decision.filters if step.rejections]
+    return "no backend serves every type of the group" + (f": turned away by {', '.join(limits)}" if limits else "")
 
 
 def _told(refusal: VolschedError, wanted: str) -> str:
     """What the owner reads: which limit was hit and by how much, and nothing of the operator's."""
     decision = getattr(refusal, "decision", None)
-    if decision is None:
-        return str(refusal)
-    if not decision:
-        return str(decision.told())
-    for step in decision.filters:  # others would have done, but not the one that was asked for
-        for pool, why in step.rejected():
-            if wanted in (pool.pool_id, pool.backend_id):
-                numbers = f" ({why})" if step.screening.shortfall is not None else ""
-                return f"the pool that it had to be in will not do: rejected by {step.name}{numbers}"
-    return "the pool that it had to be in is not available, or there is no other"
+    if decision:
+        for step in decision.filters:  # others would have done, but not the one that was asked for
+            if any(wanted in (pool.pool_id, pool.backend_id) for pool, _ in step.rejected()):
+                return told_of_step(step.name)
+    return told(refusal)

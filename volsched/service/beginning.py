@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from volsched.domain.group import Group, GroupStatus
 from volsched.domain.request import VolumeType
-from volsched.domain.snapshot import SnapshotStatus
+from volsched.domain.snapshot import Snapshot, SnapshotStatus
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.engine.scheduling import backend_part
 from volsched.exceptions import InvalidRequest
 from volsched.service import fields
+from volsched.service.authority import Authority
 
 if TYPE_CHECKING:
-    from volsched.service.volumes import VolumeDatabase
+    from volsched.service.looking import VolumeDatabase
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -57,21 +58,33 @@ class Beginning:
 
 
 def beginning(
-    db: VolumeDatabase, project_id: str | None, *, snapshot: str | None, source: str | None, group: str | None
+    db: VolumeDatabase,
+    authority: Authority,
+    context: Any,
+    *,
+    snapshot: str | None,
+    source: str | None,
+    group: str | None,
 ) -> Beginning:
-    """What the names or ids given stand for, as far as the project sees it. Raises InvalidRequest."""
+    """What the names or ids given stand for, as far as who asks sees them. Raises InvalidRequest, NotAuthorized."""
     if snapshot is not None and source is not None:
         raise InvalidRequest("source", "a volume begins as a copy of a snapshot or of a volume, not of both")
     begins = Beginning()
     if snapshot is not None:
-        begins = _from_snapshot(db, project_id, snapshot)
+        found = db.snapshots.find(snapshot, authority.sees(context, "snapshot"))
+        begins = _from_snapshot(db, authority.checked(context, "snapshot:get", found))
     elif source is not None:
-        begins = _from_volume(db, project_id, source)
-    return begins if group is None else _in_group(begins, db.groups.find(group, project_id))
+        begins = _from_volume(
+            authority.checked(context, "volume:get", db.volumes.find(source, authority.sees(context, "volume")))
+        )
+    if group is None:
+        return begins
+    return _in_group(
+        begins, authority.checked(context, "group:get", db.groups.find(group, authority.sees(context, "group")))
+    )
 
 
-def _from_snapshot(db: VolumeDatabase, project_id: str | None, name: str) -> Beginning:
-    snapshot = db.snapshots.find(name, project_id)
+def _from_snapshot(db: VolumeDatabase, snapshot: Snapshot) -> Beginning:
     if snapshot.status is not SnapshotStatus.AVAILABLE:
         raise InvalidRequest("snapshot", f"{snapshot.id} is {snapshot.status}; it must be available")
     of = db.volumes.get(snapshot.volume_id)
@@ -83,8 +96,7 @@ def _from_snapshot(db: VolumeDatabase, project_id: str | None, name: str) -> Beg
     )
 
 
-def _from_volume(db: VolumeDatabase, project_id: str | None, name: str) -> Beginning:
-    source: Volume = db.volumes.find(name, project_id)
+def _from_volume(source: Volume) -> Beginning:
     if source.status is not VolumeStatus.AVAILABLE:
         raise InvalidRequest("source", f"volume {source.id} is {source.status}; it must be available")
     return Beginning(
@@ -102,7 +114,7 @@ def _in_group(begins: Beginning, group: Group) -> Beginning:
     backend = backend_part(group.host)
     where = begins.resource_backend
     if where is not None and backend_part(where) != backend:
-        raise InvalidRequest("group", f"{group.id} is on {backend}, and what the volume begins as a copy of in {where}")
+        raise InvalidRequest("group", f"{group.id} is on other storage than what the volume begins as a copy of")
     return Beginning(
         resource_backend=where or backend,
         least_gb=begins.least_gb,

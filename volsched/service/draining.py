@@ -15,7 +15,7 @@ from volsched.flows.context import plain_context
 from volsched.service.fields import question
 
 if TYPE_CHECKING:
-    from volsched.service.volumes import VolumeDatabase
+    from volsched.service.looking import VolumeDatabase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

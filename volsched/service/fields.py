@@ -60,15 +60,6 @@ def project(context: Any) -> str:
     return plain_context(context).get("project_id") or ""
 
 
-def is_admin(context: Any) -> bool:
-    return bool(plain_context(context).get("is_admin"))
-
-
-def visible(context: Any) -> str | None:
-    """The project whose volumes may be seen; None: every project's."""
-    return None if is_admin(context) else project(context)
-
-
 def plain_type(volume_type: VolumeType | None) -> dict[str, Any] | None:
     if volume_type is None:
         return None

@@ -13,10 +13,11 @@ from volsched.domain.report import ServiceState
 from volsched.domain.work import SCHEDULER_QUEUE, WorkRequest
 from volsched.exceptions import InvalidRequest
 from volsched.flows.context import plain_context
-from volsched.service.fields import check_zone, is_admin, plain_type, project, text, visible
+from volsched.service.authority import Authority
+from volsched.service.fields import check_zone, plain_type, text
 
 if TYPE_CHECKING:
-    from volsched.service.volumes import VolumeDatabase
+    from volsched.service.looking import VolumeDatabase
 
 MOST_TYPES = 100
 
@@ -25,22 +26,33 @@ class GroupService:
     """Groups of volumes as a user sees them. A project sees its own only."""
 
     def __init__(
-        self, db: VolumeDatabase, caster: VolumeCaster, services: Callable[[], Sequence[ServiceState]]
+        self,
+        db: VolumeDatabase,
+        caster: VolumeCaster,
+        services: Callable[[], Sequence[ServiceState]],
+        authority: Authority,
     ) -> None:
         self._db = db
+        self._authority = authority
         self._caster = caster
         self._services = services
 
     def get(self, context: Any, name_or_id: str) -> Group:
         """Raises GroupNotFound, and InvalidRequest where several groups have the name."""
-        return self._db.groups.find(name_or_id, visible(context))
+        return self.shown(context, self._found(context, "group:get", name_or_id))
+
+    def shown(self, context: Any, group: Group) -> Group:
+        """A group as who asks may see it."""
+        return self._authority.group(context, group)
 
     def list(self, context: Any, *, all_projects: bool = False) -> Sequence[Group]:
         """The project's groups, oldest first; an admin may ask for everybody's."""
-        return self._db.groups.list(None if all_projects and is_admin(context) else project(context))
+        found = self._db.groups.list(self._authority.lists(context, "group", all_projects=all_projects))
+        return [self.shown(context, group) for group in found]
 
     def create(self, context: Any, *, types: Sequence[str], name: str | None = None, zone: str | None = None) -> Group:
         """A group in status `creating`; a scheduler will find it a backend. Raises InvalidRequest."""
+        self._authority.check(context, "group:create")
         if not 1 <= len(types) <= MOST_TYPES:
             raise InvalidRequest("type", f"{len(types)} given; a group is for 1 to {MOST_TYPES} volume types")
         found = {kind.id: kind for kind in map(self._db.types.find, types)}
@@ -80,4 +92,8 @@ class GroupService:
 
     def delete(self, context: Any, name_or_id: str) -> None:
         """Remove a group that has no volumes. Raises InvalidRequest."""
-        self._db.groups.remove(self.get(context, name_or_id).id)
+        self._db.groups.remove(self._found(context, "group:delete", name_or_id).id)
+
+    def _found(self, context: Any, rule: str, name_or_id: str) -> Group:
+        found = self._db.groups.find(name_or_id, self._authority.sees(context, "group"))
+        return self._authority.checked(context, rule, found)

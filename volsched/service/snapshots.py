@@ -13,11 +13,12 @@ from volsched.domain.work import SCHEDULER_QUEUE, WorkRequest, agent_queue
 from volsched.engine.scheduling import backend_part
 from volsched.exceptions import InvalidRequest
 from volsched.flows.context import plain_context
+from volsched.service.authority import Authority
 from volsched.service.casting import scheduler_work
-from volsched.service.fields import is_admin, project, question, text, visible
+from volsched.service.fields import question, text
 
 if TYPE_CHECKING:
-    from volsched.service.volumes import VolumeDatabase
+    from volsched.service.looking import VolumeDatabase
 
 DELETABLE = (SnapshotStatus.AVAILABLE, SnapshotStatus.ERROR, SnapshotStatus.ERROR_DELETING)
 
@@ -25,23 +26,27 @@ DELETABLE = (SnapshotStatus.AVAILABLE, SnapshotStatus.ERROR, SnapshotStatus.ERRO
 class SnapshotService:
     """Snapshots as a user sees them. A project sees its own only."""
 
-    def __init__(self, db: VolumeDatabase, caster: VolumeCaster) -> None:
+    def __init__(self, db: VolumeDatabase, caster: VolumeCaster, authority: Authority) -> None:
         self._db = db
+        self._authority = authority
         self._caster = caster
 
     def get(self, context: Any, name_or_id: str) -> Snapshot:
         """Raises SnapshotNotFound, and InvalidRequest where several snapshots have the name."""
-        return self._db.snapshots.find(name_or_id, visible(context))
+        return self._found(context, "snapshot:get", name_or_id)
 
     def list(self, context: Any, *, volume: str | None = None, all_projects: bool = False) -> Sequence[Snapshot]:
         """The project's snapshots, oldest first, or those of one volume; an admin may ask for everybody's."""
-        of = self._db.volumes.find(volume, visible(context)).id if volume is not None else None
-        everybody = all_projects and is_admin(context)
-        return self._db.snapshots.list(None if everybody or of is not None else project(context), volume_id=of)
+        whose = self._authority.lists(context, "snapshot", all_projects=all_projects)
+        if volume is None:
+            return self._db.snapshots.list(whose)
+        of = self._db.volumes.find(volume, self._authority.sees(context, "volume"))
+        return self._db.snapshots.list(None, volume_id=self._authority.checked(context, "volume:get", of).id)
 
     def create(self, context: Any, volume: str, *, name: str | None = None) -> Snapshot:
         """A snapshot in status `creating`; a scheduler will see to the room. Raises InvalidRequest."""
-        of = self._db.volumes.find(volume, visible(context))
+        of = self._db.volumes.find(volume, self._authority.sees(context, "volume"))
+        self._authority.check(context, "snapshot:create", of)
         snapshot = Snapshot(
             id=str(uuid.uuid4()),
             project_id=of.project_id,
@@ -70,7 +75,7 @@ class SnapshotService:
 
     def delete(self, context: Any, name_or_id: str) -> Snapshot:
         """The snapshot in status `deleting`. Raises InvalidRequest."""
-        snapshot = self.get(context, name_or_id)
+        snapshot = self._found(context, "snapshot:delete", name_or_id)
         of = self._db.volumes.get(snapshot.volume_id)
         if of.host is None:
             raise InvalidRequest("snapshot", f"{snapshot.id} is of volume {of.id}, which is nowhere")
@@ -90,3 +95,7 @@ class SnapshotService:
         deleting = self._db.snapshots.begin(snapshot.id, SnapshotStatus.DELETING, only_from=DELETABLE, work=[work])
         self._caster.wake(queue)
         return deleting
+
+    def _found(self, context: Any, rule: str, name_or_id: str) -> Snapshot:
+        found = self._db.snapshots.find(name_or_id, self._authority.sees(context, "snapshot"))
+        return self._authority.checked(context, rule, found)

@@ -5,17 +5,9 @@ from __future__ import annotations
 import socket
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from volsched.db.decisions import Decisions
-from volsched.db.groups import Groups
-from volsched.db.messages import MessageRecord, Messages
-from volsched.db.quotas import Quotas
-from volsched.db.snapshots import Snapshots
-from volsched.db.volume_types import VolumeTypes
-from volsched.db.volumes import Volumes
 from volsched.domain.decision import Decision
 from volsched.domain.events import Event, Priority
 from volsched.domain.identity import derived_id
@@ -25,21 +17,20 @@ from volsched.domain.request import VolumeType
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.domain.work import SCHEDULER_QUEUE, WorkRequest, agent_queue
 from volsched.engine.scheduling import backend_part
-from volsched.exceptions import BackendNotFound, InvalidRequest, NotAuthorized, NotFound
+from volsched.exceptions import BackendNotFound, InvalidRequest
 from volsched.flows.context import plain_context
 from volsched.service import beginning
+from volsched.service.authority import Authority
 from volsched.service.casting import QueuedScheduler, scheduler_work
 from volsched.service.fields import (
     check_zone,
     entries,
-    is_admin,
     plain_type,
-    project,
     question,
     size_from,
     text,
-    visible,
 )
+from volsched.service.looking import Looking, VolumeDatabase
 
 if TYPE_CHECKING:
     from volsched.engine.scheduling import PlacingScheduler
@@ -55,20 +46,7 @@ DELETABLE = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VolumeDatabase:
-    """The stores that the API side needs, in one place; the flows' `db_api`."""
-
-    volumes: Volumes
-    types: VolumeTypes
-    quotas: Quotas
-    messages: Messages
-    decisions: Decisions
-    snapshots: Snapshots
-    groups: Groups
-
-
-class VolumeService:
+class VolumeService(Looking):
     """Volumes as a user sees them. Every call takes the request's context; a project sees its own volumes only."""
 
     def __init__(
@@ -79,42 +57,17 @@ class VolumeService:
         scheduler_rpcapi: QueuedScheduler,
         caster: VolumeCaster,
         services: Callable[[], Sequence[ServiceState]],
+        authority: Authority,
     ) -> None:
-        self._db = db
+        super().__init__(db, authority)
         self._scheduler = scheduler
         self._scheduler_rpcapi = scheduler_rpcapi
         self._caster = caster
         self._services = services
 
-    # -- asking --------------------------------------------------------------------------------------------------
-
-    def get(self, context: Any, name_or_id: str) -> Volume:
-        """Raises VolumeNotFound, and InvalidRequest where several volumes have the name."""
-        return self._db.volumes.find(name_or_id, visible(context))
-
-    def list(self, context: Any, *, all_projects: bool = False) -> Sequence[Volume]:
-        """The project's volumes, oldest first; an admin may ask for everybody's."""
-        return self._db.volumes.list(None if all_projects and is_admin(context) else project(context))
-
-    def messages(self, context: Any, name_or_id: str) -> Sequence[MessageRecord]:
-        """What the volume's owner was told, oldest first; also of a volume that is gone, by its id."""
-        return self._db.messages.of(self._id_of(context, name_or_id), visible(context))
-
-    def explain(self, context: Any, name_or_id: str) -> Mapping[str, Any]:
-        """The last decision about the volume, as `Decision.plain()`; also of a volume that is gone, by its id."""
-        volume_id = self._id_of(context, name_or_id)
-        found = self._db.decisions.latest(volume_id)
-        if found is None:
-            raise NotFound("decision", volume_id, "nothing was decided about this volume yet")
-        return {
-            "volume_id": volume_id,
-            "outcome": found.outcome,
-            "made_at": found.made_at.isoformat(),
-            **found.document,
-        }
-
     def dry_run(self, context: Any, **asked: Any) -> Decision:
         """What `create` with the same arguments would decide now; nothing is kept."""
+        self._authority.check(context, "volume:dry_run")
         _, spec, properties = self._asked(context, **asked)
         return self._scheduler().dry_run(plain_context(context), spec, properties)
 
@@ -139,6 +92,7 @@ class VolumeService:
 
         `snapshot` or `source`, a volume: what it begins as a copy of; size and type are then theirs, unless given.
         """
+        self._authority.check(context, "volume:create")
         volume, spec, properties = self._asked(
             context,
             size_gb=size_gb,
@@ -164,11 +118,11 @@ class VolumeService:
         created = self._db.volumes.create(volume, [work])
         self._db.quotas.commit(reservation)
         self._caster.wake(SCHEDULER_QUEUE)
-        return created
+        return self.shown(context, created)
 
     def delete(self, context: Any, name_or_id: str) -> Volume:
         """The volume in status `deleting`, or as it was where it had never been placed and is gone already."""
-        volume = self.get(context, name_or_id)
+        volume = self._found(context, "volume:delete", name_or_id)
         if volume.host is None:
             self._db.volumes.discard(volume.id, only_from=DELETABLE, events=[_removed(volume)])
             return volume
@@ -185,11 +139,11 @@ class VolumeService:
             volume.id, VolumeStatus.DELETING, only_from=DELETABLE, work=[work], without_snapshots=True
         )
         self._caster.wake(queue)
-        return deleting
+        return self.shown(context, deleting)
 
     def extend(self, context: Any, name_or_id: str, new_size_gb: object) -> Volume:
         """The volume in status `extending`. Raises InvalidRequest, QuotaExceeded."""
-        volume = self.get(context, name_or_id)
+        volume = self._found(context, "volume:extend", name_or_id)
         new_size = size_from(new_size_gb, "new_size")
         if new_size <= volume.size_gb:
             raise InvalidRequest(
@@ -224,7 +178,7 @@ class VolumeService:
             self._db.quotas.cancel(reservation)
             raise
         self._caster.wake(SCHEDULER_QUEUE)
-        return extending
+        return self.shown(context, extending)
 
     def retype(
         self, context: Any, name_or_id: str, new_type: str, *, migration_policy: str = MIGRATION_POLICIES[0]
@@ -233,7 +187,7 @@ class VolumeService:
 
         Raises InvalidRequest, QuotaExceeded.
         """
-        volume = self.get(context, name_or_id)
+        volume = self._found(context, "volume:retype", name_or_id)
         found_type = self._db.types.find(new_type)
         if migration_policy not in MIGRATION_POLICIES:
             known = ", ".join(MIGRATION_POLICIES)
@@ -273,16 +227,14 @@ class VolumeService:
             self._db.quotas.cancel(reservation)
             raise
         self._caster.wake(SCHEDULER_QUEUE)
-        return retyping
+        return self.shown(context, retyping)
 
     def migrate(self, context: Any, name_or_id: str, host: str) -> Volume:
         """The volume in status `migrating`, to a pool, or to another pool of a backend. For administrators.
 
         Raises InvalidRequest, NotAuthorized.
         """
-        if not is_admin(context):
-            raise NotAuthorized("only an administrator chooses where a volume is")
-        volume = self.get(context, name_or_id)
+        volume = self._found(context, "volume:migrate", name_or_id)
         if host == volume.host:
             raise InvalidRequest("host", f"volume {volume.id} is in {host} already")
         target = self._check_backend(host)
@@ -315,13 +267,14 @@ class VolumeService:
             without_snapshots=True,
         )
         self._caster.wake(SCHEDULER_QUEUE)
-        return migrating
+        return self.shown(context, migrating)
 
     def backup_host(
         self, context: Any, *, volume: str | None = None, zone: str | None = None, driver: str | None = None
     ) -> str:
         """The host whose backup service would take a backup now. Raises ServiceNotFound, InvalidRequest."""
-        of = self.get(context, volume).plain() if volume is not None else None
+        self._authority.check(context, "backup:place")
+        of = self._found(context, "volume:get", volume).plain() if volume is not None else None
         return self._scheduler().get_backup_host(of, zone, driver)
 
     def manage(
@@ -337,6 +290,7 @@ class VolumeService:
         metadata: Mapping[str, str] | None = None,
     ) -> Volume:
         """A volume in status `managing`, of size 0 until its backend has looked at it: runs manage_existing."""
+        self._authority.check(context, "volume:manage")
         from volsched.flows import manage_existing  # TaskFlow is slow to import, and every other call goes without
 
         found_type = self._db.types.find(volume_type) if volume_type is not None else None
@@ -358,7 +312,7 @@ class VolumeService:
             },
         )
         engine.run()
-        return Volume.parse(engine.storage.fetch("volume"))
+        return self.shown(context, Volume.parse(engine.storage.fetch("volume")))
 
     # -- checks --------------------------------------------------------------------------------------------------
 
@@ -380,7 +334,7 @@ class VolumeService:
         """A volume to be made, with the request_spec and filter_properties that ask where it may live."""
         if hints is not None and not isinstance(hints, Mapping):
             raise InvalidRequest("hints", f"{hints!r} is not a mapping of names to values")
-        begins = beginning.beginning(self._db, visible(context), snapshot=snapshot, source=source, group=group)
+        begins = beginning.beginning(self._db, self._authority, context, snapshot=snapshot, source=source, group=group)
         type_name = volume_type if volume_type is not None else begins.volume_type_id
         found_type = self._db.types.find(type_name) if type_name is not None else None
         begins.check_type(found_type)
@@ -418,13 +372,6 @@ class VolumeService:
 
     def _type_of(self, volume: Volume) -> VolumeType | None:
         return self._db.types.find(volume.volume_type_id) if volume.volume_type_id else None
-
-    def _id_of(self, context: Any, name_or_id: str) -> str:
-        """The id of a volume that is there, or the id that was given, for volumes that are gone."""
-        try:
-            return str(uuid.UUID(name_or_id))
-        except ValueError:
-            return self.get(context, name_or_id).id
 
 
 def _check_detached(volume: Volume) -> None:

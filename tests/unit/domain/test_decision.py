@@ -57,7 +57,7 @@ class DecisionTest(TestCase):
 
     def test_the_user_is_told_limits_and_no_more(self) -> None:
         self.assertEqual(
-            "none of 4 pools could take 10 GiB: rejected 1 by zone, 3 by capacity (nearest: pool1 will not do)",
+            "no storage could take 10 GiB: turned away by zone, capacity",
             self.refused().told(),
         )
 

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+#: What a trace of a volume begins with.
+VOLUME_REQUESTS = ("create", "delete", "extend", "retype", "migrate", "manage")
+
 Progress = Callable[[Volume | Snapshot | Group], None]
 T = TypeVar("T", Volume, Snapshot, Group)
 
@@ -52,8 +55,7 @@ class Application(Stores):
     """
 
     def __init__(self, conf: Configuration, process: str = "command") -> None:
-        super().__init__(conf)
-        self.process = process
+        super().__init__(conf, process)
         self._started = False
         self.woken = threading.Event()
 
@@ -140,12 +142,11 @@ class Application(Stores):
         """The selected filters and weighers, and those of the profiles."""
         from volsched.loading.choosing import chooser_of
 
-        return chooser_of(self.plugins, slow_seconds=self.conf.scheduler.slow_plugin_seconds)
+        return self.telemetry.chooser(chooser_of(self.plugins, slow_seconds=self.conf.scheduler.slow_plugin_seconds))
 
     @cached_property
     def driver(self) -> PlacingScheduler:
         """The selected scheduler driver, in its world."""
-        from volsched.db.failures import Failures
         from volsched.plugins import SchedulerWorld
 
         plugins, options = self.plugins, self.conf.scheduler
@@ -158,7 +159,7 @@ class Application(Stores):
             caster=self.caster,
             events=self.outbox,
             decisions=self.stores.decisions,
-            failures=Failures(self.database),
+            failures=self.telemetry.failures(self.database),
             chooser=self.chooser,
             clock=utcnow,
             publisher=f"scheduler.{socket.gethostname()}",
@@ -232,7 +233,7 @@ class Application(Stores):
         from volsched.service.casting import QueuedScheduler
         from volsched.service.volumes import VolumeService
 
-        return VolumeService(
+        service = VolumeService(
             self.stores,
             scheduler=lambda: self.driver,
             scheduler_rpcapi=QueuedScheduler(self.work, self.caster, owner=self.owner),
@@ -240,18 +241,21 @@ class Application(Stores):
             services=self.backends.services,
             authority=self.authority,
         )
+        return self.telemetry.requests(service, "volume", VOLUME_REQUESTS)
 
     @cached_property
     def snapshots(self) -> SnapshotService:
         from volsched.service.snapshots import SnapshotService
 
-        return SnapshotService(self.stores, self.caster, self.authority)
+        service = SnapshotService(self.stores, self.caster, self.authority)
+        return self.telemetry.requests(service, "snapshot", ("create", "delete"))
 
     @cached_property
     def groups(self) -> GroupService:
         from volsched.service.groups import GroupService
 
-        return GroupService(self.stores, self.caster, self.backends.services, self.authority)
+        service = GroupService(self.stores, self.caster, self.backends.services, self.authority)
+        return self.telemetry.requests(service, "group", ("create", "delete"))
 
     @cached_property
     def quotas(self) -> QuotaService:
@@ -271,6 +275,7 @@ class Application(Stores):
     def take_over(self, other: Application, plugins: Plugins) -> None:
         """Go on instead of another application: over its database, with these plugins, which run."""
         self.process, self.database, self.owner, self.woken = other.process, other.database, other.owner, other.woken
+        self.telemetry = other.telemetry
         if "bus" in vars(other):
             self.bus = other.bus
         self.plugins, self._started = plugins, True
@@ -296,6 +301,8 @@ class Application(Stores):
             self.plugins.stop()
         if "caster" in self.__dict__:
             self.caster.stop()
+        if "telemetry" in self.__dict__:
+            self.telemetry.stop()
         if "database" in self.__dict__:
             self.database.close()
 

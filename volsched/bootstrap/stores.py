@@ -17,13 +17,22 @@ if TYPE_CHECKING:
     from volsched.messaging.compute import ComputeApi
     from volsched.service.authority import Authority
     from volsched.service.looking import VolumeDatabase
+    from volsched.telemetry.telemetry import Telemetry
 
 
 class Stores:
     """What is kept: all over the one database of the configuration."""
 
-    def __init__(self, conf: Configuration) -> None:
+    def __init__(self, conf: Configuration, process: str = "command") -> None:
         self.conf = conf
+        self.process = process
+
+    @cached_property
+    def telemetry(self) -> Telemetry:
+        """What this process counts and traces. Raises ConfigurationError where it cannot."""
+        from volsched.telemetry.telemetry import telemetry_of
+
+        return telemetry_of(self.conf, self.process)
 
     @cached_property
     def database(self) -> Database:
@@ -42,9 +51,7 @@ class Stores:
 
     @cached_property
     def backends(self) -> Backends:
-        from volsched.db.backends import Backends
-
-        return Backends(self.database, down_after_seconds=self.conf.scheduler.service_down_time)
+        return self.telemetry.backends(self.database, down_after_seconds=self.conf.scheduler.service_down_time)
 
     @cached_property
     def stores(self) -> VolumeDatabase:
@@ -69,21 +76,15 @@ class Stores:
 
     @cached_property
     def claims(self) -> Claims:
-        from volsched.db.claims import Claims
-
-        return Claims(self.database)
+        return self.telemetry.claims(self.database)
 
     @cached_property
     def work(self) -> WorkQueue:
-        from volsched.db.work import WorkQueue
-
-        return WorkQueue(self.database)
+        return self.telemetry.work(self.database)
 
     @cached_property
     def outbox(self) -> Outbox:
-        from volsched.db.outbox import Outbox
-
-        return Outbox(self.database)
+        return self.telemetry.outbox(self.database)
 
     @cached_property
     def authority(self) -> Authority:

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from volsched.db.once import unless_there
 from volsched.db.schema import work
+from volsched.domain.tracing import CURRENT, TRACE
 from volsched.domain.work import Lease, WorkRequest, WorkState
 from volsched.exceptions import LeaseLost
 
@@ -19,6 +20,7 @@ UNFINISHED = (WorkState.QUEUED.value, WorkState.RUNNING.value)
 
 def queue(connection: Connection, requests: Iterable[WorkRequest], now: datetime) -> None:
     """Queue work, in this order; what is there already, by its id, stays as it is."""
+    trace = CURRENT.get()
     for request in requests:
         connection.execute(
             _WRITE,
@@ -27,7 +29,7 @@ def queue(connection: Connection, requests: Iterable[WorkRequest], now: datetime
                 "queue": request.queue,
                 "operation": request.operation,
                 "volume_id": request.volume_id,
-                "payload": request.payload,
+                "payload": request.payload if trace is None else {**request.payload, TRACE: trace.handed_over(request)},
                 "problem": None,
                 "created_at": now,
                 "finished_at": None,

@@ -104,6 +104,7 @@ class WorkQueue:
                     volume_id=row.volume_id,
                     payload=connection.execute(_PAYLOAD, {"the_seq": row.seq}).scalar_one(),
                     lease=lease,
+                    taken_over=row.state == WorkState.RUNNING.value,
                 )
         return None
 

@@ -84,6 +84,7 @@ class Work:
     volume_id: str | None
     payload: Mapping[str, Any]
     lease: Lease
+    taken_over: bool = field(default=False, compare=False)  # from a holder whose lease had run out
     begun: float = field(default_factory=time.perf_counter, compare=False)  # when it was taken, by this process's clock
 
     @property

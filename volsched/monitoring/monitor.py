@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from volsched.monitoring.collecting import Standing
 from volsched.monitoring.health import Check, Health, Status
 from volsched.monitoring.looks import Looks
 from volsched.monitoring.server import Answer, PagesServer
@@ -43,6 +46,9 @@ class Monitor:
         self._limit = options.stall_seconds
         self._limits = {WORK: options.storage_stall_seconds} if kind == "agent" else {}
         self._looks = Looks(lambda: current.application, kind, interval=options.look_interval, seen=self.ready)
+        counts = current.application.telemetry.counts
+        self._registry = CollectorRegistry() if counts is None else counts.registry
+        self._registry.register(Standing(current, self._looks, of_everything=kind == "scheduler"))
         self._server = PagesServer(
             {LIVE: self.live, READY: self.ready, METRICS: self.metrics},
             host=options.host,
@@ -77,7 +83,8 @@ class Monitor:
         return self._page(self._ready, self._needs())
 
     def metrics(self) -> Answer:
-        return Answer(HTTPStatus.OK, "text/plain", b"")
+        """The figures of this process, as Prometheus reads them."""
+        return Answer(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._registry))
 
     def _loops(self) -> Iterator[Check]:
         slowest: dict[str, float] = {}

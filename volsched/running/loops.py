@@ -81,7 +81,7 @@ def _audit(application: Application) -> None:
     if not application.conf.scheduler.audit_interval:
         return
     try:
-        guarded(Audit(application.database).log)
+        guarded(Audit(application.database, told=application.telemetry.audited).log)
     except Exception:  # placing goes on whatever the audit stumbles over
         LOG.exception("the audit failed; it is made again later")
 
@@ -89,7 +89,7 @@ def _audit(application: Application) -> None:
 def _work(current: Current, stop: threading.Event, step: Callable[[Application], Callable[[], bool]]) -> None:
     """One piece of work after the other, each with the configuration that it was begun under."""
     while not stop.is_set():
-        with current.used() as application:
+        with current.used("work") as application:
             woken = application.woken
             woken.clear()  # before looking: a wake-up that comes meanwhile counts for the next time
             left = application.conf.scheduler.poll_interval
@@ -122,9 +122,9 @@ def _each(
     step: Callable[[Application], None],
     interval: Callable[[Application], float],
 ) -> None:
-    """A step, again and again."""
+    """A step, again and again; its function's name is the loop's."""
     while not stop.is_set():
-        with current.used() as application:
+        with current.used(step.__name__.strip("_")) as application:
             step(application)
             pause = interval(application)
         stop.wait(pause)

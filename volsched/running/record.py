@@ -30,6 +30,7 @@ class Record:
     reloads: int = 0
     problem: str | None = None
     until_restart: tuple[str, ...] = ()  # options that the last reload could not take up
+    monitoring: str | None = None  # host:port of its health and metrics; None where that is off
     master: str | None = None  # who looks after it, where it is one of several workers
 
     @property

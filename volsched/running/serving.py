@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from volsched.bootstrap import Application
 from volsched.conf import Configuration
+from volsched.monitoring.monitor import Monitor
 from volsched.running import record
 from volsched.running.exchange import Current, DeliveryLoop
 from volsched.running.loops import Loop, Loops

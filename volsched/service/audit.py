@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from volsched.db.database import Database
@@ -12,13 +12,19 @@ from volsched.domain.drift import Drift
 
 LOG = logging.getLogger(__name__)
 
+Told = Callable[[Sequence[str], Sequence[Drift]], object]
+
 
 class Audit:
     """Every check looks at one instant; every repair is a transaction of its own that looks again before it acts."""
 
-    def __init__(self, database: Database, checks: Sequence[Check] = CHECKS) -> None:
+    def __init__(
+        self, database: Database, checks: Sequence[Check] = CHECKS, *, told: Told = lambda checks, found: None
+    ) -> None:
+        """`told` is given the names of the checks and what they found, whenever it is logged."""
         self._database = database
         self._checks = checks
+        self._told = told
 
     def look(self, *, repair: bool = False) -> Iterator[Drift]:
         """Every drift, by check. `repair`: put right what can be, and say so. Raises DatabaseUnavailable."""
@@ -29,6 +35,7 @@ class Audit:
     def log(self) -> int:
         """Every drift into the log; how many there are."""
         found = list(self.look())
+        self._told([check.name for check in self._checks], found)
         for drift in found:
             mend = f"{drift.mend}: volsched audit --repair" if drift.repairable else drift.mend
             LOG.warning("audit: %s: %s: %s; %s", drift.check, drift.subject, drift.what, mend)

@@ -332,13 +332,17 @@ class Application(Stores):
         """
         return self._settled(lambda: self.stores.volumes.get(volume_id), progress, timeout)
 
-    def settle_snapshot(self, snapshot_id: str, *, progress: Progress | None = None) -> Snapshot | None:
+    def settle_snapshot(
+        self, snapshot_id: str, *, progress: Progress | None = None, timeout: float | None = None
+    ) -> Snapshot | None:
         """The same for a snapshot."""
-        return self._settled(lambda: self.stores.snapshots.get(snapshot_id), progress, None)
+        return self._settled(lambda: self.stores.snapshots.get(snapshot_id), progress, timeout)
 
-    def settle_group(self, group_id: str, *, progress: Progress | None = None) -> Group | None:
+    def settle_group(
+        self, group_id: str, *, progress: Progress | None = None, timeout: float | None = None
+    ) -> Group | None:
         """The same for a group."""
-        return self._settled(lambda: self.stores.groups.get(group_id), progress, None)
+        return self._settled(lambda: self.stores.groups.get(group_id), progress, timeout)
 
     def _settled(self, look: Callable[[], T], progress: Progress | None, timeout: float | None) -> T | None:
         from volsched.service.settling import settle

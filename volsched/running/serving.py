@@ -18,6 +18,10 @@ from volsched.running.reload import Reloader
 
 LOG = logging.getLogger(__name__)
 
+#: Who waits for a signal looks again after so long. Python handles signals in its main thread, which is not woken by
+#: one that the system gives to another thread.
+NAP_SECONDS = 0.5
+
 Ready = Callable[[], object]
 
 
@@ -110,7 +114,8 @@ def _serve(program: Program, current: Current, orders: Orders, place: Place, rea
     sys.stderr.write(f"{place.name_of(program.name)}: ready\n")
     ready()
     for thread in threads:
-        thread.join()
+        while thread.is_alive():
+            thread.join(NAP_SECONDS)
     monitor.stop()
     return 1 if died.is_set() else 0
 
@@ -134,8 +139,9 @@ class _Reloading:
 
         def run(stop: threading.Event) -> None:
             try:
-                while orders.reloading.wait() and not stop.is_set():
-                    self.take_up(orders)
+                while not stop.is_set():
+                    if orders.reloading.wait(NAP_SECONDS) and not stop.is_set():
+                        self.take_up(orders)
             finally:
                 self._records.remove(self._record)
 

@@ -8,7 +8,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from types import MappingProxyType
 
+from volsched import policy
 from volsched.conf.configuration import Configuration
+from volsched.conf.policy import file_of
+from volsched.exceptions import ConfigurationError
 from volsched.loading.building import Built, Prepared, build, prepare
 from volsched.loading.catalogue import Catalogue
 from volsched.loading.classes import load_class
@@ -49,6 +52,7 @@ def examine(
     for group, option in list(conf.options()):
         if (group, option.dest) not in {(kind.section, kind.option) for kind in KINDS} and group != "DEFAULT":
             read(conf, group, option, findings)
+    _policy(conf, findings)
     choices = select(conf, catalogue, kinds, findings)
     profiles = select_profiles(conf, catalogue, findings) if FILTER in kinds and WEIGHER in kinds else []
     everything = [*choices, *(choice for profile in profiles for choice in profile.choices)]
@@ -76,6 +80,15 @@ def examine(
         warnings=findings.warnings,
     )
     return plugins, findings.warnings
+
+
+def _policy(conf: Configuration, findings: Findings) -> None:
+    """Whether the policy file can be used, if there is one."""
+    try:
+        policy.of(file_of(conf.policy.file, conf.settings.files))
+    except ConfigurationError as problem:
+        mend = "correct the file; `volsched policy list` shows what is in force"
+        findings.add("VS131", problem.option, problem.problem, mend)
 
 
 def _each_once(choices: Iterable[Choice], findings: Findings) -> Iterable[Choice]:

@@ -41,6 +41,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "VS127": "a volume type is in two profiles",
         "VS128": "a profile names a volume type that does not exist",
         "VS130": "the configuration cannot be read",
+        "VS131": "the policy file cannot be used",
         "VS201": "the database cannot be used",
         "VS202": "the message bus cannot be reached",
         "VS203": "a package needs what is not installed",

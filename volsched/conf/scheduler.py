@@ -94,7 +94,7 @@ def options() -> list[cfg.Opt]:
             min=0,
             max=100000,
             help="A stored decision among so many pools or fewer lists them all, for `volsched volume explain`. Among "
-            "more it keeps the counts, the nearest misses and the first ten pools of each part.",
+            "more it keeps the counts, the nearest misses and the first five pools of each part.",
         ),
         cfg.FloatOpt(
             "slow_plugin_seconds",

@@ -18,7 +18,7 @@ from volsched.domain.ranking import Ranked
 from volsched.domain.request import RequestSpec, Retry
 
 #: So many pools are listed by name where there are too many for a whole list.
-FEW = 10
+FEW = 5
 NO_REMARKS: Mapping[str, Any] = MappingProxyType({})
 MOST_NAMED = 3
 

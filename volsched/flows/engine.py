@@ -96,7 +96,12 @@ class Kept:
 
 
 class Lean(SerialActionEngine):  # type: ignore[misc]  # taskflow has no type hints
-    """An engine for one thread at a time, whose storage is its own."""
+    """An engine for one thread at a time, whose storage is its own, and whose inputs have the same names each time."""
+
+    def validate(self) -> None:
+        """Whether there is all that the tasks take: asked once."""
+        if not self._validated:
+            super().validate()
 
     @cached_property
     def storage(self) -> Unwritten:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import warnings
 
-#: Matched from the start of the message. Nothing of ours uses eventlet: oslo.utils asks whether it is there.
-ADDRESSED_TO_US = (r"\s*Eventlet is deprecated", "eventletutils module is deprecated")
+#: Matched from the start of the message. Nothing of ours uses eventlet: oslo.utils asks whether it is there, and
+#: oslo.service imports it.
+ADDRESSED_TO_US = (
+    r"\s*Eventlet is deprecated",
+    "eventletutils module is deprecated",
+    r"Using fork\(\) is a bad idea",
+)
 
 
 def hush() -> None:

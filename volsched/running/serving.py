@@ -105,7 +105,8 @@ def _serve(program: Program, current: Current, orders: Orders, place: Place, rea
         loops.append(delivery.run)
     monitor = Monitor(program.name, current, orders.stopping, worker=place.number)
     reloading = _Reloading(program, current, delivery, place, monitor.address)
-    if orders.reloading.is_set():  # before anything runs: this worker follows others that have done so
+    if orders.reloading.is_set() and not orders.stopping.is_set():
+        # Before anything runs: this worker follows others that have done so.
         reloading.take_up(orders)
     threads = [threading.Thread(target=watched, args=(loop,)) for loop in (*loops, reloading.loop(orders))]
     for thread in threads:

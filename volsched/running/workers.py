@@ -62,6 +62,7 @@ class Master:
         """The exit status of the service. `orders`: what was ordered before it could listen itself."""
         service = oslo_service_on_threads()
         settings = cfg.ConfigOpts()
+        settings([], project=self._program.name, default_config_files=[], default_config_dirs=[], use_env=False)
         self._launcher = service.ProcessLauncher(settings)
         settings.set_override("graceful_shutdown_timeout", self._timeout and self._timeout + LONGER_SECONDS)
         settings.set_override("log_options", False)

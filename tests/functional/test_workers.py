@@ -1,0 +1,273 @@
+"""Services with several worker processes: what reaches each of them, what they survive, and how they end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from tests import TestCase
+from tests.functional import fleet
+from tests.functional.program import PATIENCE_SECONDS
+from volsched import bootstrap, conf
+from volsched.db.database import Database
+from volsched.running.exchange import Current
+from volsched.running.loops import Loop
+from volsched.running.record import Record, Records
+from volsched.running.serving import Orders, Program
+from volsched.running.workers import run_workers
+from volsched.service.leasing import is_dead
+
+SETTINGS = """
+[paths]
+state_path = {folder}
+[scheduler]
+workers = 2
+poll_interval = 0.05
+filters = capacity
+[agent]
+workers = 2
+host = node1
+backends = disk
+report_interval = 0.5
+[backend_disk]
+driver = directory
+path = {folder}/disk
+pools = a
+pool_size_gb = a:100
+unit_bytes = 4096
+[notifications]
+notifiers = ops
+[notifier_ops]
+driver = jsonl
+path = {folder}/ops.jsonl
+"""
+
+
+def serve(program: str, folder: str) -> None:
+    """A service in a process of its own. `tasks`: one whose loop does what files in the folder ask for."""
+    said = os.open(f"{folder}/{program}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for number in (1, 2):
+        os.dup2(said, number)
+    warnings.simplefilter("default")
+    for name in [name for name in os.environ if name.startswith("OS_")]:
+        del os.environ[name]
+    from volsched.cli.services import agent_main, scheduler_main
+
+    file = f"{folder}/volsched.conf"
+    mains = {"scheduler": scheduler_main, "agent": agent_main}
+    status = mains[program](["--config-file", file]) if program in mains else _tasks(file)
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _tasks(file: str) -> int:
+    logging.basicConfig(level=logging.INFO)
+    program = Program(name="volsched-scheduler", loops=_loops, read=lambda: conf.load([file]))
+    return run_workers(program, program.read(), 2, Orders())
+
+
+def _loops(current: Current, first: bool) -> list[Loop]:
+    """A piece of work is a file `task-…`: it has begun when it is gone, and ends when there is a file `go`."""
+    current.application.start()
+    folder = Path(current.application.conf.paths.state_path)
+
+    def work(stop: threading.Event) -> None:
+        while not stop.wait(0.01):
+            if (folder / "break").exists():
+                raise RuntimeError("broken on purpose")
+            task = next(folder.glob("task-*"), None)
+            if task is not None and _taken(task, folder / f"begun-{os.getpid()}"):
+                while not (folder / "go").exists():
+                    time.sleep(0.01)
+                (folder / f"done-{os.getpid()}").touch()
+
+    return [work]
+
+
+def _taken(task: Path, mine: Path) -> bool:
+    try:
+        task.rename(mine)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+class WorkersCase(TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.home = self.folder()
+        self.file = self.home / "volsched.conf"
+        self.file.write_text(SETTINGS.format(folder=self.home))
+        self.records = Records(str(self.home))
+        database = Database(f"sqlite:///{self.home}/volsched.db")
+        database.upgrade()
+        database.close()
+
+    def change(self, old: str, new: str) -> None:
+        text = self.file.read_text()
+        self.assertIn(old, text)
+        self.file.write_text(text.replace(old, new))
+
+    def start(self, program: str) -> BaseProcess:
+        """A service, which goes with the test."""
+        process: BaseProcess = fleet._CONTEXT.Process(target=serve, args=(program, str(self.home)))
+        process.start()
+        self.addCleanup(process.close)
+        self.addCleanup(process.join)
+        self.addCleanup(process.kill)
+        return process
+
+    def started(self, program: str) -> tuple[BaseProcess, list[Record]]:
+        """A service of which both workers are ready."""
+        process = self.start(program)
+        self.until(lambda: self.said(program).count(": ready") == 2)
+        return process, self.workers()
+
+    def said(self, program: str) -> str:
+        file = self.home / f"{program}.log"
+        return file.read_text() if file.exists() else ""
+
+    def workers(self, program: str = "volsched-scheduler") -> list[Record]:
+        return [record for record in self.records.alive() if record.program == program]
+
+    def until(self, true: Callable[[], object]) -> None:
+        """Raises AssertionError where it does not come true."""
+        end, nap = time.monotonic() + PATIENCE_SECONDS, threading.Event()
+        while not true():
+            self.assertLess(time.monotonic(), end, "\n".join(log.read_text() for log in self.home.glob("*.log")))
+            nap.wait(0.02)
+
+    def ended(self, process: BaseProcess, program: str) -> int | None:
+        """The exit status of a service that ends, after which nothing of it is left."""
+        process.join(PATIENCE_SECONDS)
+        self.assertEqual([], self.workers(), self.said(program))
+        return process.exitcode
+
+
+class TestWhatTheySurvive(WorkersCase):
+    """Scheduler and agent, two workers each."""
+
+    def asked_to_reload(self) -> tuple[int | None, list[dict[str, object]]]:
+        """`volsched config reload`: its exit status, and what it says of each worker."""
+        output = self.home / "output"
+        output.unlink(missing_ok=True)
+        process = fleet.start("command", self.file, "config", "reload", "-f", "json", log=output)
+        process.join(PATIENCE_SECONDS)
+        return process.exitcode, json.loads(output.read_text())
+
+    def test_one_after_the_other(self) -> None:
+        agent, _ = self.started("agent")
+        process, workers = self.started("scheduler")
+        self.assertEqual(2, len(workers))
+        self.assertEqual([process.pid] * 2, [int(worker.head.split(":")[-2]) for worker in workers])
+
+        with self.subTest("a good configuration is taken up by each"):
+            self.change("filters = capacity", "filters = capabilities, capacity")
+            status, rows = self.asked_to_reload()
+            self.assertEqual((0, [2] * 4), (status, [row["Generation"] for row in rows]), rows)
+            self.assertEqual({worker.pid for worker in self.workers()}, {worker.pid for worker in workers})
+
+        with self.subTest("a bad one by none"):
+            self.change("filters = capabilities", "filters = capabilites")
+            os.kill(process.pid or 0, signal.SIGHUP)
+            self.until(lambda: all(worker.reloads == 2 for worker in self.workers()))
+            self.assertEqual({2}, {worker.generation for worker in self.workers()})
+            for worker in self.workers():
+                self.assertIn("VS101", worker.problem or "")
+
+        with self.subTest("one that is killed is started anew, as the others are and not as the bad file says"):
+            doomed = self.workers()[0]
+            os.kill(doomed.pid, signal.SIGKILL)
+            self.until(lambda: self.said("scheduler").count(": ready") == 3)
+            new = [worker for worker in self.workers() if worker.pid not in {old.pid for old in workers}]
+            self.assertEqual([(2, None)], [(worker.generation, worker.problem) for worker in new])
+
+        with self.subTest("they work, and every event is delivered"):
+            self.file.write_text(SETTINGS.format(folder=self.home))
+            application = self.enterContext(bootstrap.application(conf.load([str(self.file)], use_env=False)))
+            asked = {"project_id": "p1", "user_id": "u1", "is_admin": True}
+            made = [application.volumes.create(asked, size_gb=1).id for _ in range(6)]
+            self.until(lambda: all(application.volumes.get(asked, id).status == "available" for id in made))
+            self.until(lambda: self.placed() == sorted(made))
+
+        with self.subTest("they end"):
+            for each in (process, agent):
+                os.kill(each.pid or 0, signal.SIGTERM)
+                each.join(PATIENCE_SECONDS)
+                self.assertEqual(0, each.exitcode, self.said("scheduler") + self.said("agent"))
+            self.assertEqual([], list(self.records.alive()))
+
+    def placed(self) -> list[str]:
+        events = [json.loads(line) for line in (self.home / "ops.jsonl").read_text().splitlines()]
+        return sorted(
+            event["payload"]["volume"]["id"] for event in events if event["event_type"] == "volume.create.end"
+        )
+
+
+class TestHowTheyEnd(WorkersCase):
+    """Workers whose work is a file, so that it lasts as long as it should."""
+
+    def busy(self) -> tuple[BaseProcess, list[Record]]:
+        """Two workers with work in hand."""
+        process, workers = self.started("tasks")
+        for number in range(2):
+            (self.home / f"task-{number}").touch()
+        self.until(lambda: len(list(self.home.glob("begun-*"))) == 2)
+        return process, workers
+
+    def done(self) -> int:
+        return len(list(self.home.glob("done-*")))
+
+    def test_the_work_in_hand_is_ended_first(self) -> None:
+        process, _ = self.busy()
+        os.kill(process.pid or 0, signal.SIGTERM)
+        self.until(lambda: "graceful exiting of master" in self.said("tasks"))
+        self.assertEqual(2, len(self.workers()), "they work")
+        (self.home / "go").touch()
+        self.assertEqual((0, 2), (self.ended(process, "tasks"), self.done()), self.said("tasks"))
+
+    def test_not_for_ever(self) -> None:
+        self.change("workers = 2\npoll", "workers = 2\ngraceful_shutdown_timeout = 1\npoll")
+        process, _ = self.busy()
+        os.kill(process.pid or 0, signal.SIGTERM)
+        self.ended(process, "tasks")
+        self.assertEqual(0, self.done())
+        self.assertIn("Graceful shutdown timeout (1) exceeded", self.said("tasks"))
+
+    def test_without_their_master(self) -> None:
+        process, workers = self.busy()
+        process.kill()
+        process.join()
+        self.until(lambda: self.said("tasks").count("Parent process has died") == 2)
+        self.assertEqual([False, False], [is_dead(worker.owner) for worker in workers], "they end what they began")
+        (self.home / "go").touch()
+        self.until(lambda: all(is_dead(worker.owner) for worker in workers))
+        self.assertEqual(2, self.done())
+
+    def test_all_when_a_part_of_one_dies(self) -> None:
+        process, _ = self.started("tasks")
+        (self.home / "break").touch()
+        self.assertEqual(1, self.ended(process, "tasks"))
+        self.assertIn("broken on purpose", self.said("tasks"))
+
+    def test_at_once_where_the_configuration_is_wrong(self) -> None:
+        for old, new, words in (
+            ("filters = capacity", "filters = capcity", "VS101"),
+            ("{folder}/ops.jsonl", "{folder}/missing/ops.jsonl", "VS111"),
+        ):
+            with self.subTest(words):
+                self.file.write_text(SETTINGS.replace(old, new).format(folder=self.home))
+                process = self.start("scheduler" if words == "VS101" else "tasks")
+                process.join(PATIENCE_SECONDS)
+                log = self.said("scheduler" if words == "VS101" else "tasks")
+                self.assertEqual((2, 1), (process.exitcode, log.count(words)), log)
+                self.assertNotIn("ready", log)

@@ -36,7 +36,7 @@ endpoint = {url}
 TAKEN = moments.Moment(process="scheduler", words="the work is taken", before="volsched.service.scheduler.held")
 
 
-SECRETIVE = ("volume", "create", "--size", "3", "--name", "hidden", "--property", "a=hidden", "--no-wait")
+SECRETIVE = ("volume", "create", "--size", "3", "--name", "hidden", "--metadata", "a=hidden", "--no-wait")
 FORGOTTEN = {
     "id": "r1",
     "project_id": "p",
@@ -176,7 +176,7 @@ class TestMonitoring(TestCase):
             self.asked(
                 fleet,
                 file,
-                *["volume", "create", "--size", "3", "--name", "hidden", "--property", "a=hidden", "--no-wait"],
+                *["volume", "create", "--size", "3", "--name", "hidden", "--metadata", "a=hidden", "--no-wait"],
             )
             fleet.until(lambda: WorkQueue(fleet.database).lengths() == {} and list(fleet.disks.glob("*/*/volume-*")))
             for service in services:

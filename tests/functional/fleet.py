@@ -64,7 +64,7 @@ def start(
     It dies with us. `prepared`: called in it before anything else, a function that can be pickled.
     """
     given = (program, str(file), arguments, str(log), dies_at, sign, prepared)
-    process = _CONTEXT.Process(target=_run, args=given, daemon=True)
+    process = _CONTEXT.Process(target=_run, name=program, args=given, daemon=True)
     process.start()
     return process
 
@@ -77,6 +77,7 @@ class Fleet:
         self.folder = folder
         self.url = url
         self.more = more
+        self.watchful = True
         self.processes: list[BaseProcess] = []
 
     def __enter__(self) -> Self:
@@ -123,13 +124,20 @@ class Fleet:
         return self.folder / f"{file.stem}-{program}.log"
 
     def until(self, true: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-        """Raises AssertionError where it does not become true in time, with what the processes said."""
+        """Raises AssertionError where it does not become true in time, with what the processes said.
+
+        Sooner where a service ended by itself, which is not waited for in vain.
+        """
         end, nap = time.monotonic() + seconds, threading.Event()
         while not true():
-            if time.monotonic() > end:
+            if time.monotonic() > end or (self.watchful and any(map(_failed, self.processes))):
                 said = (f"{log.name}: {log.read_text()[-2000:]}" for log in self.folder.glob("*.log"))
                 raise AssertionError("in vain\n" + "\n".join(said))
             nap.wait(0.05)
+
+
+def _failed(process: BaseProcess) -> bool:
+    return process.name in ("scheduler", "agent") and (process.exitcode or 0) > 0
 
 
 def is_stopped(process: BaseProcess) -> bool:

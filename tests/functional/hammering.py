@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -25,6 +25,7 @@ import sqlalchemy as sa
 
 from tests import servers
 from tests.functional import books, figures
+from tests.functional.ailments import wrong_clock
 from tests.functional.fleet import UNIT, Fleet
 from tests.functional.program import PATIENCE_SECONDS
 from volsched.db import claims as claiming
@@ -53,6 +54,8 @@ class Hammered:
     refused: int
     untold: int  # refused, and its owner was not told why
     conflicts: int  # claims that lost their race
+    takeovers: int  # work whose lease ended before it did
+    pools_used: int
     seconds: float
     p50_seconds: float  # of one request, waiting for its turn included
     p99_seconds: float
@@ -73,26 +76,40 @@ class Hammered:
         )
 
 
-def hammer(folder: Path, url: str, requests: int, prepared: Callable[[], object] | None = None) -> Hammered:
+def hammer(
+    folder: Path,
+    url: str,
+    requests: int,
+    prepared: Callable[[], object] | None = None,
+    clocks: Sequence[float] = (0.0,),
+) -> Hammered:
     """Schedulers, agents and clients as processes of their own, on pools with room for half of what is asked.
 
-    `prepared`: what is done in each scheduler first.
+    `prepared`: what is done in each scheduler first. `clocks`: seconds by which the processes' clocks are ahead, in
+    turn.
     """
+    wrong = [partial(wrong_clock, seconds) if seconds else None for seconds in clocks]
     count = requests // CLIENTS
     half = count * CLIENTS * sum(SIZES) / len(SIZES) / 2
     with Fleet(folder, url) as fleet:
         files, limits = hosts(fleet, thick=int(half / 4), thin=int(half / 8))
         observer = Observer(fleet, limits)
-        for file in files:
-            fleet.start("agent", file)
+        for number, file in enumerate(files):
+            fleet.start("agent", file, prepared=wrong[number % len(wrong)])
         fleet.until(lambda: len(list(fleet.disks.glob("*/*"))) == len(limits))
         lost = folder / "conflicts"
         for number in range(SCHEDULERS):
-            fleet.start("scheduler", files[number % 2], prepared=partial(_first, str(lost), prepared))
+            first = partial(_first, str(lost), prepared, wrong[number % len(wrong)])
+            fleet.start("scheduler", files[number % 2], prepared=first)
         fleet.until(lambda: _said(fleet, "volsched-scheduler: ready") == SCHEDULERS)
         begun = time.monotonic()
         clients = [
-            fleet.start("client", files[number % 2], "--count", str(count), "--seed", str(number))
+            fleet.start(
+                "client",
+                files[number % 2],
+                *("--count", str(count), "--seed", str(number)),
+                prepared=wrong[number % len(wrong)],
+            )
             for number in range(CLIENTS)
         ]
         patience = PATIENCE_SECONDS + requests / 2
@@ -100,7 +117,8 @@ def hammer(folder: Path, url: str, requests: int, prepared: Callable[[], object]
         if any(client.exitcode for client in clients):
             raise AssertionError(fleet.log("client", files[0]).read_text() + fleet.log("client", files[1]).read_text())
         fleet.until(observer.at_rest, patience)
-        took = [request.seconds for request in figures.requests(fleet.database)]
+        found = figures.requests(fleet.database)
+        took = [request.seconds for request in found]
         statuses = observer.statuses()
         return Hammered(
             requests=count * CLIENTS,
@@ -108,6 +126,8 @@ def hammer(folder: Path, url: str, requests: int, prepared: Callable[[], object]
             refused=statuses["error"],
             untold=observer.untold(),
             conflicts=lost.stat().st_size if lost.exists() else 0,
+            takeovers=sum(request.takeovers for request in found),
+            pools_used=sum(size > 0 for size in observer.most.values()),
             seconds=round(time.monotonic() - begun, 2),
             p50_seconds=round(figures.share(took, 50), 3),
             p99_seconds=round(figures.share(took, 99), 3),
@@ -203,9 +223,10 @@ def _said(fleet: Fleet, words: str) -> int:
 # -- what is done in schedulers ----------------------------------------------------------------------------------------
 
 
-def _first(lost: str, prepared: Callable[[], object] | None) -> None:
-    if prepared is not None:
-        prepared()
+def _first(lost: str, *prepared: Callable[[], object] | None) -> None:
+    for prepare in prepared:
+        if prepare is not None:
+            prepare()
     count_conflicts(lost)
 
 

@@ -139,6 +139,7 @@ class Soak:
     def run(self) -> Soaked:
         """Everything, to its end. Raises AssertionError where it does not even begin."""
         self._journals.mkdir()
+        self.fleet.watchful = False  # who dies is told of in the report
         files, limits = hosts(self.fleet, thick=THICK_GB, thin=THIN_GB)
         for name, specs in TYPES.items():
             VolumeTypes(self.fleet.database).create(name, extra_specs=specs)

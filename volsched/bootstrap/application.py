@@ -187,7 +187,11 @@ class Application(Stores):
 
     @cached_property
     def agent(self) -> Agent:
-        """The agent of the configured backends, which are started with it. Raises LoadProblems where one cannot."""
+        """The agent of the configured backends, which are started with it. Raises LoadProblems where one cannot.
+
+        It goes by the database's clock, as every agent: what one has done is compared with what another reports, and a
+        host's clock may be set right between.
+        """
         from volsched.service.agent import Agent
 
         self.start()
@@ -199,7 +203,7 @@ class Application(Stores):
             reports=self.pools,
             events=self.outbox,
             caster=self.caster,
-            clock=utcnow,
+            clock=self.database.clock,
             owner=self.owner,
             lease_seconds=self.conf.scheduler.lease_seconds,
         )
@@ -214,7 +218,7 @@ class Application(Stores):
             self.outbox,
             plugins.notifiers,
             owner=self.owner,
-            clock=utcnow,
+            clock=self.database.clock,
             patience=Patience(
                 timeout=options.timeout,
                 tries=options.tries,

@@ -85,6 +85,10 @@ class Database:
             return datetime.now(UTC).replace(tzinfo=None)
         return connection.execute(statement).scalar_one()  # type: ignore[no-any-return]
 
+    def clock(self) -> datetime:
+        """The same time, for whoever is in no transaction. Raises DatabaseUnavailable."""
+        return self.read(self.now)
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A transaction for writing, committed at the end of the block. Raises DatabaseUnavailable."""
@@ -216,6 +220,11 @@ class Database:
             case Fault.RACE:
                 raise DatabaseUnavailable(
                     f"{self.name} is locked by another process ({cause}); nothing was changed, try again"
+                ) from problem
+            case Fault.LOST if "certificate" in cause.lower():
+                raise DatabaseUnavailable(
+                    f"{self.name} is not who it should be, or does not know us ({cause}); "
+                    "see the certificates that [database] connection names"
                 ) from problem
             case Fault.LOST:
                 raise DatabaseUnavailable(f"{self.name} does not answer ({cause}); is the server up?") from problem

@@ -161,13 +161,14 @@ def _looked_at(world: SchedulerWorld) -> object:
 
 def _numpy_ms(world: SchedulerWorld, driver: Any) -> float:
     """The same arithmetic over arrays that are there already: masks, a comparison, a selection, scaling, the best."""
-    from volsched.domain.columns import LARGEST_THIN_GB, ROOM_THIN_GB, ZONE
+    from volsched.domain.columns import FINITE_ROOM_THIN_GB, TAKES_ALL_THIN, TAKES_SOME_THIN, ZONE
 
     snapshot = world.pools.snapshot()
     column = snapshot.coded(ZONE)
     zones = {zone: column.where(lambda value, zone=zone: value == zone) for zone in fleet.ZONES}
-    largest_gb = snapshot.column(LARGEST_THIN_GB)
-    room_gb = np.where(np.isfinite(snapshot.column(ROOM_THIN_GB)), snapshot.column(ROOM_THIN_GB), -1.0)
+    room_gb = snapshot.column(FINITE_ROOM_THIN_GB)
+    largest_gb = np.where(snapshot.column(TAKES_SOME_THIN), room_gb, -np.inf)
+    largest_gb[snapshot.column(TAKES_ALL_THIN)] = np.inf
     capable = np.arange(len(snapshot)) % 3 > 0
 
     def decide(zone: str, size_gb: float) -> int:

@@ -55,7 +55,7 @@ class ClaimsContract(World):
         placement = a_placement(
             volume_changes={"host": POOL, "availability_zone": "z1", "scheduled_at": "2026-11-23T12:00:00"},
             decision=lambda: {"reason": "1 pools fit", "config_generation": 7},
-            decision_id="d1",
+            decision_id=lambda: "d1",
             events=(an_event("e1"), an_event("e2")),
             work=(some_work("w1", queue="agent:h@b"),),
         )
@@ -91,8 +91,12 @@ class ClaimsContract(World):
 
     def test_the_same_again_is_harmless(self) -> None:
         reported(self.database)
-        first = claimed(self.database, decision=dict, decision_id="d1", events=(an_event(),), work=(some_work(),))
-        again = self.claims.claim(a_placement(made_at=at(5), decision=dict, decision_id="d1", events=(an_event(),)))
+        first = claimed(
+            self.database, decision=dict, decision_id=lambda: "d1", events=(an_event(),), work=(some_work(),)
+        )
+        again = self.claims.claim(
+            a_placement(made_at=at(5), decision=dict, decision_id=lambda: "d1", events=(an_event(),))
+        )
         self.assertEqual(first, again)
         self.assertEqual(10.0, self.pending())
         self.assertEqual(1, len(Decisions(self.database).of("v1")))

@@ -33,7 +33,7 @@ class Claims:
         claim made before. Raises ClaimConflict where the pool has not the room (any more) or the key is claimed in
         another pool, LeaseLost where the fence is gone, and VolumeNotFound where the volume is.
         """
-        decision_id = placement.decision_id or str(uuid.uuid4())
+        decision_id = placement.decision_id() if placement.decision_id is not None else str(uuid.uuid4())
         document = placement.decision() if placement.decision is not None else None  # before anything is locked
 
         decided = None if document is None else (decision_id, document)

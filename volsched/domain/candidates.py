@@ -155,7 +155,7 @@ class _Columns:
         found = self._read.get(key)
         if found is None:
             reader = key if reader is None else reader
-            before, rows = self._behind.get(key, (None, ()))
+            before, rows = self._behind.pop(key, (None, ()))
             if before is not None:
                 found = reader.patched(before, snapshot, rows)
             if found is None:
@@ -166,9 +166,7 @@ class _Columns:
     def following(self, rows: tuple[int, ...], snapshot: PoolSnapshot) -> _Columns:
         """The columns of the next snapshot, in which these rows are others."""
         made = _Columns()
-        for key, (before, others) in self._behind.items():
-            if key in self._read:
-                continue
+        for key, (before, others) in list(self._behind.items()):
             if len(others) <= MOST_BEHIND:
                 made._behind[key] = (before, others + rows)
             elif isinstance(key, Column | CodedColumn):

@@ -60,15 +60,24 @@ def room_gb(pool: PoolState, *, thin: bool) -> float:
     )
 
 
-def largest_gb(pool: PoolState, *, thin: bool) -> float:
-    """The largest request that a pool takes: its room, inf where nothing limits it, -inf where it takes none."""
+def finite_room_gb(pool: PoolState, *, thin: bool) -> float:
+    """The room, -1 where it is unbounded or not known."""
+    left_gb = room_gb(pool, thin=thin)
+    return left_gb if math.isfinite(left_gb) else -1.0
+
+
+def takes_some(pool: PoolState, *, thin: bool) -> bool:
+    """Whether a pool takes any request at all, with enough room. Claims do not change it."""
     if not math.isfinite(pool.free_gb):
-        return math.inf
+        return True
     if not math.isfinite(pool.total_gb):
-        return math.inf if pool.reserved_percentage == 0 else -math.inf
-    if pool.total_gb <= 0 or (thin and pool.thin and pool.max_over_subscription_ratio < 1):
-        return -math.inf
-    return room_gb(pool, thin=thin)
+        return pool.reserved_percentage == 0
+    return pool.total_gb > 0 and not (thin and pool.thin and pool.max_over_subscription_ratio < 1)
+
+
+def takes_all(pool: PoolState, *, thin: bool) -> bool:
+    """Whether a pool takes a request of any size. Claims do not change it."""
+    return takes_some(pool, thin=thin) and not math.isfinite(room_gb(pool, thin=thin))
 
 
 def limit(pool: PoolState, *, thin: bool, wanted_gb: float) -> str:

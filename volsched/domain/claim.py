@@ -42,7 +42,7 @@ class Claim:
         return self.confirmed_at is not None and self.confirmed_at < reported_at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Placement:
     """Everything that becomes true in the one transaction that claims a pool."""
 
@@ -50,7 +50,7 @@ class Placement:
     thin: bool  # whether the request accepts thin provisioning: which room of the pool counts
     volume_changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # host, zone, status…
     decision: Callable[[], Mapping[str, Any]] | None = None  # gives Decision.plain(), for a store that keeps it
-    decision_id: str | None = None
+    decision_id: Callable[[], str] | None = None  # gives the id that it is kept under
     events: Sequence[Event] = ()
     work: Sequence[WorkRequest] = ()  # casts to the agent, as work rows
     fence: Lease | None = None  # refused with LeaseLost where it is no longer held; its work ends with the claim

@@ -28,12 +28,13 @@ class Screening:
     """A filter's answer: which candidates pass and, only if asked, why one does not.
 
     `passed` has one entry a candidate; `why` takes a position among the candidates (not a snapshot row). `shortfall`
-    says how far each candidate is from passing where that is a number: a user may be told about the nearest miss.
+    says how far each candidate is from passing where that is a number, for the nearest miss to be told; or it gives
+    that when it is called.
     """
 
     passed: Mask
     why: Callable[[int], str]
-    shortfall: NDArray[np.float64] | None = None
+    shortfall: NDArray[np.float64] | Callable[[], NDArray[np.float64]] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +65,8 @@ class FilterStep:
         """The reason of the rejected candidate that came nearest, or of the first where nearness is not a number."""
         rejected = np.flatnonzero(~self.screening.passed)
         shortfall = self.screening.shortfall
+        if callable(shortfall):
+            shortfall = shortfall()
         nearest = 0 if shortfall is None else int(np.nanargmin(np.append(shortfall[rejected], np.inf)))
         return self.why(int(rejected[nearest if nearest < len(rejected) else 0]))
 
@@ -89,7 +92,7 @@ class WeighStep:
     share: NDArray[np.float64]  # what it added to the total
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Decision:
     """Which pools would do, best first, and what every filter and weigher said on the way.
 

@@ -9,7 +9,8 @@ from itertools import chain, groupby
 import numpy as np
 
 from volsched.domain.candidates import Candidates, CodedColumn, Mask, PoolSnapshot
-from volsched.domain.decision import Decision, FilterStep, Screening, WeighStep
+from volsched.domain.changed import made
+from volsched.domain.decision import NO_REMARKS, Decision, FilterStep, Screening, WeighStep
 from volsched.domain.late import Late
 from volsched.domain.ranking import Ranked, Weights
 from volsched.domain.request import RequestSpec
@@ -58,7 +59,15 @@ class Placing:
                 for weighing, share in zip(weighings, ranking.shares, strict=True)
             ]
         )
-        return Decision(request, Ranked(survivors, ranking), steps, survivors, weighed)
+        return made(
+            Decision,
+            request=request,
+            ranked=Ranked(survivors, ranking),
+            filters=steps,
+            survivors=survivors,
+            weighers=weighed,
+            remarks=NO_REMARKS,
+        )
 
     def _filtered(self, request: RequestSpec, candidates: Candidates) -> tuple[Sequence[FilterStep], Candidates]:
         parts: list[Callable[[], Iterable[FilterStep]]] = []

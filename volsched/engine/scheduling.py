@@ -14,6 +14,7 @@ import numpy as np
 
 from volsched.domain import parsing
 from volsched.domain.candidates import Candidates
+from volsched.domain.changed import made
 from volsched.domain.claim import Claim, Placement
 from volsched.domain.decision import Decision
 from volsched.domain.events import Event, Priority
@@ -380,12 +381,13 @@ class PlacingScheduler(SchedulerDriver):
                 ),
             )
 
-        return Placement(
+        return made(
+            Placement,
             claim=Claim(key=volume_id, volume_id=volume_id, pool_id=pool.pool_id, size_gb=request.size_gb, made_at=now),
             thin=request.thin,
             volume_changes=changes,
             decision=partial(decision.plain, most=self.world.decision_detail),
-            decision_id=derived_id("decision", volume_id, "create", attempt),
+            decision_id=partial(derived_id, "decision", volume_id, "create", attempt),
             events=Late(told),
             work=Late(handed_over),
             fence=request.fence,

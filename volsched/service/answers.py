@@ -95,7 +95,7 @@ class Answers:
             thin=decision.request.thin,
             volume_changes=changes or {},
             decision=partial(decision.plain, most=world.decision_detail),
-            decision_id=derived_id("decision", work.id, work.lease.attempt),
+            decision_id=partial(derived_id, "decision", work.id, work.lease.attempt),
             events=(end, *self.driver.further_events(decision, end)),
             work=(agent_work,),
             fence=work.lease,

@@ -29,19 +29,18 @@ class PendingClaims:
     def add(self, claim: Claim) -> tuple[str, ...]:
         """Subtract a claim; the same one again changes nothing. Returns the pools whose figures change."""
         before = self._pool_of.get(claim.key)
-        held = self._by_pool.get(claim.pool_id, {}).get(claim.key)
-        if held is not None and held.size_gb == claim.size_gb:
-            if claim.confirmed_at is not None:
-                self._by_pool[claim.pool_id][claim.key] = claim
-            return ()
         if before is not None:
+            if before == claim.pool_id and self._by_pool[before][claim.key].size_gb == claim.size_gb:
+                if claim.confirmed_at is not None:
+                    self._by_pool[before][claim.key] = claim
+                return ()
             self.remove(claim.key)
         self._pool_of[claim.key] = claim.pool_id
         self._by_pool.setdefault(claim.pool_id, {})[claim.key] = claim
         self._pools_of.setdefault(_backend_of(claim.pool_id), set()).add(claim.pool_id)
         taken, latest = self._sums.get(claim.pool_id, (0.0, claim.made_at))
         self._sums[claim.pool_id] = (taken + claim.size_gb, max(latest, claim.made_at))
-        return (claim.pool_id,) if before in (None, claim.pool_id) else (str(before), claim.pool_id)
+        return (claim.pool_id,) if before is None or before == claim.pool_id else (before, claim.pool_id)
 
     def confirm(self, key: str, at: datetime) -> None:
         """The backend has made the claim real at this time of its clock; reports made later know of it."""

@@ -212,7 +212,7 @@ class Registry:
     def claimed(self, claim: Claim) -> None:
         """A claim succeeded: the next snapshot shows it. The same claim again changes nothing."""
         with self._lock:
-            if not self._knows(claim):
+            if claim.confirmed_at is None or not self._knows(claim):
                 self._touch(self._pending.add(claim))
 
     def confirmed(self, key: str, at: datetime) -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from volsched.domain.capacity import limit
-from volsched.domain.columns import LARGEST_THICK_GB, LARGEST_THIN_GB
+from volsched.domain.columns import (
+    FINITE_ROOM_THICK_GB,
+    FINITE_ROOM_THIN_GB,
+    TAKES_ALL_THICK,
+    TAKES_ALL_THIN,
+    TAKES_SOME_THICK,
+    TAKES_SOME_THIN,
+)
 from volsched.plugins import Candidates, ColumnFilter, RequestSpec, Screening
 
 
@@ -16,15 +23,17 @@ class CapacityFilter(ColumnFilter):
     elementwise = True
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
-        wanted_gb = request.wanted_gb
-        largest_gb = candidates.column(LARGEST_THIN_GB if request.thin else LARGEST_THICK_GB)
-        passed = np.ones(len(candidates), np.bool_) if wanted_gb == 0 else largest_gb >= wanted_gb
+        thin, wanted_gb = request.thin, request.wanted_gb
+        room_gb = candidates.column(FINITE_ROOM_THIN_GB if thin else FINITE_ROOM_THICK_GB)
+        takes_some = candidates.column(TAKES_SOME_THIN if thin else TAKES_SOME_THICK)
+        takes_all = candidates.column(TAKES_ALL_THIN if thin else TAKES_ALL_THICK)
+        passed = (room_gb >= wanted_gb) & takes_some | takes_all if wanted_gb else np.ones(len(candidates), np.bool_)
         if request.exists_on is not None:
             home = candidates.snapshot.row(request.exists_on)
             if home is not None:  # the volume takes room there already
                 passed |= candidates.rows == home
         return Screening(
             passed,
-            lambda position: limit(candidates[position], thin=request.thin, wanted_gb=float(wanted_gb)),
-            shortfall=wanted_gb - largest_gb,
+            lambda position: limit(candidates[position], thin=thin, wanted_gb=float(wanted_gb)),
+            shortfall=lambda: np.where(takes_some, wanted_gb - room_gb, np.inf),
         )

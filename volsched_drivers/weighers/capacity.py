@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from volsched.domain import capacity
-from volsched.domain.columns import ROOM_THICK_GB, ROOM_THIN_GB
-from volsched.plugins import Candidates, Column, ColumnWeigher, PoolState, RequestSpec
+from volsched.domain.columns import FINITE_ROOM_THICK_GB, FINITE_ROOM_THIN_GB, ROOM_THICK_GB, ROOM_THIN_GB
+from volsched.plugins import Candidates, ColumnWeigher, RequestSpec
 from volsched.plugins.weighers import Weights
 
 if TYPE_CHECKING:
@@ -19,17 +17,6 @@ if TYPE_CHECKING:
 # How far ahead of the largest finite room unbounded pools are, where the least room is wanted.
 FAR = 100
 FAR_FROM_EQUALS_GB = 10_000.0
-
-
-def _or_last(pool: PoolState, *, thin: bool) -> float:
-    """The room, -1 where it is unbounded or unknown."""
-    room_gb = capacity.room_gb(pool, thin=thin)
-    return room_gb if math.isfinite(room_gb) else -1.0
-
-
-# Weights where the most room is wanted, for a request that accepts thin provisioning, and for one that does not.
-LAST_THIN = Column("room_or_last_thin_gb", np.float64, lambda pool: _or_last(pool, thin=True), figures=True)
-LAST_THICK = Column("room_or_last_thick_gb", np.float64, lambda pool: _or_last(pool, thin=False), figures=True)
 
 
 class CapacityWeigher(ColumnWeigher):
@@ -55,7 +42,7 @@ class CapacityWeigher(ColumnWeigher):
 
     def weigh(self, request: RequestSpec, candidates: Candidates) -> Weights:
         if self.multiplier > 0:
-            return candidates.column(LAST_THIN if request.thin else LAST_THICK)
+            return candidates.column(FINITE_ROOM_THIN_GB if request.thin else FINITE_ROOM_THICK_GB)
         room_gb = candidates.column(ROOM_THIN_GB if request.thin else ROOM_THICK_GB)
         finite = np.isfinite(room_gb)
         if finite.all():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests import TestCase
 from volsched.domain.candidates import MOST_BEHIND, MOST_CONCLUSIONS, Candidates, CodedColumn, Mask, PoolSnapshot
-from volsched.domain.columns import FREE_GB, LARGEST_THICK_GB, TOTAL_GB, ZONE, capability
+from volsched.domain.columns import FREE_GB, ROOM_THICK_GB, TOTAL_GB, ZONE, capability
 from volsched.testing.builders import a_pool, a_snapshot
 
 TIER = capability("tier")
@@ -80,7 +80,7 @@ class ReplaceTest(TestCase):
     def test_patched_columns_are_those_of_a_new_snapshot(self, pools: list, changes: list) -> None:
         snapshot = PoolSnapshot(pools)
         for row, pool in changes:
-            for key in (FREE_GB, TOTAL_GB, LARGEST_THICK_GB):
+            for key in (FREE_GB, TOTAL_GB, ROOM_THICK_GB):
                 snapshot.column(key)
             for coded in (ZONE, TIER):
                 snapshot.coded(coded)
@@ -89,7 +89,7 @@ class ReplaceTest(TestCase):
             self.assertEqual(before, list(snapshot.pools))
             snapshot = after
             new = PoolSnapshot(list(snapshot.pools))
-            for key in (FREE_GB, TOTAL_GB, LARGEST_THICK_GB):
+            for key in (FREE_GB, TOTAL_GB, ROOM_THICK_GB):
                 self.assertEqual(new.column(key).tolist(), snapshot.column(key).tolist())
             for coded in (ZONE, TIER):
                 self.assertEqual(self.spelled(new, coded), self.spelled(snapshot, coded))

@@ -16,6 +16,9 @@ from volsched.exceptions import InvalidRequest
 MAX_SIZE_GB = 2**31 - 1
 LONGEST_NAME = 1024
 MOST_ZONES = 1000
+MOST_TYPES = 500
+#: The volume types that requests brought, by id, as given and as parsed: nearly every request brings one of them again.
+_TYPES: dict[str, tuple[Mapping[str, Any], VolumeType]] = {}
 
 #: What a request spec calls its operation, where that tells more than the method that was called.
 WORDS: Mapping[str, Operation] = {"extend_volume": Operation.EXTEND, "create_snapshot": Operation.SNAPSHOT}
@@ -151,16 +154,34 @@ def _volume_type(spec: Mapping[str, Any], operation: Operation) -> VolumeType | 
     if given is None:
         return None
     field = f"request_spec.{key}"
+    type_id = _mapping(given, field).get("id")
+    known = _TYPES.get(type_id) if type(type_id) is str else None
+    if known is not None and known[0] == given:
+        return known[1]
     kind = _frozen_mapping(given, field)
     if not kind:
         return None
-    return VolumeType(
-        id=_name(kind.get("id"), f"{field}.id"),
+    made_type = VolumeType(
+        id=_name(type_id, f"{field}.id"),
         name=_name(kind.get("name"), f"{field}.name"),
         extra_specs=_part(kind, "extra_specs", field) or NOTHING,
         qos_specs=_part(kind, "qos_specs", field),
         is_public=bool(kind.get("is_public", True)),
     )
+    _remember(made_type, kind)
+    return made_type
+
+
+def _remember(volume_type: VolumeType, given: Mapping[str, Any]) -> None:
+    """Keep a type that is all texts: others may be equal (1, 1.0, True) and yet be judged otherwise."""
+    if (
+        volume_type.id
+        and not volume_type.qos_specs
+        and all(type(text) is str for text in volume_type.extra_specs.values())
+    ):
+        if len(_TYPES) >= MOST_TYPES:
+            _TYPES.clear()
+        _TYPES[volume_type.id] = (given, volume_type)
 
 
 def _of_context(context: Any, key: str) -> Any:
@@ -187,7 +208,9 @@ def _optional_mapping(given: Any, field: str) -> Mapping[str, Any] | None:
 def _part(frozen: Mapping[str, Any], key: str, field: str) -> Mapping[str, Any] | None:
     """A mapping within one that was copied already."""
     given = frozen.get(key)
-    return None if given is None else _mapping(given, f"{field}.{key}")
+    if given is not None and not is_mapping(given):
+        raise InvalidRequest(f"{field}.{key}", f"{shown(given)} is no mapping of names to values")
+    return given
 
 
 def _within(field: str, part: str) -> str:

@@ -131,6 +131,21 @@ class TestTheRest(TestCase):
         self.assertIs(Operation.EXTEND, parsed(spec, operation=Operation.MANAGE).operation)
         self.assertIs(Operation.MANAGE, parsed(a_spec(operation="?"), operation=Operation.MANAGE).operation)
 
+    def test_a_type_is_what_each_request_says_of_it(self) -> None:
+        """A type that came before is not parsed anew, but only where it came just so."""
+        for specs in ({"a": "1"}, {"a": "2"}, {"a": "2", "b": 1}, {"a": "2", "b": True}, {"a": "2"}, {"a": 1}, {}):
+            volume_type = {"id": "t", "name": "n", "extra_specs": specs}
+            with self.subTest(specs=specs):
+                asked = parsed(a_spec(volume_type=volume_type)).extra_specs
+                self.assertEqual(repr(list(specs.items())), repr(list(asked.items())))
+
+    def test_a_type_that_is_kept_is_not_the_callers(self) -> None:
+        given = {"id": "t", "name": "n", "extra_specs": {"a": "1"}}
+        first = parsed(a_spec(volume_type=given))
+        given["extra_specs"]["a"] = "2"
+        self.assertEqual({"a": "1"}, dict(first.extra_specs))
+        self.assertEqual({"a": "2"}, dict(parsed(a_spec(volume_type=given)).extra_specs))
+
     def test_a_group_is_placed_by_its_own_type(self) -> None:
         spec = a_spec(0, group_type={"name": "gt", "extra_specs": {"a": "b"}})
         self.assertEqual({"a": "b"}, parsed(spec, operation=Operation.GROUP).extra_specs)

@@ -78,7 +78,7 @@ def _tasks(file: str) -> int:
 def _loops(current: Current, first: bool) -> list[Loop]:
     """A piece of work is a file `task-…`: it has begun when it is gone, and ends when there is a file `go`."""
     current.application.start()
-    folder = Path(current.application.conf.paths.state_path)
+    folder, nap = Path(current.application.conf.paths.state_path), threading.Event()
 
     def work(stop: threading.Event) -> None:
         while not stop.wait(0.01):
@@ -87,7 +87,7 @@ def _loops(current: Current, first: bool) -> list[Loop]:
             task = next(folder.glob("task-*"), None)
             if task is not None and _taken(task, folder / f"begun-{os.getpid()}"):
                 while not (folder / "go").exists():
-                    time.sleep(0.01)
+                    nap.wait(0.01)
                 (folder / f"done-{os.getpid()}").touch()
 
     return [work]

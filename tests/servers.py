@@ -41,9 +41,11 @@ class Server:
     """A server that runs."""
 
     kind: str
-    url: str  # for an administrator of it
+    url: str  # for an administrator of it, without TLS
     keeper: int
     pid: int
+    tls_port: int = 0  # where it speaks TLS
+    authority: str = ""  # the certificate of who vouches for it
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
@@ -162,10 +164,20 @@ def keep(kind: str) -> None:
     try:
         password = secrets.token_hex(16)
         port = _free_port()
+        _certify(folder, user)
         running = recipe.start(folder, port, password, user)
         url = recipe.url(port, password)
         _wait_for(running, recipe.answers, url)
-        _say(json.dumps(asdict(Server(kind=kind, url=url, keeper=os.getpid(), pid=running.pid))))
+        apart = folder / "tls-port"
+        server = Server(
+            kind=kind,
+            url=url,
+            tls_port=int(apart.read_text()) if apart.exists() else port,
+            authority=str(folder / "authority.pem"),
+            keeper=os.getpid(),
+            pid=running.pid,
+        )
+        _say(json.dumps(asdict(server)))
         with (shared / f"{kind}.users").open("w") as users:
             fcntl.flock(users, fcntl.LOCK_EX)
             (shared / f"{kind}.json").unlink(missing_ok=True)
@@ -176,6 +188,22 @@ def keep(kind: str) -> None:
     finally:
         _stop_all()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _certify(folder: Path, user: str | None) -> None:
+    """Write a certificate for a server on loopback, its key, and the certificate of who vouches for it."""
+    import trustme
+
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost", "127.0.0.1")
+    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    issued.private_key_pem.write_to_path(str(folder / "server.key"))
+    for blob in issued.cert_chain_pems:
+        blob.write_to_path(str(folder / "server.pem"), append=True)
+    (folder / "server.key").chmod(0o600)
+    if user is not None:
+        for name in ("authority.pem", "server.key", "server.pem"):
+            shutil.chown(folder / name, user, pwd.getpwnam(user).pw_gid)
 
 
 def _say(line: str) -> None:
@@ -318,6 +346,9 @@ def _start_postgresql(folder: Path, port: int, password: str, user: str | None) 
         "max_connections": 100,
         "deadlock_timeout": "200ms",
         "shared_buffers": "32MB",
+        "ssl": "on",
+        "ssl_cert_file": folder / "server.pem",
+        "ssl_key_file": folder / "server.key",
     }
     return _spawn(
         [f"{programs}/postgres", "-D", str(data), *(f"--{key}={value}" for key, value in settings.items())],
@@ -359,6 +390,9 @@ def _start_mariadb(folder: Path, port: int, password: str, user: str | None) -> 
         "innodb-buffer-pool-size": "32M",
         "innodb-log-file-size": "16M",
         "max-connections": 100,
+        "ssl-ca": folder / "authority.pem",
+        "ssl-cert": folder / "server.pem",
+        "ssl-key": folder / "server.key",
     }
     options = [f"--{key}={value}" for key, value in settings.items()]
     return _spawn([server, "--no-defaults", *options, "--skip-name-resolve", "--skip-log-bin"], folder, user)
@@ -375,10 +409,15 @@ def _rabbitmq_missing() -> str | None:
 
 
 def _start_rabbitmq(folder: Path, port: int, password: str, user: str | None) -> subprocess.Popen[bytes]:
-    names, distribution = _free_port(), _free_port()
+    names, distribution, tls = _free_port(), _free_port(), _free_port()
+    (folder / "tls-port").write_text(str(tls))
     settings = folder / "rabbitmq.conf"
     settings.write_text(
         f"listeners.tcp.default = 127.0.0.1:{port}\n"
+        f"listeners.ssl.default = 127.0.0.1:{tls}\n"
+        f"ssl_options.cacertfile = {folder}/authority.pem\n"
+        f"ssl_options.certfile = {folder}/server.pem\n"
+        f"ssl_options.keyfile = {folder}/server.key\n"
         f"default_user = volsched\ndefault_pass = {password}\n"
         "loopback_users = none\nlog.file = false\nlog.console = true\nlog.console.level = error\n"
     )
@@ -405,9 +444,9 @@ def _start_rabbitmq(folder: Path, port: int, password: str, user: str | None) ->
     return _spawn([str(_RABBITMQ)], folder, user, environment)
 
 
-def _url(driver: str, database: str) -> Callable[[int, str], str]:
+def _url(driver: str, rest: str) -> Callable[[int, str], str]:
     def url(port: int, password: str) -> str:
-        return f"{driver}://volsched:{password}@127.0.0.1:{port}/{database}"
+        return f"{driver}://volsched:{password}@127.0.0.1:{port}/{rest}"
 
     return url
 
@@ -417,13 +456,13 @@ RECIPES: dict[str, Recipe] = {
         user="postgres",
         missing=_postgresql_missing,
         start=_start_postgresql,
-        url=_url("postgresql+psycopg", "postgres"),
+        url=_url("postgresql+psycopg", "postgres?sslmode=disable"),
     ),
     "mariadb": Recipe(
         user="mysql",
         missing=_mariadb_missing,
         start=_start_mariadb,
-        url=_url("mysql+pymysql", "mysql"),
+        url=_url("mysql+pymysql", "mysql?ssl_disabled=true"),
     ),
     "rabbitmq": Recipe(
         user="rabbitmq",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
 from volsched.messaging.transport import connect
+from volsched.plugins.bus import completed, is_true
 
 #: oslo.messaging's transports whose brokers speak AMQP 0-9-1.
 AMQP = ("rabbit", "kombu")
@@ -22,7 +24,7 @@ def unreachable(url: str, seconds: float) -> Iterator[tuple[str, str]]:
     try:
         import oslo_messaging
 
-        parsed = oslo_messaging.TransportURL.parse(transport.conf, url)
+        parsed = oslo_messaging.TransportURL.parse(transport.conf, completed(url))
         for host in parsed.hosts:
             problem = _problem(parsed, host, seconds)
             if problem is not None:
@@ -32,9 +34,8 @@ def unreachable(url: str, seconds: float) -> Iterator[tuple[str, str]]:
 
 
 def _problem(parsed: Any, host: Any, seconds: float) -> str | None:
-    plain_amqp = parsed.transport.partition("+")[0] in AMQP and "ssl" not in parsed.query
     try:
-        if plain_amqp:
+        if parsed.transport.partition("+")[0] in AMQP:
             _log_in(parsed, host, seconds)
         else:
             socket.create_connection((host.hostname, host.port or AMQP_PORT), timeout=seconds).close()
@@ -42,6 +43,19 @@ def _problem(parsed: Any, host: Any, seconds: float) -> str | None:
         told = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
         return told.replace(host.password, "***") if host.password else told
     return None
+
+
+def _tls(parsed: Any) -> dict[str, Any] | bool:
+    """What oslo.messaging makes of the URL's query."""
+    query = parsed.query
+    if not is_true(query.get("ssl", "")):
+        return False
+    names = {"ssl_key_file": "keyfile", "ssl_cert_file": "certfile", "ssl_ca_file": "ca_certs"}
+    made: dict[str, Any] = {ours: query[name] for name, ours in names.items() if query.get(name)}
+    if "ca_certs" in made:
+        made["cert_reqs"] = ssl.CERT_REQUIRED
+        made["server_hostname"] = parsed.hosts[0].hostname if len(parsed.hosts) == 1 else None
+    return made or True
 
 
 def _log_in(parsed: Any, host: Any, seconds: float) -> None:
@@ -56,6 +70,7 @@ def _log_in(parsed: Any, host: Any, seconds: float) -> None:
         virtual_host=parsed.virtual_host or "/",
         connect_timeout=seconds,
         transport_options={"read_timeout": seconds, "write_timeout": seconds},
+        ssl=_tls(parsed),
     )
     try:
         connection.connect()

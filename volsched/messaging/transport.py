@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from volsched.exceptions import ConfigurationError
 from volsched.messaging.door import plain_json
-from volsched.plugins.bus import oslo_messaging_on_threads, private_configuration
+from volsched.plugins.bus import completed, oslo_messaging_on_threads, private_configuration
 
 SCHEDULER_TOPIC = "volsched-scheduler"
 AGENT_TOPIC = "volsched-agent"
@@ -46,7 +45,7 @@ def connect(url: str) -> Any:
     """
     messaging = oslo_messaging_on_threads()
     try:
-        return messaging.get_rpc_transport(private_configuration(), url=_completed(url))
+        return messaging.get_rpc_transport(private_configuration(), url=completed(url, RABBIT))
     except (messaging.DriverLoadFailure, ImportError) as problem:
         what = f"names no message bus: {problem}; {EXAMPLE}"
         raise ConfigurationError("[messaging] transport_url", what) from problem
@@ -73,13 +72,3 @@ def server(transport: Any, topic: str, name: str, endpoints: Sequence[Any]) -> A
         serializer=JsonOnly(),
         access_policy=messaging.DefaultRPCAccessPolicy,
     )
-
-
-def _completed(url: str) -> str:
-    """The URL with what we want of RabbitMQ added to its query."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("rabbit", "kombu"):
-        return url
-    given = parse_qs(parts.query)
-    added = "&".join(f"{key}={value}" for key, value in RABBIT.items() if key not in given)
-    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, added)))))

@@ -9,16 +9,15 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from volsched.exceptions import EventRefused
 from volsched.plugins import Event, Notifier
-from volsched.plugins.bus import oslo_messaging_on_threads, private_configuration
+from volsched.plugins.bus import RABBIT, completed, oslo_messaging_on_threads, private_configuration
 
 if TYPE_CHECKING:
     from oslo_config import cfg
 
-RABBIT = ("rabbit", "kombu")
 AMQP_PORT = 5672
 #: Queues that outlive a restart of the broker; the URL's query may say otherwise, and listeners must say the same.
 QUORUM = "rabbit_quorum_queue"
@@ -175,7 +174,7 @@ class MessagingNotifier(Notifier):
         if self._transport is None:
             messaging = oslo_messaging_on_threads()
             self._transport = messaging.get_notification_transport(
-                private_configuration("volsched-notifications"), url=_completed(self.transport_url)
+                private_configuration("volsched-notifications"), url=completed(self.transport_url, {QUORUM: "true"})
             )
         return self._transport
 
@@ -194,13 +193,6 @@ def _message_of(event: Event) -> dict[str, Any]:
         "payload": payload,
         "timestamp": str(datetime.fromisoformat(event.occurred_at)),
     }
-
-
-def _completed(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in RABBIT or QUORUM in parse_qs(parts.query):
-        return url
-    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, f"{QUORUM}=true")))))
 
 
 def _brokers(url: str) -> list[tuple[str, int]]:

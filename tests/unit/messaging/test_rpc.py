@@ -14,6 +14,7 @@ from volsched.messaging import transport as bus
 from volsched.messaging.caster import RpcCaster
 from volsched.messaging.endpoints import ReportEndpoint, WorkEndpoint
 from volsched.messaging.rpcapi import SchedulerAPI, VolumeAPI, waker
+from volsched.plugins.bus import completed
 
 NOW = datetime(2026, 11, 22, 9)
 
@@ -118,8 +119,13 @@ class TestConnect(TestCase):
                 bus.connect(url)
 
     def test_rabbit_gets_quorum_queues_unless_told_otherwise(self) -> None:
-        self.assertIn("rabbit_quorum_queue=true", bus._completed("rabbit://u:p@h:5672/"))
-        own = bus._completed("rabbit://h/?rabbit_quorum_queue=false&ssl=true")
+        self.assertIn("rabbit_quorum_queue=true", completed("rabbit://u:p@h:5672/", bus.RABBIT))
+        own = completed("rabbit://h/?rabbit_quorum_queue=false&ssl=true", bus.RABBIT)
         self.assertIn("rabbit_quorum_queue=false&ssl=true&", own)
         self.assertNotIn("rabbit_quorum_queue=true", own)
-        self.assertEqual("fake://", bus._completed("fake://"))
+        self.assertEqual("fake://", completed("fake://", bus.RABBIT))
+
+    def test_with_tls_a_broker_is_believed_only_if_somebody_vouches_for_it(self) -> None:
+        self.assertIn("&ssl_ca_file=/", completed("rabbit://h/?ssl=true"))
+        self.assertEqual("rabbit://h/?ssl=1&ssl_ca_file=x", completed("rabbit://h/?ssl=1&ssl_ca_file=x"))
+        self.assertEqual("rabbit://h/?ssl=false", completed("rabbit://h/?ssl=false"))

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import warm
+
 PATIENCE_SECONDS = 300
 #: Packages are built with what is here, from the folders that are named, and with nothing from elsewhere.
 OFFLINE = ("--no-deps", "--no-index", "--no-build-isolation")
@@ -46,10 +48,10 @@ class Environment:
         venv.create(self.folder, with_pip=False, symlinks=True)
         self.bin = self.folder / "bin"
         self.python_path = self.bin / "python"
-        packages = next((self.folder / "lib").glob("python*/site-packages"))
+        self.packages = next((self.folder / "lib").glob("python*/site-packages"))
         here = sysconfig.get_path("purelib")
         # Not the path alone: what is installed here in editable form is found through .pth files of its own.
-        (packages / "seen.pth").write_text(f"import site; site.addsitedir({here!r})\n")
+        (self.packages / "seen.pth").write_text(f"import site; site.addsitedir({here!r})\n")
 
     def install(self, *packages: Path) -> None:
         """Install packages from their folders. Raises AssertionError with what pip says."""
@@ -78,7 +80,11 @@ class Environment:
 
     def volsched(self, *arguments: str, env: Mapping[str, str] | None = None) -> Ended:
         """Run the program."""
-        return self.python("-m", "volsched.cli.main", *arguments, env=env)
+        surroundings = self.surroundings(None, env)
+        ended = warm.run(
+            arguments, folder=surroundings["cwd"], environment=surroundings["env"], path=[str(self.packages)]
+        )
+        return Ended(ended.status, ended.output, ended.errors)
 
     def run(self, command: Sequence[str], folder: Path | None = None, env: Mapping[str, str] | None = None) -> Ended:
         """Run a command in the home folder, without the surroundings of this process that would change what it does."""

@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import warm
+
 BLOCK = re.compile(
     r"^(?P<indent> *)\.\. code-block:: (?P<language>\w+)\n(?P<options>(?:(?P=indent) +:.*\n)*)\n"
     r"(?P<text>(?:(?:(?P=indent) +.*)?\n)+)",
@@ -26,6 +28,7 @@ BLOCK = re.compile(
 )
 CAPTION = re.compile(r":caption: *(.+)")
 
+PLACES_OF_PROGRAMS = ("/usr/local/bin", "/usr/bin", "/bin")
 #: What is different each time, and what stands for it where outputs are compared.
 VARYING = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "ID"),
@@ -83,11 +86,16 @@ class Reader:
             "/srv/volsched": str(folder / "srv"),
         }
         self.status = 0
+        programs = folder / "bin"
+        programs.mkdir()
+        warm.server().shim(programs / "volsched")
         kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR") if name in os.environ}
         self.environment = {
             **kept,
             "HOME": str(self.folder),
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+            "PATH": os.pathsep.join(
+                [str(programs), str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]
+            ),
             "COLUMNS": "120",
             "OS_AGENT__HOST": "node1",
             # `pip install .` installs beside the interpreter and not into it, from what is here already.

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
+
+from tests import warm
 
 PATIENCE_SECONDS = 120
 ROOT = Path(__file__).parents[2]
@@ -66,50 +68,20 @@ class Program:
 
 
 class WarmProgram:
-    """The same for many commands: each is a process of its own, forked from one that has started already."""
+    """The same without the time to start: see tests.warm."""
 
-    def __init__(self, folder: Path, file: Path) -> None:
+    def __init__(self, folder: Path, file: Path | None = None) -> None:
         self.folder = folder
-        self.before = ("--config-file", str(file))
+        self.before = ("--config-file", str(file)) if file is not None else ()
 
-    def __enter__(self) -> Self:
-        self._answers = tempfile.TemporaryDirectory(prefix="volsched-test-")
-        self._server = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests" / "functional" / "warm.py")],
-            cwd=ROOT,
-            env=environment(self.folder),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+    def run(self, *arguments: str, kill_at: int = 0) -> Ran:
+        """Run one command to its end, or until it is killed before a step; see tests.functional.deadly."""
+        ended = warm.run(
+            [*self.before, *arguments], folder=self.folder, environment=environment(self.folder), kill_at=kill_at
         )
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self._server.communicate(timeout=PATIENCE_SECONDS)
-        self._answers.cleanup()
-
-    def run(self, *arguments: str) -> Ran:
-        """Run one command to its end."""
-        return self.run_all([arguments])[0]
+        return Ran(arguments, ended.status, ended.output, ended.errors)
 
     def run_all(self, commands: Sequence[Sequence[str]]) -> list[Ran]:
         """Run commands that do not depend on one another side by side; the answers are in their order."""
-        asked = [self._asked(number, arguments) for number, arguments in enumerate(commands)]
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        self._server.stdin.write(json.dumps(asked) + "\n")
-        self._server.stdin.flush()
-        statuses = json.loads(self._server.stdout.readline())
-        return [
-            Ran(tuple(arguments), status, Path(one["output"]).read_text(), Path(one["errors"]).read_text())
-            for arguments, status, one in zip(commands, statuses, asked, strict=True)
-        ]
-
-    def _asked(self, number: int, arguments: Sequence[str]) -> Mapping[str, Any]:
-        return {
-            "arguments": [*self.before, *arguments],
-            "folder": str(self.folder),
-            "environment": environment(self.folder),
-            "output": os.path.join(self._answers.name, f"{number}.output"),
-            "errors": os.path.join(self._answers.name, f"{number}.errors"),
-        }
+        with ThreadPoolExecutor(len(commands)) as pool:
+            return list(pool.map(lambda arguments: self.run(*arguments), commands))

@@ -2,48 +2,53 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 from typing import Self
 
+from tests import warm
 from tests.functional.program import PATIENCE_SECONDS, environment
-
-PROGRAM = "import sys; from volsched.cli.services import {name}_main; sys.exit({name}_main())"
 
 
 class Service:
     """One service (`scheduler` or `agent`), from its start until the end of the block."""
 
     def __init__(self, name: str, file: Path, *, path: Path | None = None, **variables: str) -> None:
-        self._command = [sys.executable, "-c", PROGRAM.format(name=name), "--config-file", str(file)]
+        self._call = f"volsched.cli.services:{name}_main"
+        self._file = file
         self._environment = {**environment(file.parent), **variables}
-        if path is not None:
-            self._environment["PYTHONPATH"] += f":{path}"
+        self._path = [str(path)] if path is not None else []
         self._lines: queue.Queue[str | None] = queue.Queue()
         self.log: list[str] = []
 
     def __enter__(self) -> Self:
-        self.process = subprocess.Popen(
-            self._command, env=self._environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
+        log, said = os.pipe()
+        self._log = open(log)  # closed by who reads it
+        with open(os.devnull, "r+") as nothing, open(said, "w"):
+            self.process = warm.server().start(
+                self._call,
+                ["--config-file", str(self._file)],
+                folder=self._file.parent,
+                environment=self._environment,
+                streams=(nothing.fileno(), nothing.fileno(), said),
+                path=self._path,
+            )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
         return self
 
     def __exit__(self, *problem: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
+        self.process.kill()
         self.process.wait()
         self._reader.join()
+        self.process.close()
 
     def _read(self) -> None:
-        assert self.process.stderr is not None
-        with self.process.stderr as stream:
+        with self._log as stream:
             for line in stream:
                 self._lines.put(line)
         self._lines.put(None)

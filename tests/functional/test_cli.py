@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tests import TestCase
-from tests.functional.program import Program, Ran, WarmProgram
+from tests.functional.program import Ran, WarmProgram
 
 CONFIGURATION = """
 [paths]
@@ -51,7 +51,7 @@ class InAWorld(TestCase):
         cls.folder_ = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="volsched-test-"))).resolve()
         file = cls.folder_ / "volsched.conf"
         file.write_text(CONFIGURATION.format(folder=cls.folder_))
-        cls.program = cls.enterClassContext(WarmProgram(cls.folder_, file))
+        cls.program = WarmProgram(cls.folder_, file)
         made = cls.program.run("db", "upgrade")
         if made.status:
             raise AssertionError(f"db upgrade: {made.errors}")
@@ -69,13 +69,13 @@ class InAWorld(TestCase):
 class TestInit(TestCase):
     def test_from_nothing_to_a_volume(self) -> None:
         folder = self.folder()
-        program = Program(folder)
+        program = WarmProgram(folder)
         made = program.run("init", "here", "--pool-size", "5")
         self.assertEqual((0, ""), (made.status, made.errors))
         file = folder / "here" / "volsched.conf"
         self.assertIn(f"volsched --config-file {file} volume create --size 1 --name first", made.output)
 
-        inside = Program(folder, file)
+        inside = WarmProgram(folder, file)
         created = inside.run("volume", "create", "--size", "1", "--name", "first", "-f", "json")
         self.assertEqual((0, ""), (created.status, created.errors))
         volume = created.json()
@@ -87,13 +87,13 @@ class TestInit(TestCase):
     def test_the_usual_places_are_in_the_home_folder_or_the_system(self) -> None:
         folder = self.folder()
         file = folder / "own.conf"
-        program = Program(folder, file)
+        program = WarmProgram(folder, file)
         self.assertEqual(0, program.run("init", str(folder / "state")).status)
         self.assertIn(f"state_path = {folder}/state", file.read_text())
 
     def test_nothing_is_overwritten_unless_that_is_asked_for(self) -> None:
         folder = self.folder()
-        program = Program(folder)
+        program = WarmProgram(folder)
         (folder / "volsched.conf").write_text("mine\n")
         refused = program.run("init", ".")
         self.assertEqual(2, refused.status)
@@ -107,7 +107,7 @@ class TestInit(TestCase):
         folder = self.folder()
         for size in ("much", "-1"):
             with self.subTest(size):
-                refused = Program(folder).run("init", "here", f"--pool-size={size}")
+                refused = WarmProgram(folder).run("init", "here", f"--pool-size={size}")
                 self.assertEqual(2, refused.status, refused.errors)
                 self.assertIn("pool_size_gb", refused.errors)
                 self.assertFalse((folder / "here" / "volsched.conf").exists())
@@ -356,12 +356,12 @@ class TestBadInput(InAWorld):
 
     def test_no_database_and_no_configuration_say_what_to_do(self) -> None:
         folder = self.folder()
-        missing = Program(folder, folder / "no.conf").run("volume", "list")
+        missing = WarmProgram(folder, folder / "no.conf").run("volume", "list")
         self.assertEqual(2, missing.status)
         self.assertIn("there is no such file", missing.errors)
         file = folder / "new.conf"
         file.write_text(CONFIGURATION.format(folder=folder))
-        empty = Program(folder, file).run("volume", "list")
+        empty = WarmProgram(folder, file).run("volume", "list")
         self.assertEqual(1, empty.status)
         self.assertIn("volsched db upgrade", empty.errors)
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from tests import TestCase, servers
-from tests.functional.program import Program
+from tests.functional.program import WarmProgram
 from tests.functional.services import Service
 
 CONFIGURATION = """\
@@ -59,7 +59,7 @@ class TestDistributed(TestCase):
             file = self.place / f"{host}.conf"
             file.write_text(CONFIGURATION.format(folder=self.place, database=database, bus=bus, host=host))
             self.files[host] = file
-        self.program = Program(self.place, self.files["left"])
+        self.program = WarmProgram(self.place, self.files["left"])
         upgraded = self.program.run("db", "upgrade")
         self.assertEqual(0, upgraded.status, upgraded.errors)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import TestCase
-from tests.functional.program import Program
+from tests.functional.program import WarmProgram
 from tests.unit.loading.packages import Outcome, Site, a_filter, a_notifier
 from tests.unit.loading.test_start import LACKING, SCHEDULER, STARTING
 
@@ -158,7 +158,7 @@ class TestWorld(TestCase):
         home: Path = self.folder()
         file = home / "volsched.conf"
         file.write_text(SETTINGS.format(folder=home))
-        program = Program(home, file)
+        program = WarmProgram(home, file)
         self.assertEqual(0, program.run("db", "upgrade").status)
         program.run("type", "create", "archive")
         program.run("type", "create", "gold", "--extra-spec", "media=ssd")

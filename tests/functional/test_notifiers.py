@@ -100,7 +100,7 @@ class TestWebhookThatIsAway(NotifierTestCase):
         hanging = Receiver(self.folder(), port=self.port, answering=hang)
         told = self.webhook(hanging.url, hanging, processes="scheduler, agent", timeout=0.5)
         file = self.configured(told, timeout=1.0)
-        program = self.enterContext(WarmProgram(self.home, file))
+        program = WarmProgram(self.home, file)
         self.ran(program, "db", "upgrade")
         with Service("scheduler", file) as scheduler, Service("agent", file) as agent:
             scheduler.until("ready")
@@ -167,56 +167,56 @@ class TestParked(NotifierTestCase):
     def test_what_is_refused_is_parked_shown_and_tried_again(self) -> None:
         receiver = self.enterContext(Receiver(self.folder(), answering=lambda received: (422, {})))
         file = self.configured(self.webhook(receiver.url, receiver, processes="command"))
-        with WarmProgram(self.home, file) as program:
-            self.ran(program, "db", "upgrade")
-            volume = self.ran(program, "volume", "create", "--size", "1", "--name", "it", "-f", "json")
-            parked = self.ran(program, "event", "list", "--state", "parked", "-f", "json")
-            self.assertEqual({"told"}, {one["Notifier"] for one in parked})
-            self.assertEqual({volume["ID"]}, {one["Volume"] for one in parked})
-            self.assertRegex(parked[0]["Problem"], r"^https://127.0.0.1:\d+: it answered 422")
-            shown = self.ran(program, "event", "show", parked[0]["Event"], "-f", "json")
-            self.assertEqual(("scheduler.create_volume.start", "1.1"), (shown["event_type"], shown["schema_version"]))
-            self.assertEqual("parked", shown["deliveries"][0]["state"])
-            text = self.ran(program, "event", "show", parked[0]["Event"])
-            self.assertIn("event_type     scheduler.create_volume.start", text)
-            self.assertRegex(text, "parked         told, after 1 failures .*422")
-            again = self.ran(program, "event", "retry", parked[0]["Event"], "-f", "json", status=1)
-            self.assertEqual(["parked"], [one["State"] for one in again])
-            receiver.answering = lambda received: (204, {})
-            receiver.received.clear()
-            done = self.ran(program, "event", "retry", "--all", "-f", "json")
-            self.assertEqual({"delivered"}, {one["State"] for one in done})
-            self.assertEqual([one["Event"] for one in parked], [received.id for received in receiver.received])
-            self.assertIn("no events are parked", program.run("event", "retry", "--all").errors)
+        program = WarmProgram(self.home, file)
+        self.ran(program, "db", "upgrade")
+        volume = self.ran(program, "volume", "create", "--size", "1", "--name", "it", "-f", "json")
+        parked = self.ran(program, "event", "list", "--state", "parked", "-f", "json")
+        self.assertEqual({"told"}, {one["Notifier"] for one in parked})
+        self.assertEqual({volume["ID"]}, {one["Volume"] for one in parked})
+        self.assertRegex(parked[0]["Problem"], r"^https://127.0.0.1:\d+: it answered 422")
+        shown = self.ran(program, "event", "show", parked[0]["Event"], "-f", "json")
+        self.assertEqual(("scheduler.create_volume.start", "1.1"), (shown["event_type"], shown["schema_version"]))
+        self.assertEqual("parked", shown["deliveries"][0]["state"])
+        text = self.ran(program, "event", "show", parked[0]["Event"])
+        self.assertIn("event_type     scheduler.create_volume.start", text)
+        self.assertRegex(text, "parked         told, after 1 failures .*422")
+        again = self.ran(program, "event", "retry", parked[0]["Event"], "-f", "json", status=1)
+        self.assertEqual(["parked"], [one["State"] for one in again])
+        receiver.answering = lambda received: (204, {})
+        receiver.received.clear()
+        done = self.ran(program, "event", "retry", "--all", "-f", "json")
+        self.assertEqual({"delivered"}, {one["State"] for one in done})
+        self.assertEqual([one["Event"] for one in parked], [received.id for received in receiver.received])
+        self.assertIn("no events are parked", program.run("event", "retry", "--all").errors)
 
     def test_what_cannot_be_meant_is_refused(self) -> None:
         file = self.configured("driver = noop\n")
-        with WarmProgram(self.home, file) as program:
-            self.ran(program, "db", "upgrade")
-            for arguments, words in (
-                (("retry",), "name the parked events to try again, or give --all"),
-                (("retry", "--all", "x"), "name the parked events to try again, or give --all"),
-                (("retry", "x"), "no parked event 'x'"),
-                (("show", "x"), "no event 'x'"),
-                (("list", "--limit", "0"), "0 is less than 1"),
-            ):
-                with self.subTest(arguments=arguments):
-                    done = program.run("event", *arguments)
-                    self.assertEqual(2, done.status)
-                    self.assertIn(words, done.errors)
-            self.assertIn("no events yet", program.run("event", "list").errors)
+        program = WarmProgram(self.home, file)
+        self.ran(program, "db", "upgrade")
+        for arguments, words in (
+            (("retry",), "name the parked events to try again, or give --all"),
+            (("retry", "--all", "x"), "name the parked events to try again, or give --all"),
+            (("retry", "x"), "no parked event 'x'"),
+            (("show", "x"), "no event 'x'"),
+            (("list", "--limit", "0"), "0 is less than 1"),
+        ):
+            with self.subTest(arguments=arguments):
+                done = program.run("event", *arguments)
+                self.assertEqual(2, done.status)
+                self.assertIn(words, done.errors)
+        self.assertIn("no events yet", program.run("event", "list").errors)
 
 
 class TestDatabase(NotifierTestCase):
     def test_the_owner_reads_what_was_done_and_what_was_refused(self) -> None:
         file = self.configured("driver = database\n")
-        with WarmProgram(self.home, file) as program:
-            self.ran(program, "db", "upgrade")
-            made = self.ran(program, "volume", "create", "--size", "1", "--name", "it", "-f", "json")
-            self.ran(program, "volume", "extend", "it", "--size", "2")
-            self.ran(program, "volume", "extend", "it", "--size", "50000", status=1)
-            self.ran(program, "volume", "delete", "it")
-            told = self.ran(program, "volume", "messages", made["ID"], "-f", "json")
+        program = WarmProgram(self.home, file)
+        self.ran(program, "db", "upgrade")
+        made = self.ran(program, "volume", "create", "--size", "1", "--name", "it", "-f", "json")
+        self.ran(program, "volume", "extend", "it", "--size", "2")
+        self.ran(program, "volume", "extend", "it", "--size", "50000", status=1)
+        self.ran(program, "volume", "delete", "it")
+        told = self.ran(program, "volume", "messages", made["ID"], "-f", "json")
         self.assertEqual(["VS-DONE", "VS-DONE", "VS-NO-POOL", "VS-DONE"], [one["Code"] for one in told])
         self.assertEqual("the volume has 2 GiB now", told[1]["Text"])
 
@@ -229,11 +229,11 @@ class TestBus(NotifierTestCase):
         topic = f"volsched_test_{self.home.name}"
         file = self.configured(f"driver = messaging\ntransport_url = {url}\ntopic = {topic}\n")
         with Listener(f"{url}?rabbit_quorum_queue=true", topic) as listener:
-            with WarmProgram(self.home, file) as program:
-                self.ran(program, "db", "upgrade")
-                made = self.ran(program, "volume", "create", "--size", "1", "--name", "it", "-f", "json")
-                self.ran(program, "volume", "create", "--size", "50000", "--name", "huge", "-f", "json", status=1)
-                self.assertEqual([], self.ran(program, "event", "list", "--state", "waiting", "-f", "json"))
+            program = WarmProgram(self.home, file)
+            self.ran(program, "db", "upgrade")
+            made = self.ran(program, "volume", "create", "--size", "1", "--name", "it", "-f", "json")
+            self.ran(program, "volume", "create", "--size", "50000", "--name", "huge", "-f", "json", status=1)
+            self.assertEqual([], self.ran(program, "event", "list", "--state", "waiting", "-f", "json"))
             self.assertTrue(listener.wait_for(lambda heard: len(heard) == 6, PATIENCE_SECONDS))
         of_it = [one for one in listener.heard if one.payload["volume_id"] == made["ID"]]
         self.assertEqual(

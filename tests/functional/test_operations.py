@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 import signal
 from collections import Counter
@@ -217,13 +216,7 @@ class TestKilledWhileMoving(Operating):
 
     def killed_at(self, step: int, *arguments: str) -> int:
         """The status of a command whose process is killed before that step; 0 where it had fewer."""
-        command = {**self.program._asked(0, arguments), "kill_at": step}
-        server = self.program._server
-        assert server.stdin is not None
-        assert server.stdout is not None
-        server.stdin.write(json.dumps([command]) + "\n")
-        server.stdin.flush()
-        return int(json.loads(server.stdout.readline())[0])
+        return self.program.run(*arguments, kill_at=step).status
 
     def moved_under_fire(self, there: str, back: str, *operation: str) -> int:
         """How many steps there were to be killed at."""

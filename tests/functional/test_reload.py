@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import TestCase
-from tests.functional.program import PATIENCE_SECONDS, Program
+from tests.functional.program import PATIENCE_SECONDS, WarmProgram
 from tests.functional.services import Service
 from volsched import bootstrap, conf
 from volsched.db.database import Database
@@ -114,7 +114,7 @@ class ReloadTest(TestCase):
                 self.assertEqual(2, third["config_generation"])
 
             with self.subTest("the command refuses a bad one before it asks any service"):
-                refused = Program(self.home, self.file).run("config", "reload")
+                refused = WarmProgram(self.home, self.file).run("config", "reload")
                 self.assertEqual(2, refused.status, refused.errors)
                 self.assertIn("2 problems; no service was asked to reload", refused.errors)
 
@@ -122,7 +122,7 @@ class ReloadTest(TestCase):
                 self.change("filters = capcity\nmax_attempts = 0\n", "filters = capacity\n")
                 self.change("timeout=30", "timeout=31")
                 self.change("host = node1", "host = node2")
-                reloaded = Program(self.home, self.file).run("config", "reload", "-f", "json")
+                reloaded = WarmProgram(self.home, self.file).run("config", "reload", "-f", "json")
                 self.assertEqual(0, reloaded.status, reloaded.errors)
                 (row,) = reloaded.json()
                 self.assertEqual(("volsched-scheduler", 3, True), (row["Service"], row["Generation"], row["Reloaded"]))
@@ -144,6 +144,6 @@ class ReloadTest(TestCase):
         self.assertEqual({str(self.file)}, {Path(file).as_posix() for line in kept for file in line["files"]})
 
     def test_no_service_runs(self) -> None:
-        done = Program(self.home, self.file).run("config", "reload")
+        done = WarmProgram(self.home, self.file).run("config", "reload")
         self.assertEqual(1, done.status)
         self.assertIn(f"no service that keeps its state in {self.home} runs on this machine", done.errors)

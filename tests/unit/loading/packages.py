@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import warm
+
 FILTER = """
     from volsched.plugins import PoolFilter
 
@@ -96,15 +98,14 @@ class Site:
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None) -> Outcome:
         """Run `volsched` with this folder on the module path, and no configuration but the one that is named."""
-        return self.python("-m", "volsched.cli.main", *arguments, env=env)
+        ended = warm.run(arguments, folder=self.home, environment=self._environment(env), path=[str(self.folder)])
+        return Outcome(ended.status, ended.output, ended.errors)
 
     def python(self, *arguments: str, env: Mapping[str, str] | None = None) -> Outcome:
-        """Run Python in the same way. Every warning is an error in it too."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
-        surroundings = {"PYTHONPATH": str(self.folder), "HOME": str(self.home), "OS_PATHS__STATE_PATH": str(self.home)}
+        """Run Python in the same way."""
         done = subprocess.run(
             [sys.executable, *arguments],
-            env={**kept, **surroundings, **(env or {})},
+            env=self._environment(env),
             cwd=self.home,
             capture_output=True,
             text=True,
@@ -112,6 +113,11 @@ class Site:
             timeout=120,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        own = {"PYTHONPATH": str(self.folder), "HOME": str(self.home), "OS_PATHS__STATE_PATH": str(self.home)}
+        return {**kept, **own, **(env or {})}
 
     def configured(self, text: str) -> str:
         """The path of a configuration file with this text."""

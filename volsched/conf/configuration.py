@@ -29,6 +29,8 @@ from volsched.conf.origin import Origin, SettingsFiles, Source, group_name
 from volsched.exceptions import ConfigurationError
 
 PROJECT = "volsched"
+#: How the value of a secret option begins that names a file which holds it.
+IN_A_FILE = "file:/"
 GROUPS = (
     agent,
     compute,
@@ -73,7 +75,23 @@ class Configuration(cfg.ConfigOpts):  # type: ignore[misc]  # oslo.config's type
             raise self._bad(name, group, str(error).rpartition("is not valid: ")[2]) from None
         if isinstance(value, float) and not math.isfinite(value):
             raise self._bad(name, group, "it is not a finite number")
+        if isinstance(value, str) and value.startswith(IN_A_FILE):
+            return self._kept_apart(name, str(getattr(group, "name", group) or "DEFAULT"), value)
         return value
+
+    def _kept_apart(self, name: str, group: str, value: str) -> str:
+        """The secret that the file holds which is named instead of it; any other value as it is."""
+        if not self.option(group, name).secret:
+            return value
+        file = Path(value.removeprefix(IN_A_FILE.removesuffix("/")))
+        try:
+            secret, problem = file.read_text().strip(), "is empty"
+        except (OSError, UnicodeDecodeError) as error:
+            secret, problem = "", str(error.strerror) if isinstance(error, OSError) else "is not text"
+        if not secret:
+            what = f"the file that it names, {file}: {problem}"
+            raise BadValue(self.label(group, name), what, f"{IN_A_FILE}PATH of a file that holds the secret")
+        return secret
 
     def _bad(self, name: str, group: Any, problem: str) -> BadValue:
         group = str(getattr(group, "name", group) or "DEFAULT")

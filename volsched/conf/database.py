@@ -16,6 +16,7 @@ def options() -> list[cfg.Opt]:
             default="sqlite:///${paths.state_path}/volsched.db",
             secret=True,
             help="SQLAlchemy's URL of the database: sqlite:////PATH, postgresql+psycopg://USER:PASSWORD@HOST/NAME or "
-            "mysql+pymysql://USER:PASSWORD@HOST/NAME. A $ in a password is written $$.",
+            "mysql+pymysql://USER:PASSWORD@HOST/NAME. A $ in a password is written $$. ``file:/PATH``: the file that "
+            "holds it. TLS is asked for in the query; see *Security* in the documentation.",
         ),
     ]

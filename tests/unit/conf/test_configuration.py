@@ -41,6 +41,20 @@ class TestLoad(ConfigurationCase):
         self.assertEqual(f"sqlite:///{made.paths.state_path}/volsched.db", made.database.connection)
         self.assertEqual(Source.DEFAULT, made.origin("scheduler", "filters").source)
 
+    def test_a_secret_may_be_in_a_file_of_its_own(self) -> None:
+        kept = self.home / "secret"
+        made = self.load(f"[database]\nconnection = file:{kept}\n[compute]\nusername = file:{kept}\n")
+        for text, told in ((None, "No such file or directory"), ("\n", "is empty")):
+            if text is not None:
+                kept.write_text(text)
+            with self.subTest(text), self.assertRaisesRegex(BadValue, f"names, {kept}: {told}; allowed: file:/PATH"):
+                _ = made.database.connection
+        kept.write_text("sqlite:////x/$y\n")
+        self.assertEqual("sqlite:////x/$y", made.database.connection)
+        self.assertEqual(f"file:{kept}", made.compute.username, "which is no secret")
+        with unittest.mock.patch.dict(os.environ, {"OS_MESSAGING__TRANSPORT_URL": f"file:{kept}"}):
+            self.assertEqual("sqlite:////x/$y", self.load("").messaging.transport_url)
+
     def test_each_configuration_is_its_own(self) -> None:
         one, other = self.load("[scheduler]\ndriver = chance\n"), self.load("")
         self.assertEqual(("chance", "filter"), (one.scheduler.driver, other.scheduler.driver))

@@ -229,7 +229,8 @@ class Database:
             case Fault.LOST:
                 raise DatabaseUnavailable(f"{self.name} does not answer ({cause}); is the server up?") from problem
             case Fault.REFUSED:
-                raise DatabaseUnavailable(f"{self.name} cannot be used: {cause}") from problem
+                hint = "; is its disk full?" if cause == "disk I/O error" else ""
+                raise DatabaseUnavailable(f"{self.name} cannot be used: {cause}{hint}") from problem
             case Fault.NOT_UPGRADED:
                 raise DatabaseUnavailable(f"{self.name}: {cause}; run volsched db upgrade") from problem
             case Fault.TOO_LONG:

@@ -17,6 +17,8 @@ LOG = logging.getLogger(__name__)
 
 #: So long at most until a loop that waits for work sees that it is to stop.
 LONGEST_NAP = 0.5
+#: So long, in seconds, is waited for the bus to let go of us at the end.
+LAST_WORDS = 5.0
 #: So long until a loop that is switched off looks whether it still is.
 IDLE = 60.0
 
@@ -109,11 +111,21 @@ def _listen(server: Any, stop: threading.Event) -> None:
         except Exception as problem:  # noqa: BLE001 - oslo.messaging and kombu raise what they like
             LOG.error("nothing is heard over the message bus; work is found by looking: %s", problem)
 
+    def end() -> None:
+        try:
+            server.stop()  # both block for as long as the broker does not answer
+            server.wait()
+        except Exception as problem:  # noqa: BLE001 - as above
+            LOG.warning("the connection to the message bus did not end in order: %s", problem)
+
     threading.Thread(target=start, name="bus", daemon=True).start()
     stop.wait()
     if started.is_set():
-        server.stop()
-        server.wait()
+        ending = threading.Thread(target=end, name="bus-end", daemon=True)
+        ending.start()
+        ending.join(LAST_WORDS)
+        if ending.is_alive():
+            LOG.warning("the message bus does not answer; its connection is left as it is")
 
 
 def _each(

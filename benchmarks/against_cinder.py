@@ -1,4 +1,13 @@
-"""volsched against cinder 29.0.0: the same fleet and requests in one run, in turns, so that the noise is shared."""
+"""volsched against cinder 29.0.0: the same fleet and requests in one run, in turns, so that the noise is shared.
+
+* `decision`: the scheduler drivers' `schedule_create_volume`, with the database and RPC left out on both sides.
+* `flow`: the whole create_volume flow, with the same left out.
+* `durable-flow`: the whole flow of ours with its claim in a SQLite file: room in the pool, the volume's row, the claim,
+  the decision, the event and the agent's work, in one transaction that is on the disk when the flow ends. Cinder's is
+  that of `flow`, which writes nothing: it has no claim, and its own time cannot be said to be its database's.
+* `durable-both`: the same of ours; Cinder's is its manager's create with its own database in a SQLite file too, where
+  it reads the services and writes the volume's row and the worker's. Only here do both sides write.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +16,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,10 +38,23 @@ RUNS = (
     ("decision", "full", 10_000, 12),
     ("flow", "default", 100, 100),
     ("flow", "default", 1_000, 60),
-    ("flow", "default", 10_000, 24),
+    ("flow", "default", 10_000, 40),
     ("durable-flow", "default", 1_000, 60),
-    ("durable-flow", "default", 10_000, 24),
+    ("durable-flow", "default", 10_000, 40),
+    ("durable-both", "default", 1_000, 60),
+    ("durable-both", "default", 10_000, 40),
 )
+#: What either side does for a work of another name.
+CINDERS = {"durable-flow": "flow", "durable-both": "durable-flow"}
+OURS = {"durable-both": "durable-flow"}
+
+
+#: Whether a run of this work, with these plugins and so many pools, is asked for.
+Wanted = Callable[[str, str, int], bool]
+
+
+def everything(work: str, plugins: str, pools: int) -> bool:
+    return True
 
 
 class Side:
@@ -74,31 +96,32 @@ def cinder_python() -> str:
     if not (folder / "ready").exists():
         sys.stderr.write(f"Making an environment with Cinder in {folder} (a minute or two)\n")
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)  # noqa: S603
-        subprocess.run([python, "-m", "pip", "install", "-q", "--no-input", *CINDER], check=True)  # noqa: S603
+        subprocess.run([python, "-m", "pip", "install", "-qq", "--no-input", *CINDER], check=True)  # noqa: S603
         (folder / "ready").touch()
     return str(python)
 
 
-def measure(*, quick: bool = False) -> list[dict[str, Any]]:
-    """A row for each of RUNS, in the words of `latest.json`; `quick` leaves out the largest fleet."""
+def measure(*, quick: bool = False, wanted: Wanted = everything) -> list[dict[str, Any]]:
+    """A row for each of RUNS that is wanted, in the words of `latest.json`; `quick` leaves out the largest fleet."""
     python = cinder_python()
     rows = []
     for work, plugins, pools, count in RUNS:
-        if quick and pools > 1_000:
+        if (quick and pools > 1_000) or not wanted(work, plugins, pools):
             continue
         sys.stderr.write(f"  {work}, {plugins} plugins, {pools} pools\n")
         # A pair of processes each: what one kind of work claimed must not be in the way of the next.
         with _sides(python, pools, plugins, work) as (cinder, ours):
             rows.append(_compare(cinder, ours, work, plugins, pools, count))
+        sys.stderr.write("    {ratio:g} times as fast, {differing_choices} other choices\n".format_map(rows[-1]))
     return rows
 
 
 @contextmanager
 def _sides(python: str, pools: int, plugins: str, work: str) -> Iterator[tuple[Side, Side]]:
-    asked = [str(pools), plugins, work]
-    ours = Side([sys.executable, "-m", "benchmarks.volsched_side", *asked])
+    fleet = [str(pools), plugins]
+    ours = Side([sys.executable, "-m", "benchmarks.volsched_side", *fleet, OURS.get(work, work)])
     try:
-        cinder = Side([python, "-W", "ignore", str(HERE / "cinder_side.py"), *asked])
+        cinder = Side([python, "-W", "ignore", str(HERE / "cinder_side.py"), *fleet, CINDERS.get(work, work)])
         try:
             yield cinder, ours
         finally:
@@ -111,13 +134,14 @@ def _compare(cinder: Side, ours: Side, work: str, plugins: str, pools: int, coun
     theirs: dict[str, list[Any]] = {"ms": [], "wall_ms": [], "chosen": []}
     mine: dict[str, list[Any]] = {"ms": [], "wall_ms": [], "chosen": []}
     warm = max(WARM, count // 2)
-    ours.ask(work, count, warm)
-    cinder.ask(work.removeprefix("durable-"), count, warm)
+    our_work, cinders_work = OURS.get(work, work), CINDERS.get(work, work)
+    ours.ask(our_work, count, warm)
+    cinder.ask(cinders_work, count, warm)
     each = max(2 * COLD, count // ROUNDS)
     for start in range(0, count, each):  # the last turn may be shorter
         for store, answer in (
-            (theirs, cinder.ask(work.removeprefix("durable-"), start, min(each, count - start))),
-            (mine, ours.ask(work, start, min(each, count - start))),
+            (theirs, cinder.ask(cinders_work, start, min(each, count - start))),
+            (mine, ours.ask(our_work, start, min(each, count - start))),
         ):
             for key, values in store.items():
                 values.extend(answer[key] if key == "chosen" else answer[key][COLD:])

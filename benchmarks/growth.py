@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,32 @@ def measure(*, quick: bool = False) -> dict[str, Any]:
     for pools in POOLS[:-1] if quick else POOLS:
         sys.stderr.write(f"  {pools} pools\n")
         rows.append(_in_a_process("grown", pools))
+        sys.stderr.write("    {decision_ms:g} ms a decision\n".format_map(rows[-1]))
     restarted = 1_000 if quick else RESTARTED
     sys.stderr.write(f"  restart with {restarted} pools in a database\n")
-    return {"pools": rows, "restart": [_in_a_process("restart", restarted)]}
+    return {
+        "pools": rows,
+        "each_further_pool": [_further(less, more) for less, more in pairwise(rows)],
+        "restart": [_in_a_process("restart", restarted)],
+    }
+
+
+def _further(less: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """What each further pool costs a decision, and how a decision grows: 1 is as the number of pools does."""
+    pools = more["pools"] - less["pools"]
+    decision_ns, numpy_ns = ((more[key] - less[key]) / pools * 1e6 for key in ("decision_ms", "numpy_ms"))
+    return {
+        "from": less["pools"],
+        "to": more["pools"],
+        "decision_ns": round(decision_ns, 2),
+        "numpy_ns": round(numpy_ns, 2),
+        "times_numpy": round(decision_ns / numpy_ns, 2) if numpy_ns > 0 else None,
+        "growth": round((more["decision_ms"] / less["decision_ms"]) / (more["pools"] / less["pools"]), 3),
+    }
 
 
 def _in_a_process(what: str, pools: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.growth", what, str(pools)]
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.growth", what, str(pools)]
     done = subprocess.run(command, cwd=HERE.parent, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
@@ -62,12 +82,17 @@ def grown(pools: int) -> dict[str, Any]:
     for number in range(1, 20):
         decide(number)()
     gc.collect()
+    decision_ms = _median_ms([decide(number) for number in range(20, 20 + REQUESTS)])
+    numpy_ms = _numpy_ms(world)
+    rows = world.pools.snapshot().every_row  # made anew with the table, and only then
     return {
         "pools": pools,
-        "decision_ms": _median_ms([decide(number) for number in range(20, 20 + REQUESTS)]),
-        "numpy_ms": _numpy_ms(world, driver),
+        "decision_ms": decision_ms,
+        "numpy_ms": numpy_ms,
+        "times_numpy": round(decision_ms / numpy_ms, 2),
         "report_ms": _median_ms([_reporting(world, reports, number) for number in range(50)]),
         "claim_ms": _median_ms([_claiming(world, number) for number in range(200)]),
+        "rebuilt": int(world.pools.snapshot().every_row is not rows),
         "first_decision_s": round(first_s, 3),
         "resident_mb": round(_resident_mb(), 1),
         "of_it_before_mb": round(before_mb, 1),
@@ -159,7 +184,7 @@ def _looked_at(world: SchedulerWorld) -> object:
     return world.chooser.place(request, world.pools.snapshot().candidates())
 
 
-def _numpy_ms(world: SchedulerWorld, driver: Any) -> float:
+def _numpy_ms(world: SchedulerWorld) -> float:
     """The same arithmetic over arrays that are there already: masks, a comparison, a selection, scaling, the best."""
     from volsched.domain.columns import FINITE_ROOM_THIN_GB, TAKES_ALL_THIN, TAKES_SOME_THIN, ZONE
 

@@ -121,8 +121,8 @@ class TestMonitoring(TestCase):
         self.assertEqual((503, {"backends", "reports"}), (status, set(wrong)))
         self.assertEqual(("failed", "no backend has ever been heard of"), wrong["backends"])
         agent = fleet.start("agent", file)
-        for process in (doomed, agent):
-            fleet.until(lambda process=process: self.services.ready(process) == (200, {}))
+        fleet.until(lambda: self.services.ready(doomed) == (200, {}))
+        fleet.until(lambda: self.services.ready(agent) == (200, {}))
         self.assertLess(0, self.services.metrics(agent)["reports_total", "applied"])
         self.asked(fleet, file, "volume", "create", "--size", "3", "--no-wait")
         doomed.join()
@@ -193,12 +193,12 @@ class TestMonitoring(TestCase):
 #: (service, span) -> what it is a part of.
 PARENTS = {
     ("volsched", "volume create"): None,
-    ("volsched", "cast create"): ("volsched", "volume create"),
-    ("volsched-scheduler", "scheduler create"): ("volsched", "cast create"),
+    ("volsched", "cast scheduler create"): ("volsched", "volume create"),
+    ("volsched-scheduler", "scheduler create"): ("volsched", "cast scheduler create"),
     ("volsched-scheduler", "decide"): ("volsched-scheduler", "scheduler create"),
     ("volsched-scheduler", "claim"): ("volsched-scheduler", "scheduler create"),
-    ("volsched-scheduler", "cast create"): ("volsched-scheduler", "claim"),
-    ("volsched-agent", "agent create"): ("volsched-scheduler", "cast create"),
+    ("volsched-scheduler", "cast agent create"): ("volsched-scheduler", "claim"),
+    ("volsched-agent", "agent create"): ("volsched-scheduler", "cast agent create"),
 }
 
 

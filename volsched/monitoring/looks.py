@@ -88,7 +88,7 @@ class Looks:
         return age if age > self._interval + LATE_SECONDS else None
 
     def look(self) -> None:
-        """Never raises: what cannot be looked at has failed."""
+        """Look once, now."""
         application = self._application()
         found = self._in_database(application)
         bus = () if application.embedded else (bus_check(application.conf.messaging.transport_url),)

@@ -121,8 +121,7 @@ class Tracer:
             "volume_id": work.volume_id or "",
             "attempt": work.lease.attempt,
         }
-        kind, _, _ = work.queue.partition(":")
-        span = self._begun(f"{kind} {work.operation}", parent, about, SpanKind.CONSUMER)
+        span = self._begun(_task(work), parent, about, SpanKind.CONSUMER)
         CURRENT.set(_UnderWay(self, span))
 
     def ended(self, outcome: Outcome | None) -> None:
@@ -148,7 +147,7 @@ class Tracer:
         from opentelemetry.trace import SpanKind, set_span_in_context
 
         about = {"work_id": request.id, "queue": request.queue}
-        span = self._begun(f"cast {request.operation}", parent, about, SpanKind.PRODUCER)
+        span = self._begun(f"cast {_task(request)}", parent, about, SpanKind.PRODUCER)
         carried: dict[str, str] = {}
         self._written.inject(carried, set_span_in_context(span))
         span.end()
@@ -165,6 +164,12 @@ class Tracer:
             kind=kind or SpanKind.INTERNAL,
             attributes={f"volsched.{key}": value for key, value in about.items()},
         )
+
+
+def _task(work: Work | WorkRequest) -> str:
+    """Whose it is, and what is to be done."""
+    kind, _, _ = work.queue.partition(":")
+    return f"{kind} {work.operation}"
 
 
 class _UnderWay(Trace):

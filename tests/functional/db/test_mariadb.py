@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stores import audit, backends, claims, deliveries, groups, outbox, quotas, volumes, work, world
+from tests.stores import audit, backends, claims, deliveries, figures, groups, outbox, quotas, volumes, work, world
 
 
 class TestClaimsOnMariaDB(claims.ClaimsContract, world.OnMariaDB):
@@ -54,4 +54,8 @@ class TestDeliveriesOnMariaDB(deliveries.DeliveriesContract, world.OnMariaDB):
 
 
 class TestAuditOnMariaDB(audit.AuditContract, world.OnMariaDB):
+    pass
+
+
+class TestFiguresOnMariaDB(figures.FiguresContract, world.OnMariaDB):
     pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stores import audit, backends, claims, deliveries, groups, outbox, quotas, volumes, work, world
+from tests.stores import audit, backends, claims, deliveries, figures, groups, outbox, quotas, volumes, work, world
 
 
 class TestClaimsOnPostgreSQL(claims.ClaimsContract, world.OnPostgreSQL):
@@ -54,4 +54,8 @@ class TestDeliveriesOnPostgreSQL(deliveries.DeliveriesContract, world.OnPostgreS
 
 
 class TestAuditOnPostgreSQL(audit.AuditContract, world.OnPostgreSQL):
+    pass
+
+
+class TestFiguresOnPostgreSQL(figures.FiguresContract, world.OnPostgreSQL):
     pass

@@ -18,7 +18,7 @@ def options() -> list[cfg.Opt]:
             deprecated_opts=[cfg.DeprecatedOpt("transport_url", group="DEFAULT")],
             help="oslo.messaging's URL of the broker, e.g. rabbit://USER:PASSWORD@HOST:5672/. Empty: no broker; the "
             "`volsched` command does the work of scheduler and agent itself, and separate processes find work by "
-            "looking into the database. ``file:/PATH``: the file that holds it. TLS is asked for in the query; see *Security* "
-            "in the documentation.",
+            "looking into the database. ``file:/PATH``: the file that holds it. TLS is asked for in the query; see "
+            "*Security* in the documentation.",
         ),
     ]

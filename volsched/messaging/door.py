@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from volsched.domain.parsing.values import shown
 from volsched.domain.report import CapabilityReport
 from volsched.exceptions import InvalidRequest
 
@@ -14,6 +15,7 @@ from volsched.exceptions import InvalidRequest
 MOST_BYTES = 4 * 1024 * 1024
 MOST_DEPTH = 16
 MOST_NAME = 255
+MOST_SHOWN = 80
 MOST_POOLS = 10_000
 KINDS = ("volume", "backup")
 
@@ -36,7 +38,7 @@ def plain_json(field: str, value: Any) -> Any:
 def name(field: str, value: Any) -> str:
     """A host, a queue, an id: printable text that is not empty. Raises InvalidRequest."""
     if not isinstance(value, str) or not 0 < len(value) <= MOST_NAME or not value.isprintable():
-        raise InvalidRequest(field, f"{str(value)[:80]!r} must be printable text of 1 to {MOST_NAME} characters")
+        raise InvalidRequest(field, f"{shown(value)} must be printable text of 1 to {MOST_NAME} characters")
     return value
 
 
@@ -48,13 +50,13 @@ def report_from(message: Mapping[str, Any], *, received_at: datetime) -> Capabil
     message = plain_json("report", dict(message))
     unknown = sorted(message.keys() - {"service_name", "host", "capabilities", "cluster_name", "timestamp"})
     if unknown:
-        raise InvalidRequest(unknown[0], "no part of a capability report")
+        raise InvalidRequest(unknown[0][:MOST_SHOWN], "no part of a capability report")
     kind = name("service_name", message.get("service_name"))
     if kind not in KINDS:
-        raise InvalidRequest("service_name", f"{kind!r} must be one of {', '.join(KINDS)}")
+        raise InvalidRequest("service_name", f"{shown(kind)} must be one of {', '.join(KINDS)}")
     host = name("host", message.get("host"))
     if "#" in host or (kind == "volume" and "@" not in host):
-        raise InvalidRequest("host", f"{host!r} must be host@backend")
+        raise InvalidRequest("host", f"{shown(host)} must be host@backend")
     cluster = message.get("cluster_name")
     capabilities = message.get("capabilities")
     if not isinstance(capabilities, dict):
@@ -90,8 +92,8 @@ def _check(field: str, value: Any, depth: int) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise InvalidRequest(field, f"the key {key!r} must be text")
-            _check(f"{field}.{key[:80]}", item, depth - 1)
+                raise InvalidRequest(field, f"the key {shown(key)} must be text")
+            _check(f"{field}.{key[:MOST_SHOWN]}", item, depth - 1)
     elif isinstance(value, list):
         for item in value:
             _check(field, item, depth - 1)
@@ -114,6 +116,6 @@ def _moment(value: Any, received_at: datetime) -> datetime:
         return received_at
     try:
         moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise InvalidRequest("timestamp", f"{str(value)[:80]!r} is no time, e.g. 2026-11-22T09:00:02.668855") from None
-    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+        return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+    except (TypeError, ValueError, OverflowError):  # the last one: near the ends of the calendar
+        raise InvalidRequest("timestamp", f"{shown(value)} is no time, e.g. 2026-11-22T09:00:02.668855") from None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from volsched.exceptions import ConfigurationError
-from volsched.messaging.door import plain_json
+from volsched.messaging.door import MOST_NAME, plain_json
 from volsched.plugins.bus import completed, oslo_messaging_on_threads, private_configuration
 
 SCHEDULER_TOPIC = "volsched-scheduler"
@@ -35,7 +35,8 @@ class JsonOnly:
         return {"request_id": request_id} if isinstance(request_id, str) else {}
 
     def deserialize_context(self, context: Any) -> dict[str, Any]:
-        return {"request_id": context.get("request_id")}
+        request_id = context.get("request_id")
+        return {"request_id": request_id[:MOST_NAME]} if isinstance(request_id, str) else {}
 
 
 def connect(url: str) -> Any:

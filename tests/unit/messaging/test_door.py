@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import math
+import os
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -11,11 +14,15 @@ import hypothesis
 from hypothesis import strategies
 
 from tests import TestCase
-from volsched.domain.report import CapabilityReport
+from volsched.domain.parsing import pools_from
+from volsched.domain.report import CapabilityReport, ServiceState
 from volsched.exceptions import InvalidRequest
 from volsched.messaging import door
+from volsched.messaging.endpoints import ReportEndpoint
 
 NOW = datetime(2026, 11, 22, 9)
+HUGE = 10**5000  # Python does not write it down
+EXAMPLES = int(os.environ.get("VOLSCHED_FUZZ_EXAMPLES", "60"))
 
 JSON = strategies.recursive(
     strategies.none()
@@ -40,10 +47,99 @@ def a_message(**changes: Any) -> dict[str, Any]:
     }
 
 
+#: What nobody sends who means well: no JSON, or JSON that is trouble somewhere.
+EVIL = (
+    strategies.sampled_from(
+        (math.nan, math.inf, 10**4000, -(10**4000), b"bytes", (1, 2), {3}, NOW, "\0", "\ud800", "x" * 70_000, object())
+    )
+    | JSON
+)
+ANYTHING = strategies.recursive(
+    EVIL,
+    lambda inner: (
+        strategies.lists(inner, max_size=4)
+        | strategies.dictionaries(
+            strategies.text(max_size=5) | strategies.sampled_from((1, 10**4000, "y" * 300, None)), inner, max_size=4
+        )
+    ),
+    max_leaves=8,
+)
+TIMES = strategies.sampled_from(("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-13-01", "2026-11-22"))
+POOL = strategies.dictionaries(
+    strategies.sampled_from(("pool_name", "total_capacity_gb", "free_capacity_gb", "filter_function", "more")),
+    ANYTHING,
+)
+POOLS = strategies.lists(POOL, max_size=3) | ANYTHING
+MESSAGES = strategies.fixed_dictionaries(
+    {},
+    optional={
+        "service_name": strategies.sampled_from(("volume", "backup")) | ANYTHING,
+        "host": strategies.sampled_from(("h@b", "h", "h@b#p")) | ANYTHING,
+        "capabilities": strategies.fixed_dictionaries(
+            {}, optional={"pools": strategies.lists(POOL, max_size=3) | ANYTHING}
+        )
+        | ANYTHING,
+        "cluster_name": strategies.none() | ANYTHING,
+        "timestamp": TIMES | ANYTHING,
+        "z" * 300: ANYTHING,
+    },
+)
+#: What a refusal may be long: it goes into the log.
+MOST_TOLD = 2000
+
+
+class TestAnything(TestCase):
+    """Whatever comes in is taken apart or refused, in few words; nothing else is raised."""
+
+    @hypothesis.given(MESSAGES)
+    @hypothesis.settings(max_examples=EXAMPLES)
+    def test_a_report(self, message: dict[str, Any]) -> None:
+        try:
+            report = door.report_from(message, received_at=NOW)
+        except InvalidRequest as refusal:
+            self.assertLess(len(str(refusal)), MOST_TOLD)
+            return
+        self.assertLessEqual(len(report.host), door.MOST_NAME)
+        parsed = pools_from(report, ServiceState(host=report.host, cluster_name=report.cluster_name), "20.0")
+        for _, why in parsed.set_aside:
+            self.assertLess(len(why), MOST_TOLD)
+        json.dumps(door.message_of(report))
+
+    @hypothesis.given(MESSAGES)
+    @hypothesis.settings(max_examples=EXAMPLES)
+    def test_an_endpoint(self, message: dict[str, Any]) -> None:
+        heard: list[CapabilityReport] = []
+        endpoint = ReportEndpoint(heard.append, lambda: NOW)
+        with self.assertLogs("volsched.messaging.endpoints", "DEBUG") as said:
+            logging.getLogger("volsched.messaging.endpoints").debug("there is always a line")
+            endpoint.update_service_capabilities({}, **message)
+        self.assertEqual(1 if heard else 2, len(said.output))
+        self.assertLess(max(map(len, said.output)), MOST_TOLD)
+
+    @hypothesis.given(ANYTHING)
+    @hypothesis.settings(max_examples=EXAMPLES)
+    def test_an_argument_and_a_name(self, value: Any) -> None:
+        for take in (door.plain_json, door.name):
+            try:
+                taken = take("x", value)
+            except InvalidRequest as refusal:
+                self.assertLess(len(str(refusal)), MOST_TOLD)
+            else:
+                self.assertEqual(value, taken)
+
+
 class TestPlainJson(TestCase):
     @hypothesis.given(JSON)
     def test_json_comes_back_as_it_was(self, value: Any) -> None:
         self.assertEqual(value, door.plain_json("x", value))
+
+    def test_refuses_numbers_that_cannot_even_be_written(self) -> None:
+        for value in (HUGE, {HUGE: 1}, [HUGE]):
+            with self.subTest(type(value)), self.assertRaises(InvalidRequest):
+                door.plain_json("x", value)
+        for field in ("host", "service_name", "timestamp", "cluster_name"):
+            with self.subTest(field), self.assertRaises(InvalidRequest):
+                door.report_from(a_message(**{field: HUGE}), received_at=NOW)
 
     def test_refuses_what_is_no_json(self) -> None:
         deep: Any = 0

@@ -73,7 +73,10 @@ def _stamp(given: Any, now: datetime) -> datetime:
             raise InvalidRequest("timestamp", f"{shown(given)} is no ISO 8601 time") from None
     if not isinstance(given, datetime):
         raise InvalidRequest("timestamp", f"{shown(given)} is no time")
-    return given if given.tzinfo is None else given.astimezone(UTC).replace(tzinfo=None)
+    try:
+        return given if given.tzinfo is None else given.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        raise InvalidRequest("timestamp", f"{given.isoformat()} is beyond the calendar") from None
 
 
 def pools_from(report: CapabilityReport, service: ServiceState, default_ratio: str) -> ParsedReport:

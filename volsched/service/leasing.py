@@ -19,7 +19,12 @@ LOG = logging.getLogger(__name__)
 
 def this_owner() -> str:
     """This process, told apart from any other that ever had its number: host:pid:start time in clock ticks."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_start_ticks(os.getpid())}"
+    return owner_of(os.getpid())
+
+
+def owner_of(pid: int) -> str:
+    """The same for a process of this machine that runs."""
+    return f"{socket.gethostname()}:{pid}:{_start_ticks(pid)}"
 
 
 def is_dead(owner: str) -> bool:

@@ -32,11 +32,14 @@ class CapabilitiesFilter(ColumnFilter):
                 asked.append((key, text))
         question = (CapabilitiesFilter, online, tuple(asked))
 
-        def why(position: int) -> str:
-            objections = (rule.objection(candidates[position]) for rule in _rules(asked, online=online))
-            return "; ".join(filter(None, objections))
+        def rules() -> Sequence[Rule]:
+            return candidates.snapshot.concluded(question, lambda: _rules(asked, online=online))
 
-        return Screening(candidates.judged(question, lambda pools: _meet(_rules(asked, online=online), pools)), why)
+        def why(position: int) -> str:
+            pool = candidates[position]
+            return "; ".join(filter(None, [rule.objection(pool) for rule in rules()]))
+
+        return Screening(candidates.judged(question, lambda pools: _meet(rules(), pools)), why)
 
 
 def _rules(asked: Sequence[tuple[str, str | None]], *, online: bool) -> list[Rule]:

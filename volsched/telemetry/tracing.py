@@ -34,6 +34,7 @@ def traced(options: Any, process: str) -> Tracer:
     if urlsplit(options.endpoint).scheme not in ("http", "https"):
         raise ConfigurationError("[tracing] endpoint", f"{options.endpoint!r} is no http:// or https:// URL")
     if process == "command":  # whoever asks is not told that nobody listens to the spans
+        logging.getLogger("opentelemetry").propagate = False
         logging.getLogger("opentelemetry").addHandler(logging.NullHandler())
     return Tracer(
         otlp_provider(

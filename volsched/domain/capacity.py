@@ -80,6 +80,13 @@ def takes_all(pool: PoolState, *, thin: bool) -> bool:
     return takes_some(pool, thin=thin) and not math.isfinite(room_gb(pool, thin=thin))
 
 
+def largest_gb(pool: PoolState, *, thin: bool) -> float:
+    """The largest request that a pool takes: its room, inf where nothing limits it, -inf where it takes none."""
+    if takes_all(pool, thin=thin):
+        return math.inf
+    return room_gb(pool, thin=thin) if takes_some(pool, thin=thin) else -math.inf
+
+
 def limit(pool: PoolState, *, thin: bool, wanted_gb: float) -> str:
     """Why a pool does not take `wanted_gb`, in the figures that decided."""
     if not math.isfinite(pool.total_gb) and math.isfinite(pool.free_gb):

@@ -23,13 +23,19 @@ BOUNDED = Column("bounded", np.bool_, lambda pool: pool.bounded)  # claims do no
 # Room for a request that accepts thin provisioning, and for one that does not; inf where capacity is unbounded.
 ROOM_THIN_GB = Column("room_thin_gb", np.float64, lambda pool: capacity.room_gb(pool, thin=True), figures=True)
 ROOM_THICK_GB = Column("room_thick_gb", np.float64, lambda pool: capacity.room_gb(pool, thin=False), figures=True)
-# The same with -1 where capacity is unbounded or not known; and whether room does not matter, for or against a pool.
+# The largest request of either kind that the pool takes; -inf where it takes none.
+LARGEST_THIN_GB = Column("largest_thin_gb", np.float64, lambda pool: capacity.largest_gb(pool, thin=True), figures=True)
+LARGEST_THICK_GB = Column(
+    "largest_thick_gb", np.float64, lambda pool: capacity.largest_gb(pool, thin=False), figures=True
+)
+# Room with -1 where it is unbounded or not known, the one figure that the default filters and weighers read…
 FINITE_ROOM_THIN_GB = Column(
     "finite_room_thin_gb", np.float64, lambda pool: capacity.finite_room_gb(pool, thin=True), figures=True
 )
 FINITE_ROOM_THICK_GB = Column(
     "finite_room_thick_gb", np.float64, lambda pool: capacity.finite_room_gb(pool, thin=False), figures=True
 )
+# … and whether room does not matter, which claims do not change.
 TAKES_SOME_THIN = Column("takes_some_thin", np.bool_, lambda pool: capacity.takes_some(pool, thin=True))
 TAKES_SOME_THICK = Column("takes_some_thick", np.bool_, lambda pool: capacity.takes_some(pool, thin=False))
 TAKES_ALL_THIN = Column("takes_all_thin", np.bool_, lambda pool: capacity.takes_all(pool, thin=True))

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from tests import TestCase
 from volsched.domain import capacity
-from volsched.domain.pool import PoolState
 from volsched.testing.builders import a_pool
 
 SIZES = st.floats(0.01, 100_000).map(lambda size: round(size, 2))
@@ -53,13 +52,6 @@ class ArithmeticTest(TestCase):
         self.assertAlmostEqual(float(min(available - Fraction(provisioned_gb), Fraction(free_gb))), thick, delta=0.0051)
 
 
-def largest_gb(pool: PoolState, *, thin: bool) -> float:
-    """The largest request that a pool takes: inf where nothing limits it, -inf where it takes none."""
-    if capacity.takes_all(pool, thin=thin):
-        return math.inf
-    return capacity.finite_room_gb(pool, thin=thin) if capacity.takes_some(pool, thin=thin) else -math.inf
-
-
 class LargestTest(TestCase):
     """The largest request that a pool takes."""
 
@@ -84,13 +76,17 @@ class LargestTest(TestCase):
         )  # fmt: skip
         for label, pool, thin, largest in cases:
             with self.subTest(label):
-                self.assertEqual(largest, largest_gb(pool, thin=thin))
+                self.assertEqual(largest, capacity.largest_gb(pool, thin=thin))
+                self.assertEqual(largest == math.inf, capacity.takes_all(pool, thin=thin))
+                self.assertEqual(largest > -math.inf, capacity.takes_some(pool, thin=thin))
+                if math.isfinite(largest):
+                    self.assertEqual(largest, capacity.finite_room_gb(pool, thin=thin))
 
     def test_everything_reserved_takes_nothing(self) -> None:
         """F01: Cinder divides by the capacity that is left, which is none, and the request ends in an error."""
         for pool in (a_pool(thin=True, reserved_percentage=100), a_pool(thin=True, total_gb=0.004, free_gb=0.004)):
             with self.subTest(pool=pool):
-                self.assertLess(largest_gb(pool, thin=True), 1)
+                self.assertLess(capacity.largest_gb(pool, thin=True), 1)
 
     def test_the_limit_is_told_in_its_numbers(self) -> None:
         cases = (

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import sqlalchemy as sa
+
 from tests.stores.world import NOON, World, an_event, at, created
 from volsched.db.decisions import REFUSED, Decisions
 from volsched.db.failures import Failures
 from volsched.db.messages import Messages
 from volsched.db.outbox import Outbox
+from volsched.db.schema import events
 from volsched.db.volumes import Volumes
 from volsched.domain.volume import VolumeStatus
 from volsched.domain.work import Message
@@ -40,6 +43,14 @@ class OutboxContract(World):
             self.outbox.delivered("log", name)
             self.outbox.delivered("log", name)
         self.assertEqual([], self.due())
+
+    def test_events_are_numbered_by_volume(self) -> None:
+        self.emit("a/1", "b/1", "a/2", "a/1")
+        self.outbox.emit(an_event("none/1", None))
+        self.outbox.emit(an_event("none/2", None))
+        numbered = sa.select(events.c.id, events.c.volume_seq).order_by(events.c.seq)
+        found = self.database.read(lambda connection: [tuple(row) for row in connection.execute(numbered)])
+        self.assertEqual([("a/1", 1), ("b/1", 1), ("a/2", 2), ("none/1", None), ("none/2", None)], found)
 
     def test_what_one_holds_another_does_not_get(self) -> None:
         self.emit("a/1", "b/1")

@@ -23,7 +23,9 @@ from volsched.testing.choosing import plugin_class
 from volsched.testing.memory import a_world
 
 #: Taking the work under a lease, reading the volume, the claim with all that goes with it, ending the work.
-MOST_STATEMENTS = 30
+MOST_STATEMENTS = 21
+#: Ending the work, the pool, the volume, the claim, the decision, the event, the agent's work.
+CLAIM_STATEMENTS = 7
 
 
 class TestRequestPath(OnSQLite):
@@ -88,6 +90,15 @@ class TestRequestPath(OnSQLite):
         many = self.statements_of_a_request(self.served(150))
         self.assertEqual(len(few), len(many))
         self.assertLessEqual(len(few), MOST_STATEMENTS, "\n".join(few))
+
+    def test_a_claim_only_writes(self) -> None:
+        statements = self.statements_of_a_request(self.served(2))
+        claimed = next(at for at, statement in enumerate(statements) if statement.startswith("UPDATE pools"))
+        begun = max(at for at in range(claimed) if statements[at].startswith("BEGIN"))
+        ended = next(at for at in range(claimed, len(statements)) if statements[at].startswith("BEGIN"))
+        written = [statement.partition(" ")[0] for statement in statements[begun + 1 : ended]]
+        self.assertEqual(["UPDATE"] * 3 + ["INSERT"] * 4, written)
+        self.assertEqual(CLAIM_STATEMENTS, len(written))
 
     def test_what_is_installed_is_not_looked_at(self) -> None:
         service = self.served(2)

@@ -20,9 +20,9 @@ from typing import Any
 
 from benchmarks import fleet, volsched_side
 from tests import servers
-from volsched.cli.noise import hush
 from volsched.db.database import Database
 from volsched.db.volumes import Volumes
+from volsched.noise import hush
 from volsched.service.casting import scheduler_work
 
 HERE = Path(__file__).resolve().parent

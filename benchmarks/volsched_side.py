@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import fleet, side
-from volsched.cli.noise import hush
 from volsched.domain.claim import Claim, Placement
 from volsched.domain.report import CapabilityReport, ServiceState
 from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import NoValidBackend
+from volsched.noise import hush
 from volsched.plugins import SchedulerDriver, SchedulerWorld
 from volsched.state.registry import Registry
 from volsched.testing.choosing import a_chooser, plugin_class

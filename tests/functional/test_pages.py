@@ -25,6 +25,12 @@ class TestPages(TestCase):
     def test_administration(self) -> None:
         Reader(self.folder()).follow(TOP / "doc" / "user" / "administration.rst")
 
+    def test_security(self) -> None:
+        Reader(self.folder()).follow(TOP / "doc" / "user" / "security.rst")
+
+    def test_python_client(self) -> None:
+        Reader(self.folder()).follow(TOP / "doc" / "user" / "client.rst")
+
     def test_notifications(self) -> None:
         Reader(self.folder()).follow(TOP / "doc" / "user" / "notifiers.rst")
 

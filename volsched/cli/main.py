@@ -19,8 +19,8 @@ import cliff.complete
 import cliff.help
 
 from volsched.cli.command import ANSWER_IS_NO, DONE, USERS_MISTAKE, exit_status_of
-from volsched.cli.noise import hush
 from volsched.exceptions import PluginError, VolschedError
+from volsched.noise import hush
 
 PROGRAM = "volsched"
 COMMANDS = "volsched.commands"

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from volsched.cli.noise import hush
 from volsched.exceptions import VolschedError
+from volsched.noise import hush
 
 if TYPE_CHECKING:
     from volsched.conf import Configuration

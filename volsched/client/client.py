@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -15,6 +16,7 @@ from volsched.client.quotas import Quotas
 from volsched.client.session import Session, Shared
 from volsched.client.snapshots import Snapshots
 from volsched.client.volumes import Volumes
+from volsched.noise import hush
 
 File = str | PathLike[str]
 
@@ -42,6 +44,8 @@ class Client:
 
         Raises ConfigurationError and DatabaseUnavailable.
         """
+        hush()
+        _do_not_print_the_log()
         files = [config_file] if isinstance(config_file, str | PathLike) else config_file
         configuration = conf.load([os.fspath(file) for file in files])
         for group, name, value in (
@@ -106,3 +110,10 @@ class Client:
         self, kind: type[BaseException] | None, problem: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _do_not_print_the_log() -> None:
+    """A library's log is the program's: where that does nothing with it, Python would print it."""
+    log = logging.getLogger("volsched")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())

@@ -143,6 +143,42 @@ class ReloadTest(TestCase):
         self.assertEqual([1, 2, 3], [line["generation"] for line in kept])
         self.assertEqual({str(self.file)}, {Path(file).as_posix() for line in kept for file in line["files"]})
 
+    def made(self) -> None:
+        """A volume, placed here and made by an agent that runs elsewhere."""
+        volume: Volume = self.application.volumes.create(CONTEXT, size_gb=1)
+        self.assertTrue(self.application.scheduler.work_once())
+        self.eventually(lambda: self.application.volumes.get(CONTEXT, volume.id).status == "available")
+
+    def test_of_an_agent(self) -> None:
+        with Service("agent", self.file) as agent:
+            agent.until("ready")
+            self.made()
+
+            with self.subTest("a good one is taken up, but for what the backends are"):
+                self.change("notifiers = ops, audit", "notifiers = ops, third")
+                self.change("notifier_audit", "notifier_third")
+                self.change("audit.jsonl", "third.jsonl")
+                self.change("a:100", "a:50")
+                agent.reload()
+                self.assertIn("now generation 2", agent.until("configuration reloaded"))
+                agent.until("[backend_disk1] pool_size_gb cannot be reloaded")
+                self.made()
+                self.eventually(lambda: self.events("third") > 0)
+                self.application.pools.sync()
+                sizes = {pool.name: pool.total_gb for pool in self.application.pools.snapshot().pools}
+                self.assertEqual({"a": 100.0, "b": 200.0}, sizes)
+
+            with self.subTest("a bad one changes nothing"):
+                self.change("notifiers = ops, third", "notifiers = ops, nobody")
+                agent.reload()
+                agent.until("was not reloaded, and nothing has changed")
+                before = self.events("third")
+                self.made()
+                self.eventually(lambda: self.events("third") > before)
+
+            self.assertEqual(0, agent.end())
+        self.assertEqual([], list((self.home / "run").iterdir()))
+
     def test_no_service_runs(self) -> None:
         done = WarmProgram(self.home, self.file).run("config", "reload")
         self.assertEqual(1, done.status)

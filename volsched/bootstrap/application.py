@@ -113,9 +113,9 @@ class Application(Stores):
         if self.embedded:
             return ()
         endpoint = WorkEndpoint(self.woken.set)
-        host = self.conf.agent.host
+        served = self.conf.agent.cluster or self.conf.agent.host
         return tuple(
-            transport.server(self.bus, transport.AGENT_TOPIC, f"{host}@{name}", [endpoint])
+            transport.server(self.bus, transport.AGENT_TOPIC, f"{served}@{name}", [endpoint])
             for name in self.plugins.backends
         )
 
@@ -206,6 +206,7 @@ class Application(Stores):
             clock=self.database.clock,
             owner=self.owner,
             lease_seconds=self.conf.scheduler.lease_seconds,
+            cluster=self.conf.agent.cluster or None,
         )
 
     @cached_property
@@ -312,9 +313,10 @@ class Application(Stores):
 
     def report(self) -> None:
         """Let the configured backends register themselves and say what they have now."""
-        host, zones = self.conf.agent.host, self.plugins.zones
+        host, cluster, zones = self.conf.agent.host, self.conf.agent.cluster, self.plugins.zones
         for name in self.plugins.backends:
-            self.backends.heartbeat(f"{host}@{name}", zone=zones.get(name))
+            shared = f"{cluster}@{name}" if cluster else None
+            self.backends.heartbeat(f"{host}@{name}", cluster_name=shared, zone=zones.get(name))
         self.pools.sync()
         self.agent.report_all()
         self.pools.sync()

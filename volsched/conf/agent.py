@@ -32,6 +32,14 @@ def options() -> list[cfg.Opt]:
             "long as there are volumes.",
         ),
         cfg.StrOpt(
+            "cluster",
+            regex=r"^[^@#\s]+$",
+            help="The name that several agents share which reach the same storage: with the same backends in their "
+            "configurations, they share the work of cluster@backend, and any of them does what another one left. Each "
+            "keeps a `host` of its own. It must stay the same for as long as there are volumes, and be no agent's "
+            "`host`.",
+        ),
+        cfg.StrOpt(
             "availability_zone",
             default="nova",
             deprecated_opts=[cfg.DeprecatedOpt("storage_availability_zone", group="DEFAULT")],

@@ -17,7 +17,8 @@ def down(scene: Scene) -> Iterator[Problem]:
     if not scene.stored:
         return
     # Where no service runs here, the commands themselves drive the backends of their configuration.
-    own = set() if scene.services else {f"{scene.conf.agent.host}@{name}" for name in scene.conf.agent.backends}
+    agent = scene.conf.agent
+    own = set() if scene.services else {f"{agent.cluster or agent.host}@{name}" for name in agent.backends}
     for backend in scene.backends:
         if backend.up or backend.disabled or backend.backend_id in own:
             continue

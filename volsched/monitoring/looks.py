@@ -128,8 +128,8 @@ class Looks:
 def backend_checks(application: Application, kind: str, services: Sequence[ServiceState]) -> Iterator[Check]:
     """Whether there are backends to work for: an agent's own, a scheduler's all."""
     if kind == "agent":
-        own = [f"{application.conf.agent.host}@{name}" for name in application.plugins.backends]
-        up = {service.host for service in services if service.up}
+        own = application.agent.backend_ids
+        up = {service.backend_id for service in services if service.up}
         silent = {name for name, _ in application.agent.problems}.union(name for name in own if name not in up)
         yield _some("backends", own, sorted(silent), "not reporting")
         return

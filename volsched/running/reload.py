@@ -22,6 +22,7 @@ LOG = logging.getLogger(__name__)
 FIXED = (
     ("database", "connection"),
     ("agent", "host"),
+    ("agent", "cluster"),
     ("agent", "backends"),
     *((program, name) for program in ("scheduler", "agent") for name in ("workers", "graceful_shutdown_timeout")),
     ("paths", "state_path"),

@@ -63,6 +63,11 @@ class Agent:
         self._problems: tuple[tuple[str, str], ...] = ()
 
     @property
+    def backend_ids(self) -> tuple[str, ...]:
+        """The backends that it serves, each `host@name` or `cluster@name`."""
+        return tuple(self._backends)
+
+    @property
     def queues(self) -> tuple[str, ...]:
         """The queues that it serves, one a backend."""
         return tuple(map(agent_queue, self._backends))

@@ -22,19 +22,19 @@ class SharedPools:
         self._backends = backends
         self._claims = claims
         self._default_ratio = default_ratio
-        self._services: Mapping[str, ServiceState] = {}  # by host, as of the last look
+        self._services: Mapping[tuple[str, str], ServiceState] = {}  # by kind and backend, as of the last look
 
     def sync(self) -> None:
         """Take over services, reports, pending claims and cordons as they stand in the database."""
         services = self._backends.services()
-        self._services = {service.host: service for service in services}
+        self._services = {(service.kind, service.backend_id): service for service in services}
         news = self._backends.reports(self._registry.stamps())
         self._registry.load(services, news, self._claims.pending(), self._backends.cordons())
 
     def record(self, report: CapabilityReport) -> None:
         """Keep a report for every process, and see it at once in this one."""
         unknown = ServiceState(host=report.host, cluster_name=report.cluster_name)
-        service = self._services.get(report.host, unknown)
+        service = self._services.get((report.service_name, report.backend_id), unknown)
         self._backends.record(report, pools_from(report, service, self._default_ratio))
         self._registry.report(report)
 

@@ -21,7 +21,6 @@ def an_application(url: str, *, pools: int = 1, problems: tuple[tuple[str, str],
     conf = SimpleNamespace(
         database=SimpleNamespace(connection=url),
         scheduler=SimpleNamespace(service_down_time=60),
-        agent=SimpleNamespace(host="h"),
         messaging=SimpleNamespace(transport_url=""),
     )
     snapshot = SimpleNamespace(pools=[object()] * pools)
@@ -29,8 +28,7 @@ def an_application(url: str, *, pools: int = 1, problems: tuple[tuple[str, str],
         conf=conf,
         embedded=True,
         pools=SimpleNamespace(snapshot=lambda: snapshot),
-        plugins=SimpleNamespace(backends={"b": None, "c": None}),
-        agent=SimpleNamespace(problems=problems),
+        agent=SimpleNamespace(backend_ids=("h@b", "h@c"), problems=problems),
     )
     return cast("Application", cast("Any", made))
 

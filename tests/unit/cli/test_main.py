@@ -201,6 +201,7 @@ class TestProcess(tests.TestCase):
             "oslo_messaging",
             "oslo_config",
             "oslo_log",
+            "oslo_policy",
             "alembic",
             "yaml",
             "requests",

@@ -136,6 +136,7 @@ class TestMonitoring(TestCase):
         self.assertEqual(1, seen["claims_total",])
         self.assertEqual(0, seen["queue_length", "queued", "scheduler"])
         self.assertEqual(1, seen["backends", "up"])
+        self.assertEqual((1, 0), (seen["pools", "taking_part"], seen["pools", "set_aside"]))
         self.asked(fleet, file, "volume", "create", "--size", "900", "--no-wait")
         fleet.until(lambda: not WorkQueue(fleet.database).unfinished())
         after = self.services.metrics(scheduler)

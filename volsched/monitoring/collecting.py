@@ -41,6 +41,11 @@ class Standing(Collector):
             "Whether the last look at the database found it, with the tables of this version.",
             found.figures is not None and self._looks.late is None,
         )
+        if found.pools is not None:
+            pools = _labelled("pools", "Pools as this scheduler sees them.", "state")
+            for state, count in zip(("taking_part", "set_aside"), found.pools, strict=True):
+                pools.add_metric([state], count)
+            yield pools
         if self._of_everything and found.figures is not None:
             yield from _of_database(found.figures)
             yield from _of_backends(found.services)

@@ -40,6 +40,7 @@ class Found:
     checks: tuple[Check, ...] = ()
     figures: figures.Figures | None = None
     services: Sequence[ServiceState] = ()
+    pools: tuple[int, int] | None = None  # of a scheduler: how many take part, how many are set aside
 
 
 class Looks:
@@ -98,6 +99,7 @@ class Looks:
             checks=(*found.checks, *bus, *delivery),
             figures=found.figures,
             services=found.services,
+            pools=_pools(application) if self._kind == "scheduler" else None,
         )
 
     def _run(self) -> None:
@@ -123,6 +125,10 @@ class Looks:
             return Found(at=0.0, checks=(Check("database", Status.FAILED, "it does not answer; see the log"),))
         checks = (Check("database"), *backend_checks(application, self._kind, services))
         return Found(at=0.0, checks=checks, figures=seen, services=services)
+
+
+def _pools(application: Application) -> tuple[int, int]:
+    return len(application.pools.snapshot().pools), len(application.pools.set_aside())
 
 
 def backend_checks(application: Application, kind: str, services: Sequence[ServiceState]) -> Iterator[Check]:

@@ -27,7 +27,7 @@ def an_application(url: str, *, pools: int = 1, problems: tuple[tuple[str, str],
     made = SimpleNamespace(
         conf=conf,
         embedded=True,
-        pools=SimpleNamespace(snapshot=lambda: snapshot),
+        pools=SimpleNamespace(snapshot=lambda: snapshot, set_aside=lambda: [("h@b#x", "no figures")]),
         agent=SimpleNamespace(backend_ids=("h@b", "h@c"), problems=problems),
     )
     return cast("Application", cast("Any", made))
@@ -55,6 +55,7 @@ class TestLooks(OnSQLite):
         assert made.found.figures is not None
         self.assertNotIn("database", self.wrong(made))
         self.assertIsNone(made.late)
+        self.assertEqual((1, 1), made.found.pools)
 
     def test_a_database_that_is_away_or_of_another_version(self) -> None:
         with self.database.transaction() as connection:

@@ -31,7 +31,7 @@ WARM = 12
 #: (work, plugins, pools, requests): Cinder's time for the largest is 5 to 16 s a request.
 RUNS = (
     ("decision", "default", 100, 200),
-    ("decision", "default", 1_000, 100),
+    ("decision", "default", 1_000, 200),
     ("decision", "default", 10_000, 40),
     ("decision", "full", 100, 60),
     ("decision", "full", 1_000, 24),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 from volsched.domain.changed import changed
 from volsched.domain.claim import Placement
 from volsched.domain.decision import Decision
-from volsched.domain.pool import PoolState
 from volsched.domain.ports import ClaimStore, PoolSource
 from volsched.exceptions import ClaimConflict, NoValidBackend
 
@@ -32,7 +31,8 @@ def claim_best(decide: Decide, place: Place, *, pools: PoolSource, claims: Claim
                 continue
         if not decision:
             raise NoValidBackend(decision.reason(), replace(decision, conflicts=tuple(conflicts)))
-        for pool in _affordable(decision, attempts - len(conflicts)):
+        for position in range(min(len(decision.ranked), attempts - len(conflicts))):
+            pool = decision.ranked[position]
             chosen = changed(decision, chosen=pool, conflicts=tuple(conflicts))
             try:
                 claim = claims.claim(place(chosen))
@@ -45,8 +45,3 @@ def claim_best(decide: Decide, place: Place, *, pools: PoolSource, claims: Claim
         if len(conflicts) >= attempts:
             lost = replace(decision, conflicts=tuple(conflicts))
             raise NoValidBackend(f"{len(conflicts)} claims in a row lost their race; try again", lost)
-
-
-def _affordable(decision: Decision, attempts: int) -> Iterator[PoolState]:
-    for position in range(min(len(decision.ranked), attempts)):
-        yield decision.ranked[position]

@@ -85,7 +85,9 @@ def request_from(
 def _retry(asked: Mapping[str, Any], max_attempts: int | None, *ids: str | None) -> Retry | None:
     """The retry record, which counts this attempt too where there is a limit to them."""
     retry = retry_from(asked.get("retry"))
-    return retry if max_attempts is None else next_retry(retry, max_attempts, subject_of(*ids))
+    if max_attempts is None:
+        return retry
+    return next_retry(retry, max_attempts, subject_of(*ids) if retry else "")  # a first attempt is not one too many
 
 
 def size_from(value: Any, field: str, *, least: int = 1) -> int:

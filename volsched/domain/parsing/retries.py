@@ -10,6 +10,7 @@ from volsched.domain.request import Retry
 from volsched.exceptions import InvalidRequest, NoValidBackend
 
 FIELD = "filter_properties.retry"
+FIRST_ATTEMPT = Retry(num_attempts=1)
 
 
 def retry_from(given: Any) -> Retry | None:
@@ -52,7 +53,7 @@ def next_retry(retry: Retry | None, max_attempts: int, subject: str) -> Retry | 
         why = f"; the last one failed: {retry.exc}" if retry is not None and retry.exc else ""
         raise NoValidBackend(f"all {max_attempts} attempts to place {subject} were used up{why}")
     if retry is None:
-        return Retry(num_attempts=1)
+        return FIRST_ATTEMPT
     return Retry(num_attempts=attempts, backends=retry.backends, hosts=retry.hosts)
 
 

@@ -14,6 +14,9 @@ MOST_VALUES = 50_000  # in one message
 MOST_DIGITS = 4_000  # in one integer: text of it must stay cheap
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 class Unusable(ValueError):
     """A value that cannot be used: `field` names which, `problem` says why and how to mend it.
 
@@ -80,7 +83,7 @@ def _copied(value: Any, field: str, level: int, budget: _Budget) -> Any:
             raise Unusable(field, f"is {shown(value)}; no figure is that large")
         return value
     if is_mapping(value):
-        return _copied_mapping(value, field, level, budget)
+        return _copied_mapping(value, field, level, budget) if value else NOTHING
     if isinstance(value, list | tuple):
         _check_size(value, field, level, budget)
         return tuple([_copied(item, field, level + 1, budget) for item in value])

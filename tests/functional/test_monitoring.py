@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
 from datetime import datetime
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -109,6 +111,7 @@ class TestMonitoring(TestCase):
             scheduler = self.nobody_reports_yet(fleet, file)
             self.work_is_taken_over(fleet, file, scheduler)
             self.drift_shows_up(fleet, scheduler)
+            self.counting_goes_on_after_a_reload(fleet, file, scheduler)
             self.the_database_goes_and_comes(fleet, file, scheduler, relay)
             scheduler.terminate()
             scheduler.join()
@@ -152,6 +155,14 @@ class TestMonitoring(TestCase):
         with fleet.database.transaction() as connection:
             connection.execute(sa.insert(reservations).values(FORGOTTEN))
         fleet.until(lambda: self.services.metrics(scheduler)[drift] == 1)
+
+    def counting_goes_on_after_a_reload(self, fleet: Fleet, file: Path, scheduler: BaseProcess) -> None:
+        file.write_text(file.read_text().replace("[scheduler]", "[scheduler]\nclaim_attempts = 9"))
+        os.kill(scheduler.pid or 0, signal.SIGHUP)
+        fleet.until(lambda: self.services.metrics(scheduler)["reloads_total", "done"] == 1)
+        self.asked(fleet, file, "volume", "create", "--size", "1", "--no-wait")
+        fleet.until(lambda: self.services.metrics(scheduler)["claims_total",] == 2)
+        self.assertEqual(2, self.services.metrics(scheduler)["config_generation",])
 
     def the_database_goes_and_comes(self, fleet: Fleet, file: Path, scheduler: BaseProcess, relay: Relay) -> None:
         relay.cut()

@@ -10,11 +10,9 @@ from unittest import mock
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests import TestCase
-from tests.stores.world import reported
+from tests.stores.world import OnSQLite
 from volsched import conf
 from volsched.bootstrap import Application
-from volsched.db.database import Database
 from volsched.exceptions import ConfigurationError
 from volsched.monitoring.asking import ask
 from volsched.monitoring.monitor import Monitor
@@ -25,7 +23,7 @@ SETTINGS = """\
 [paths]
 state_path = {folder}
 [database]
-connection = sqlite:///{folder}/volsched.sqlite
+connection = {url}
 [monitoring]
 enabled = {enabled}
 scheduler_port = {port}
@@ -35,7 +33,7 @@ storage_stall_seconds = 1000
 """
 
 
-class TestMonitor(TestCase):
+class TestMonitor(OnSQLite):
     def setUp(self) -> None:
         super().setUp()
         self.stop = threading.Event()
@@ -43,12 +41,10 @@ class TestMonitor(TestCase):
     def monitor(self, kind: str = "scheduler", *, enabled: bool = True, port: int = 0, worker: int = 0) -> Monitor:
         folder = self.folder()
         file = folder / "volsched.conf"
-        file.write_text(SETTINGS.format(folder=folder, enabled=enabled, port=port))
+        url = self.database.url.render_as_string()
+        file.write_text(SETTINGS.format(folder=folder, url=url, enabled=enabled, port=port))
         application = Application(conf.load([str(file)], use_env=False), kind)
         self.addCleanup(application.close)
-        self.database = Database(application.conf.database.connection)
-        self.addCleanup(self.database.close)
-        self.database.upgrade()
         self.current = Current(application)
         made = Monitor(f"volsched-{kind}", self.current, self.stop, worker=worker)
         self.addCleanup(made.stop)
@@ -83,7 +79,7 @@ class TestMonitor(TestCase):
                 third = self.monitor(port=port, worker=2)
             except ConfigurationError:
                 continue
-            return int((third.address or "").rpartition(":")[2]) - port
+            return int((third.address or "").rpartition(":")[2]) - int(port)
         raise AssertionError("every port is taken")
 
     def test_a_loop_that_hangs_is_named(self) -> None:
@@ -134,7 +130,6 @@ class TestMonitor(TestCase):
 
     def test_backends_by_how_they_stand(self) -> None:
         made = self.monitor()
-        reported(self.database)
         self.current.application.backends.heartbeat("h@b")
         self.current.application.backends.heartbeat("h@c")
         self.current.application.backends.set_disabled("h@c", True, "broken")

@@ -161,6 +161,13 @@ class TestConfiguration(OnSQLite):
             traced(self.options(), "scheduler")
         self.assertIn("pip install 'volsched[tracing]'", str(raised.exception))
 
+    def test_a_part_of_the_requests(self) -> None:
+        for ratio, expected in ((0.0, False), (1.0, True)):
+            tracer = traced(self.options(sample_ratio=ratio), "scheduler")
+            self.addCleanup(tracer.stop)
+            with tracer.span("anything") as span:
+                self.assertIs(expected, span.is_recording())
+
     def test_nobody_listens(self) -> None:
         tracer = traced(self.options(), "command")
         with tracer.span("anything"):

@@ -87,7 +87,8 @@ class TestDemo(TestCase):
 
     def _check_refusal(self, folder: Path, refused: dict[str, Any]) -> None:
         self.assertEqual("error", refused["status"])
-        self.assertRegex(refused["message"], r"GiB asked, .* GiB left")
+        self.assertRegex(refused["message"], r"^no storage could take \d+ GiB: turned away by capacity")
+        self.assertRegex(refused["decision"]["reason"], r"GiB asked, .* GiB left")
         self.assertEqual(0, refused["decision"]["ranked_count"])
         stored = rows_of(folder, f"SELECT outcome FROM decisions WHERE volume_id = '{refused['id']}'")
         self.assertEqual([("refused",)], stored)

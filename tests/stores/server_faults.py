@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -67,6 +68,19 @@ class ServerFaultsContract(World):
 
         self.database.run(transaction)
         self.assertEqual((1, 11), (len(cuts), Volumes(self.database).get("v1").size_gb))
+
+    def test_connections_that_were_cut_while_nobody_used_them(self) -> None:
+        created(self.database, "v1")
+        number = sa.text(self.session)
+        with ExitStack() as stack:
+            idle = [stack.enter_context(self.database.transaction()) for _ in range(4)]
+            cut = [int(connection.execute(number).scalar_one()) for connection in idle]
+        admin = self.in_this_world()
+        for session in cut:
+            admin.run(lambda other, session=session: other.exec_driver_sql(self.cut.format(session)).close())
+        self.assertEqual(1, self.database.read(lambda connection: connection.execute(sa.text("SELECT 1")).scalar_one()))
+        self.database.run(lambda connection: _touch(connection, "v1"))
+        self.assertEqual(11, Volumes(self.database).get("v1").size_gb)
 
     def test_the_clock_is_the_server_s(self) -> None:
         database = self.in_this_world()

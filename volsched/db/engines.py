@@ -100,7 +100,6 @@ def _server(url: URL, *, echo: bool, patience_seconds: float, pool_size: int) ->
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
         pool_recycle=1800,
         connect_args={key: value for key, value in arguments.items() if key not in url.query},
     )

@@ -228,10 +228,10 @@ class TestHowTheyEnd(WorkersCase):
         return len(list(self.home.glob("done-*")))
 
     def test_the_work_in_hand_is_ended_first(self) -> None:
-        process, _ = self.busy()
+        process, workers = self.busy()
         os.kill(process.pid or 0, signal.SIGTERM)
-        self.until(lambda: "graceful exiting of master" in self.said("tasks"))
-        self.assertEqual(2, len(self.workers()), "they work")
+        self.until(lambda: self.said("tasks").count("graceful exiting of service") == 2)
+        self.assertEqual([False, False], [is_dead(worker.owner) for worker in workers], "they work")
         (self.home / "go").touch()
         self.assertEqual((0, 2), (self.ended(process, "tasks"), self.done()), self.said("tasks"))
 

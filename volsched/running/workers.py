@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import multiprocessing
 import os
@@ -29,6 +30,21 @@ LOG = logging.getLogger(__name__)
 PART_DIED, REFUSED = os.EX_SOFTWARE, os.EX_CONFIG
 #: The master waits so much longer than the workers do: they end by themselves when their time is over.
 LONGER_SECONDS = 5
+#: Imported by the master: a worker has it at once, and all have it in the same memory.
+SHARED = (
+    "oslo_messaging",
+    "taskflow.engines",
+    "volsched.db.work",
+    "volsched.engine.notifying",
+    "volsched.engine.placement",
+    "volsched.flows.create_volume",
+    "volsched.messaging.endpoints",
+    "volsched.messaging.rpcapi",
+    "volsched.messaging.transport",
+    "volsched.service.agent",
+    "volsched.service.pools",
+    "volsched.service.scheduler",
+)
 LOOK_EVERY = 0.5
 
 
@@ -61,6 +77,8 @@ class Master:
     def run(self, orders: Orders) -> int:
         """The exit status of the service. `orders`: what was ordered before it could listen itself."""
         service = oslo_service_on_threads()
+        for name in SHARED:
+            importlib.import_module(name)
         settings = cfg.ConfigOpts()
         settings([], project=self._program.name, default_config_files=[], default_config_dirs=[], use_env=False)
         self._launcher = service.ProcessLauncher(settings)

@@ -80,9 +80,23 @@ class Environment:
 
     def volsched(self, *arguments: str, env: Mapping[str, str] | None = None) -> Ended:
         """Run the program."""
-        surroundings = self.surroundings(None, env)
+        return self.warm(*arguments, env=env)
+
+    def warm(
+        self,
+        *arguments: str,
+        call: str = warm.VOLSCHED,
+        folder: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Ended:
+        """Run a program without the time to start: see tests.warm."""
+        surroundings = self.surroundings(folder, env)
         ended = warm.run(
-            arguments, folder=surroundings["cwd"], environment=surroundings["env"], path=[str(self.packages)]
+            arguments,
+            call=call,
+            folder=surroundings["cwd"],
+            environment=surroundings["env"],
+            path=[str(self.packages)],
         )
         return Ended(ended.status, ended.output, ended.errors)
 

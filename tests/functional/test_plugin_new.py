@@ -36,6 +36,15 @@ def typed(*words: str) -> Ended:
     return Ended(status, output.getvalue(), errors.getvalue())
 
 
+def _under_stestr(environment: Environment, folder: Path) -> Ended:
+    return environment.python("-m", "stestr", "run", "--serial", folder=folder)
+
+
+def _under_pytest(environment: Environment, folder: Path) -> Ended:
+    words = ("-q", "-p", "no:cacheprovider")
+    return environment.warm(*words, call="pytest:main", folder=folder, env=WITHOUT_PLUGINS)
+
+
 @ddt.ddt
 class TestGenerated(TestCase):
     """Every kind, through the whole of an author's first minutes."""
@@ -58,12 +67,11 @@ class TestGenerated(TestCase):
             wheels = [wheel for built in pool.map(lambda half: cls.environment.build(*half), halves) for wheel in built]
         assert len(wheels) == len(SORTS), wheels
         cls.environment.install(*wheels)
-        runners = {"stestr": ("stestr", "run", "--serial"), "pytest": ("pytest", "-q", "-p", "no:cacheprovider")}
         with ThreadPoolExecutor(2) as pool:
             started = {
-                (kind, runner): pool.submit(cls.environment.python, "-m", *words, folder=folder, env=WITHOUT_PLUGINS)
+                (kind, runner): pool.submit(run, cls.environment, folder)
                 for kind, folder in folders.items()
-                for runner, words in runners.items()
+                for runner, run in (("stestr", _under_stestr), ("pytest", _under_pytest))
             }
         cls.ran = {key: future.result() for key, future in started.items()}
 

@@ -103,7 +103,7 @@ class Decision:
     ranked: Candidates
     filters: Sequence[FilterStep] = ()
     survivors: Candidates | None = None  # in filter order, before ranking
-    weighers: tuple[WeighStep, ...] = ()
+    weighers: Sequence[WeighStep] = ()
     set_aside: tuple[tuple[str, str], ...] = ()  # pool or backend id -> why it takes no part
     chosen: PoolState | None = None  # the pool whose room was claimed
     conflicts: tuple[str, ...] = ()  # better pools whose room was gone when it was claimed

@@ -53,19 +53,13 @@ class Placing:
             return Decision(request, survivors, steps, survivors)
         weighings = tuple([self._weighed(name, weigher, request, survivors) for name, weigher in self._weighers])
         ranking = self._ranked(request, survivors, weighings)
-        weighed = tuple(
-            [
-                WeighStep(weighing.name, weighing.raw, weighing.multiplier, share)
-                for weighing, share in zip(weighings, ranking.shares, strict=True)
-            ]
-        )
         return made(
             Decision,
             request=request,
             ranked=Ranked(survivors, ranking),
             filters=steps,
             survivors=survivors,
-            weighers=weighed,
+            weighers=Late(partial(map, _weigh_step, weighings, ranking.shares)),
             remarks=NO_REMARKS,
         )
 
@@ -103,6 +97,10 @@ class Placing:
             raise
         except (Exception, SystemExit) as problem:
             raise _blamed("weight handler", problem) from problem
+
+
+def _weigh_step(weighing: Weighing, share: Weights) -> WeighStep:
+    return WeighStep(weighing.name, weighing.raw, weighing.multiplier, share)
 
 
 def _in_turn(

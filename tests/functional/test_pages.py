@@ -22,6 +22,9 @@ class TestPages(TestCase):
     def test_page_for_operators(self) -> None:
         Reader(self.folder()).follow(TOP / "doc" / "user" / "operating.rst")
 
+    def test_several_machines(self) -> None:
+        Reader(self.folder()).follow(TOP / "doc" / "user" / "distributed.rst")
+
     def test_administration(self) -> None:
         Reader(self.folder()).follow(TOP / "doc" / "user" / "administration.rst")
 

@@ -61,13 +61,15 @@ def _measure(argv: Sequence[str]) -> int:
         if not options.json:
             sys.stdout.write(f"\n{part}: {PARTS[part]}\n\n{table(results[part])}\n\n")
             sys.stdout.flush()
+        if not options.quick:
+            _keep({"machine": results["machine"], part: results[part]})
     results["targets"] = figures.verdicts(results)
     if options.json:
         sys.stdout.write(json.dumps(results, indent=1) + "\n")
     elif results["targets"]:
         sys.stdout.write(f"targets\n\n{table(results['targets'])}\n")
     if not options.quick:
-        _keep(results)
+        sys.stderr.write(f"written to {RESULTS}\n")
     return 0
 
 
@@ -82,7 +84,7 @@ def _wanted(options: argparse.Namespace) -> Callable[[str, str, int], bool]:
 
 
 def _keep(results: Mapping[str, Any]) -> None:
-    """Write latest.json. What was not measured this time stays as it was measured last."""
+    """Write latest.json, after each part, for some take minutes. What was not measured stays as it was before."""
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     made = {**known, **results}
     if "against_cinder" in results:
@@ -90,7 +92,6 @@ def _keep(results: Mapping[str, Any]) -> None:
     made["targets"] = figures.verdicts(made)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(made, indent=1) + "\n")
-    sys.stderr.write(f"written to {RESULTS}\n")
 
 
 def _merged(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

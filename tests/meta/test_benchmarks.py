@@ -18,7 +18,7 @@ def results(ratio: float = 250.0, *, same: bool = True, help_ms: float = 200.0) 
     row = {"work": "decision", "plugins": "default", "pools": 1_000, "ratio": ratio, "same_choice": same}
     return {
         "against_cinder": [row, {**row, "pools": 100}],
-        "startup": [{"command": "volsched --help", "wall_ms": help_ms}],
+        "startup": [{"command": "volsched --help", "wall_min_ms": help_ms}],
     }
 
 

@@ -71,6 +71,8 @@ class Master:
         self._owner = this_owner()
         self._timeout = int(conf[program.process].graceful_shutdown_timeout)
         self._started, self._say_started = os.pipe()
+        self._ended, self._say_ended = os.pipe()
+        self._stopped = 0
         self._again = False
         self._status = 0
 
@@ -84,16 +86,20 @@ class Master:
         self._launcher = service.ProcessLauncher(settings)
         settings.set_override("graceful_shutdown_timeout", self._timeout and self._timeout + LONGER_SECONDS)
         settings.set_override("log_options", False)
-        self._launcher.launch_service(Worker(self._work), workers=self._workers)
+        worker = Worker(self._work, lambda: os.write(self._say_ended, b"."))
+        self._launcher.launch_service(worker, workers=self._workers)
         # oslo.service has no words for these; what it stands on has.
         self._launcher._manager.register_hooks(
-            on_reload=self._reload, on_new_worker=self._prepare, on_dead_worker=self._look_at
+            on_reload=self._reload,
+            on_new_worker=self._prepare,
+            on_dead_worker=self._look_at,
+            on_terminate=self._count,
         )
         if orders.stopping.is_set():
             return 0
         with suppress(SystemExit):  # the only way in which it ends
             self._launcher.wait()
-        return self._status
+        return self._status or int(not self._all_ended())
 
     # -- in the master -----------------------------------------------------------------------------------------------
 
@@ -110,6 +116,22 @@ class Master:
         for worker in multiprocessing.active_children():
             with suppress(ProcessLookupError):
                 os.kill(worker.pid or 0, signal.SIGHUP)
+
+    def _count(self) -> None:
+        """All that run now are told to stop."""
+        self._stopped = len(multiprocessing.active_children())
+        self._heard()  # of those that ended before
+
+    def _all_ended(self) -> bool:
+        """Whether each of them has ended its work: cotyledon does not tell what they ended with."""
+        return self._heard() >= self._stopped
+
+    def _heard(self) -> int:
+        """How many workers have said since the last time that their work has ended."""
+        os.set_blocking(self._ended, False)
+        with suppress(BlockingIOError):
+            return len(os.read(self._ended, select.PIPE_BUF))
+        return 0
 
     def _look_at(self, service: object, number: int, status: int) -> None:
         """A worker has ended. Where another one would end in the same way, all of them stop."""
@@ -159,9 +181,10 @@ class Master:
 class Worker(ServiceBase):  # type: ignore[misc]  # oslo.service's types are not followed
     """One worker, as oslo.service wants it: its process calls `start`, `wait`, and from other threads the rest."""
 
-    def __init__(self, work: Callable[[int, Orders], int]) -> None:
+    def __init__(self, work: Callable[[int, Orders], int], say_ended: Callable[[], object]) -> None:
         self.number = 0
         self._work = work
+        self._say_ended = say_ended
         self._orders = Orders()
         self._status = 0
         self._ended = threading.Event()
@@ -184,6 +207,7 @@ class Worker(ServiceBase):  # type: ignore[misc]  # oslo.service's types are not
         self._ended.wait()
         if self._status:
             sys.exit(self._status)
+        self._say_ended()
 
     def reset(self) -> None:
         """Take up another configuration."""

@@ -100,12 +100,12 @@ def end(connection: Connection, lease: Lease, state: WorkState, now: datetime, *
     )
     if ended.rowcount == 1:
         return True
-    row = connection.execute(sa.select(work).where(work.c.id == lease.work_id)).first()
-    if row is not None and (row.owner, row.attempt, row.state) == (lease.owner, lease.attempt, state.value):
+    if connection.execute(_HELD, {"held": lease.work_id}).first() == (lease.owner, lease.attempt, state.value):
         return False
     raise LeaseLost(lease.work_id)
 
 
+_HELD = sa.select(work.c.owner, work.c.attempt, work.c.state).where(work.c.id == sa.bindparam("held"))
 _END = (
     sa.update(work)
     .where(

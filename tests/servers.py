@@ -171,9 +171,9 @@ def keep(kind: str) -> None:
             settings=SETTINGS[kind](folder, tls_port),
         )
         set_up(recipe, site)
-        running = [_spawn(process, site) for process in recipe.processes(site)][-1]
+        running = [spawn(process, site) for process in recipe.processes(site)][-1]
         url = recipe.url(site) + WITHOUT_TLS[kind]
-        _wait_for(running, recipe.answers, url)
+        wait_for(running, recipe.answers, url)
         server = Server(
             kind=kind,
             url=url,
@@ -218,7 +218,8 @@ def _say(line: str) -> None:
         sys.stdout.close()
 
 
-def _wait_for(running: subprocess.Popen[bytes], answers: Callable[[str], bool], url: str) -> None:
+def wait_for(running: subprocess.Popen[bytes], answers: Callable[[str], bool], url: str) -> None:
+    """Returns when the server answers. Raises RuntimeError where it ended, TimeoutError where it takes too long."""
     until = time.monotonic() + START_SECONDS * 3 / 4
     while not answers(url):
         if running.poll() is not None:
@@ -247,7 +248,9 @@ def _last_words(folder: Path) -> str:
 _SPAWNED: list[subprocess.Popen[bytes]] = []
 
 
-def _spawn(process: Process, site: Site) -> subprocess.Popen[bytes]:
+def spawn(process: Process, site: Site) -> subprocess.Popen[bytes]:
+    """One process of a server, which dies with the thread that starts it."""
+
     def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
 
@@ -276,6 +279,7 @@ def _of_postgresql(folder: Path, tls_port: int) -> dict[str, object]:
         "synchronous_commit": "off",
         "full_page_writes": "off",
         "deadlock_timeout": "200ms",
+        "max_connections": 200,
         "ssl": "on",
         "ssl_cert_file": folder / "server.pem",
         "ssl_key_file": folder / "server.key",
@@ -286,6 +290,7 @@ def _of_mariadb(folder: Path, tls_port: int) -> dict[str, object]:
     return {
         "innodb-flush-log-at-trx-commit": 0,
         "innodb-flush-method": "nosync",
+        "max-connections": 200,
         "ssl-ca": folder / "authority.pem",
         "ssl-cert": folder / "server.pem",
         "ssl-key": folder / "server.key",

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import signal
+import socket
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
+
+from volsched.db.work import WorkQueue
+from volsched.domain.work import Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,14 +29,14 @@ class Moment:
     asked: bool = True  # whether the request is in the database by then
 
 
-def arm(moment: Moment, sign: signal.Signals = signal.SIGKILL) -> None:
-    """This process gets the signal, once, when the moment has come."""
+def arm(moment: Moment, sign: signal.Signals = signal.SIGKILL, ripe: Callable[[], bool] = lambda: True) -> None:
+    """This process gets the signal, once, when the moment has come and is `ripe`."""
     target = moment.before or moment.after
     holder, name = resolve_name(target.rpartition(".")[0]), target.rpartition(".")[2]
-    real, struck = getattr(holder, name), []
+    real, struck = getattr(holder, name), list[bool]()
 
     def strike() -> None:
-        if not struck:
+        if not struck and ripe():
             struck.append(True)
             os.kill(os.getpid(), sign)
 
@@ -42,6 +50,58 @@ def arm(moment: Moment, sign: signal.Signals = signal.SIGKILL) -> None:
         return answer
 
     setattr(holder, name, mortal)
+
+
+#: What is asked for where the answer is to be no.
+TOO_MUCH_GB, MISSING = 900, "nosuch.img"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Death:
+    """That a process among many dies at a moment of one kind of request; until then it serves the others."""
+
+    asked: str  # a key of MOMENTS
+    moment: Moment
+    note: Path  # written when it dies: when that was, and which volume it worked for
+    host: str = ""  # where it believes to be, if not here
+
+    @property
+    def words(self) -> str:
+        return f"{self.asked}: {self.moment.process}: {self.moment.words}"
+
+    def prepare(self) -> None:
+        """To be called in the process before anything else."""
+        taken: list[Work] = []
+        real = WorkQueue.take
+
+        def take(*arguments: Any, **named: Any) -> Work | None:
+            work = real(*arguments, **named)
+            taken[:] = [work] if work is not None else []
+            return work
+
+        def ripe() -> bool:
+            working = self.moment.process in ("scheduler", "agent")
+            if working and not (taken and kind_of(taken[0]) == self.asked):
+                return False
+            self.note.write_text(json.dumps([time.time(), taken[0].volume_id if taken else None]))
+            return True
+
+        if self.host:
+            socket.gethostname = lambda: self.host
+        WorkQueue.take = take  # type: ignore[method-assign, assignment]
+        arm(self.moment, ripe=ripe)
+
+
+def kind_of(work: Work) -> str:
+    """Which kind of request the work is of: a key of MOMENTS."""
+    spec = work.payload.get("request_spec") or {}
+    no = {
+        "create": (spec.get("volume_properties") or {}).get("size") == TOO_MUCH_GB,
+        "manage": (spec.get("ref") or {}).get("source-name") == MISSING,
+    }
+    if not no.get(work.operation):
+        return work.operation
+    return f"{work.operation}, {'refused' if work.operation == 'create' else 'reverted'}"
 
 
 _DIRECTORY = "volsched_drivers.backends.directory.DirectoryBackend"
@@ -80,7 +140,14 @@ MOMENTS: dict[str, tuple[Moment, ...]] = {
         _RESERVED,
         Moment(process="api", words="the row and its work are written", after="volsched.db.volumes.Volumes.create"),
         Moment(process="api", words="quota is committed", after="volsched.db.quotas.Quotas.commit"),
-        *_PLACING,
+        _TAKEN,
+        Moment(
+            process="scheduler",
+            words="the request is complete",
+            after="volsched.flows.create_volume.ExtractSchedulerSpecTask.execute",
+        ),
+        *_PLACING[1:],
+        Moment(process="scheduler", words="the work is ended", after="volsched.service.answers.Answers.end"),
         *_storage("create_volume"),
         *_TOLD,
     ),
@@ -91,6 +158,12 @@ MOMENTS: dict[str, tuple[Moment, ...]] = {
         Moment(process="scheduler", words="the work is ended", after="volsched.service.answers.Answers.end"),
     ),
     "manage": (
+        Moment(
+            process="api",
+            words="the request is checked",
+            after="volsched.flows.manage_existing.ExtractManageSpecTask.execute",
+            asked=False,
+        ),
         _RESERVED,
         Moment(process="api", words="the row and its work are written", after="volsched.db.volumes.Volumes.create"),
         Moment(process="api", words="quota is committed", after="volsched.db.quotas.Quotas.commit"),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from volsched.messaging.caster import LocalCaster, RpcCaster
     from volsched.plugins import Chooser, WritesMessages
     from volsched.service.agent import Agent
+    from volsched.service.casting import QueuedScheduler
     from volsched.service.groups import GroupService
     from volsched.service.pools import SharedPools
     from volsched.service.quotas import QuotaService
@@ -233,15 +234,22 @@ class Application(Stores):
         )
 
     @cached_property
+    def queued_scheduler(self) -> QueuedScheduler:
+        """The scheduler as the flows of the API side see it."""
+        from volsched.service.casting import QueuedScheduler
+
+        seconds = self.conf.scheduler.lease_seconds
+        return QueuedScheduler(self.work, self.caster, owner=self.owner, held_seconds=seconds)
+
+    @cached_property
     def volumes(self) -> VolumeService:
         """What users ask for."""
-        from volsched.service.casting import QueuedScheduler
         from volsched.service.volumes import VolumeService
 
         service = VolumeService(
             self.stores,
             scheduler=lambda: self.driver,
-            scheduler_rpcapi=QueuedScheduler(self.work, self.caster, owner=self.owner),
+            scheduler_rpcapi=self.queued_scheduler,
             caster=self.caster,
             services=self.backends.services,
             authority=self.authority,

@@ -11,7 +11,6 @@ from volsched import conf
 from volsched.bootstrap.application import Application
 from volsched.flows import create_volume as create_volume_flow
 from volsched.flows import manage_existing as manage_existing_flow
-from volsched.service.casting import QueuedScheduler
 
 #: The factories' names, as TaskFlow keeps them.
 CREATE_VOLUME = f"{__name__}.create_volume"
@@ -26,8 +25,7 @@ def create_volume(*config_files: str) -> Flow:
 def manage_existing(*config_files: str) -> Flow:
     """The API's manage_existing flow, over the stores of the configuration."""
     made = configured(*config_files)
-    scheduler = QueuedScheduler(made.work, made.caster, owner=made.owner)
-    return manage_existing_flow.flow_of(scheduler, made.stores)
+    return manage_existing_flow.flow_of(made.queued_scheduler, made.stores)
 
 
 @lru_cache

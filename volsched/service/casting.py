@@ -33,7 +33,8 @@ def scheduler_work(
 class QueuedScheduler:
     """The scheduler as the manage_existing flow sees it: what it is asked survives any crash."""
 
-    def __init__(self, work: WorkStore, caster: VolumeCaster, *, owner: str, held_seconds: float = 60.0) -> None:
+    def __init__(self, work: WorkStore, caster: VolumeCaster, *, owner: str, held_seconds: float) -> None:
+        """`held_seconds`: so long nobody takes up what is kept before it is cast, unless this process is dead."""
         self._work = work
         self._caster = caster
         self._owner = owner

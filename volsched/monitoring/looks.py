@@ -65,17 +65,25 @@ class Looks:
         conf = application().conf
         self._database = Database(conf.database.connection, patience_seconds=DATABASE_PATIENCE, pool_size=1)
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="monitoring-looks", daemon=True)
+        # The bus apart: a broker, or a name server, that lets us wait must not make the rest look old.
+        steps = (self.look,) if application().embedded else (self.look, self.look_at_bus)
+        self._threads = [
+            threading.Thread(target=self._run, args=(step,), name=f"monitoring-{step.__name__}", daemon=True)
+            for step in steps
+        ]
+        self._bus: tuple[Check, ...] = ()
         self._found = Found(at=time.monotonic(), checks=(Check("database", Status.FAILED, "not looked at yet"),))
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Whatever the look that is under way waits for, it is not waited for."""
         self._over.set()
-        if self._thread.is_alive():
-            self._thread.join(DATABASE_PATIENCE)
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(DATABASE_PATIENCE)
         self._database.close()
 
     @property
@@ -92,20 +100,23 @@ class Looks:
         """Look once, now."""
         application = self._application()
         found = self._in_database(application)
-        bus = () if application.embedded else (bus_check(application.conf.messaging.transport_url),)
         delivery = () if "delivery" not in vars(application) else (delivery_check(application.delivery.failing),)
         self._found = Found(
             at=time.monotonic(),
-            checks=(*found.checks, *bus, *delivery),
+            checks=(*found.checks, *self._bus, *delivery),
             figures=found.figures,
             services=found.services,
             pools=_pools(application) if self._kind == "scheduler" else None,
         )
 
-    def _run(self) -> None:
+    def look_at_bus(self) -> None:
+        """The next look tells what this one found."""
+        self._bus = (bus_check(self._application().conf.messaging.transport_url),)
+
+    def _run(self, step: Callable[[], None]) -> None:
         while not self._over.is_set():
             try:
-                self.look()
+                step()
                 self._seen()
             except Exception:  # what it was is told; /ready says that the last look is old, and the next may succeed
                 LOG.exception("a look at what this service depends on failed")

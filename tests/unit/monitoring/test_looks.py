@@ -16,17 +16,19 @@ from volsched.monitoring.health import Status
 from volsched.monitoring.looks import Looks, backend_checks, bus_check, delivery_check
 
 
-def an_application(url: str, *, pools: int = 1, problems: tuple[tuple[str, str], ...] = ()) -> Application:
+def an_application(
+    url: str, *, pools: int = 1, bus: str = "", problems: tuple[tuple[str, str], ...] = ()
+) -> Application:
     """As much of one as is looked at."""
     conf = SimpleNamespace(
         database=SimpleNamespace(connection=url),
         scheduler=SimpleNamespace(service_down_time=60),
-        messaging=SimpleNamespace(transport_url=""),
+        messaging=SimpleNamespace(transport_url=bus),
     )
     snapshot = SimpleNamespace(pools=[object()] * pools)
     made = SimpleNamespace(
         conf=conf,
-        embedded=True,
+        embedded=not bus,
         pools=SimpleNamespace(snapshot=lambda: snapshot, set_aside=lambda: [("h@b#x", "no figures")]),
         agent=SimpleNamespace(backend_ids=("h@b", "h@c"), problems=problems),
     )
@@ -112,6 +114,16 @@ class TestBackendChecks(OnSQLite):
         self.assertIs(Status.OK, delivery_check([]).status)
         many = delivery_check(["a", "b", "c", "d"])
         self.assertEqual((Status.WARNING, "events wait for a, b, c, …; see the log"), (many.status, many.reason))
+
+    def test_the_bus_is_looked_at_apart(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as gone:
+            nowhere = gone.getsockname()[1]
+        application = an_application("sqlite:///nowhere", bus=f"rabbit://127.0.0.1:{nowhere}/")
+        made = Looks(lambda: application, "scheduler", interval=5)
+        self.addCleanup(made.stop)
+        made.look_at_bus()
+        made.look()
+        self.assertIn(("message bus", Status.WARNING), [(it.name, it.status) for it in made.found.checks])
 
     def test_the_bus_only_warns_and_its_url_is_not_told(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -88,7 +88,8 @@ def _keep(results: Mapping[str, Any]) -> None:
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     made = {**known, **results}
     if "against_cinder" in results:
-        made["against_cinder"] = _merged(known.get("against_cinder", []), results["against_cinder"])
+        fresh = [{**row, "measured_at": results["machine"]["measured_at"]} for row in results["against_cinder"]]
+        made["against_cinder"] = _merged(known.get("against_cinder", []), fresh)
     made["targets"] = figures.verdicts(made)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(made, indent=1) + "\n")

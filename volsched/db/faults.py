@@ -47,6 +47,7 @@ _ERROR_NUMBERS = {
     1205: Fault.RACE,  # lock wait timeout
     1213: Fault.RACE,  # deadlock
     1020: Fault.RACE,  # the record changed since it was read
+    1467: Fault.RACE,  # no number for a new row: others wait for the counter, and this one lost
     1062: Fault.DUPLICATE,
     1451: Fault.REFERENCED,
     1452: Fault.REFERENCED,

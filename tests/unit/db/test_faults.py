@@ -33,6 +33,7 @@ MARIADB = {
     1205: Fault.RACE,
     1213: Fault.RACE,
     1020: Fault.RACE,
+    1467: Fault.RACE,
     1062: Fault.DUPLICATE,
     1452: Fault.REFERENCED,
     1146: Fault.NOT_UPGRADED,

@@ -16,6 +16,7 @@ from tests.functional import books
 from tests.functional.fleet import UNIT, Fleet
 from tests.functional.hammering import WHO
 from tests.functional.moments import MISSING, TOO_MUCH_GB, Death
+from tests.functional.program import PATIENCE_SECONDS
 from volsched import conf
 from volsched.bootstrap import Application
 from volsched.db.schema import events, messages, volumes
@@ -61,10 +62,13 @@ class Ended:
 class Matrix:
     """One host with one pool, the requests that are asked of it, and what is seen of them."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, bus: str = "") -> None:
+        """`bus`: the URL of what its processes are woken over; what is asked from here is found by looking."""
         self.fleet = fleet
         self.file = fleet.host("node", "thick:800", thick="thick")
         self.application = Application(conf.load([str(self.file)]))
+        if bus:
+            self.file.write_text(f"{self.file.read_text()}\n[messaging]\ntransport_url = {bus}\n")
         self.asked: dict[str, str] = {}  # volume -> the kind of its request
         self.rested: dict[str, float] = {}  # volume -> since when it has been at rest, or gone
         self.dead: list[Death] = []
@@ -117,7 +121,7 @@ class Matrix:
             return not waiting and not alive
 
         try:
-            self.fleet.until(step)
+            self.fleet.until(step, len(waiting) * PATIENCE_SECONDS)
         except AssertionError as problem:
             raise AssertionError(f"still alive: {[death.words for death in alive]}\n{problem}") from problem
 

@@ -8,6 +8,7 @@ from tests import TestCase, servers
 from tests.functional import books
 from tests.functional.fleet import UNIT, Fleet
 from tests.functional.hammering import WHO
+from tests.functional.program import PATIENCE_SECONDS
 from volsched import conf
 from volsched.bootstrap import application
 from volsched.db.messages import Messages
@@ -35,7 +36,7 @@ class TestBacklog(TestCase):
         self.assertEqual({"scheduler": FITTING + TOO_LARGE}, WorkQueue(fleet.database).lengths())
         fleet.start("scheduler", file)
         fleet.start("agent", file)
-        fleet.until(lambda: not WorkQueue(fleet.database).lengths())
+        fleet.until(lambda: not WorkQueue(fleet.database).lengths(), 4 * PATIENCE_SECONDS)
         found = Volumes(fleet.database).list()
         self.assertEqual(
             ["available"] * FITTING + ["error"] * TOO_LARGE, sorted(volume.status.value for volume in found)

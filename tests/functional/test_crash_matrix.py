@@ -31,11 +31,8 @@ class MatrixContract(TestCase):
         self.count_ = 0
         self.stack_ = self.enterContext(ExitStack())
         folder = self.folder()
-        more = MORE.format(folder=folder)
-        if self.bus:
-            more += f"\n[messaging]\ntransport_url = {servers.require('rabbitmq').url}\n"
-        self.fleet = self.stack_.enter_context(Fleet(folder, self.url(folder), more))
-        self.matrix = Matrix(self.fleet)
+        self.fleet = self.stack_.enter_context(Fleet(folder, self.url(folder), MORE.format(folder=folder)))
+        self.matrix = Matrix(self.fleet, servers.require("rabbitmq").url if self.bus else "")
         self.addCleanup(self.matrix.close)
 
     def url(self, folder: Path) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from multiprocessing.process import BaseProcess
 
 import sqlalchemy as sa
@@ -16,7 +14,7 @@ from tests.functional.fleet import Fleet
 from tests.functional.matrix import MORE, Matrix
 from tests.functional.program import PATIENCE_SECONDS
 from tests.mortal import MortalServer
-from volsched.db.schema import volumes, work
+from volsched.db.schema import work
 from volsched.exceptions import DatabaseUnavailable
 
 #: So many requests wait at most while more are asked.
@@ -25,18 +23,16 @@ KILLS = 3
 
 
 class Killed(TestCase):
-    """Two schedulers, an agent, and a customer."""
+    """Two schedulers and an agent."""
 
     def setUp(self) -> None:
         super().setUp()
         self.stack_ = self.enterContext(ExitStack())
-        self.in_all_stages_ = threading.Event()
-        self.unknown_: list[str] = []  # the kinds of requests of which nobody knows whether they are kept
 
-    def begin(self, url: str, more: str = "") -> None:
+    def begin(self, url: str, bus: str = "") -> None:
         folder = self.folder()
-        self.fleet = self.stack_.enter_context(Fleet(folder, url, MORE.format(folder=folder) + more))
-        self.matrix = Matrix(self.fleet)
+        self.fleet = self.stack_.enter_context(Fleet(folder, url, MORE.format(folder=folder)))
+        self.matrix = Matrix(self.fleet, bus)
         self.stack_.callback(self.matrix.close)
         self.agent = self.fleet.start("agent", self.matrix.file)
         self.fleet.until(self.matrix.application.backends.reports)
@@ -48,35 +44,17 @@ class Killed(TestCase):
         queues = self.fleet.database.read(lambda connection: connection.execute(statement).scalars().all())
         return Counter(queue.partition(":")[0] for queue in queues)
 
-    @contextmanager
-    def customer(self) -> Iterator[None]:
-        """Asks for everything, again and again, until the end of the block."""
-        done = threading.Event()
+    def load(self) -> None:
+        """Ask for everything, again and again, until requests wait for schedulers and for the agent at once."""
+        kinds = itertools.cycle(("create", "manage", "create, refused", "manage, reverted"))
 
-        def ask() -> None:
-            for kind in itertools.cycle(("create", "manage", "create, refused", "manage, reverted")):
-                if done.wait(0.02):
-                    return
-                try:
-                    if sum(self.queued().values()) < MOST_WAITING:
-                        self.matrix.ask(kind)
-                        if self.queued().keys() == {"scheduler", "agent"}:
-                            self.in_all_stages_.set()
-                except DatabaseUnavailable:
-                    self.unknown_.append(kind)
+        def step() -> bool:
+            queued = self.queued()
+            if sum(queued.values()) < MOST_WAITING:
+                self.matrix.ask(next(kinds))
+            return queued.keys() == {"scheduler", "agent"}
 
-        thread = threading.Thread(target=ask)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
-
-    def until_in_all_stages(self) -> None:
-        """Requests wait for schedulers, and for the agent, right now."""
-        self.in_all_stages_.clear()
-        self.assertTrue(self.in_all_stages_.wait(PATIENCE_SECONDS))
+        self.fleet.until(step)
 
     def command(self, name: str, *arguments: str) -> tuple[BaseProcess, str]:
         """A command that ends by itself, and what it says."""
@@ -103,18 +81,16 @@ class TestBrokerKilled(Killed):
     def test_requests_end_without_it_and_after_it_came_back(self) -> None:
         broker = self.stack_.enter_context(MortalServer("rabbitmq"))
         url = self.stack_.enter_context(servers.require("postgresql").database())
-        self.begin(url, f"\n[messaging]\ntransport_url = {broker.url}\n")
-        with self.customer():
-            self.until_in_all_stages()
-            broker.kill()
-            process, said = self.command("c", "create", "--size", "1", "--name", "api, create: meanwhile")
-            self.assertEqual(0, process.exitcode, said)
+        self.begin(url, broker.url)
+        self.load()
+        broker.kill()
+        process, said = self.command("c", "create", "--size", "1", "--name", "api, create: meanwhile")
+        self.assertEqual(0, process.exitcode, said)
+        self.load()
         self.end()
         broker.start()
-        with self.customer():
-            self.until_in_all_stages()
+        self.load()
         self.end()
-        self.assertEqual([], self.unknown_)
 
 
 class DatabaseKilled(Killed):
@@ -154,18 +130,13 @@ class DatabaseKilled(Killed):
         self.end()
 
     def again_and_again_under_load(self) -> None:
-        """Who is told that the server is away does not know whether the request is kept; if it is, then whole."""
-        with self.customer():
-            for _ in range(KILLS):
-                self.until_in_all_stages()
-                self.server.kill()
-                before = len(self.unknown_)
-                self.fleet.until(lambda before=before: len(self.unknown_) > before)
-                self.server.start()
-        self.fleet.until(self.matrix.ended)
-        statement = sa.select(volumes.c.id, volumes.c.name)
-        for row in self.fleet.database.read(lambda connection: connection.execute(statement).all()):
-            self.matrix.asked.setdefault(row.id, row.name.rpartition(" ")[0])
+        """Whoever serves holds work in every stage, and is in the middle of it."""
+        for _ in range(KILLS):
+            self.load()
+            self.server.kill()
+            with self.assertRaises(DatabaseUnavailable):
+                self.matrix.ask("create")
+            self.server.start()
         self.end()
 
 

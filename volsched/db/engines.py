@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ EXTRAS = {"postgresql+psycopg": "postgresql", "mysql+pymysql": "mysql"}
 CONNECT_SECONDS = 5
 #: The execution option that names the statement a SQLite transaction begins with.
 BEGIN = "volsched_begin"
+#: How long somebody else who prepares a new SQLite file is waited for, again and again.
+TURN_SECONDS = 0.01
 
 
 def parse(url: str) -> URL:
@@ -74,8 +78,8 @@ def _sqlite(url: URL, *, echo: bool, patience_seconds: float) -> Engine:
         connection.isolation_level = None  # the driver must not begin transactions: `begin` below does
         cursor = connection.cursor()
         cursor.execute("PRAGMA foreign_keys = ON")
-        if not in_memory and cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            cursor.execute("PRAGMA journal_mode = WAL")
+        if not in_memory:
+            _write_ahead(cursor, patience_seconds)
         cursor.close()
 
     @event.listens_for(engine, "begin")
@@ -85,6 +89,19 @@ def _sqlite(url: URL, *, echo: bool, patience_seconds: float) -> Engine:
         connection.exec_driver_sql(connection.get_execution_options().get(BEGIN, "BEGIN IMMEDIATE"))
 
     return engine
+
+
+def _write_ahead(cursor: sqlite3.Cursor, patience_seconds: float) -> None:
+    """Let readers and a writer go on side by side. SQLite does not wait its turn for this, so we do."""
+    until = time.monotonic() + patience_seconds
+    while cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(TURN_SECONDS)
 
 
 def _server(url: URL, *, echo: bool, patience_seconds: float, pool_size: int) -> Engine:

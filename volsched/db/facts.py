@@ -16,7 +16,8 @@ MIGRATION_TARGET = "target:"
 
 def _no_compute(instance_id: str) -> str:
     raise InvalidRequest(
-        "local_to_instance", f"the host of instance {instance_id} is not known: no compute service is configured"
+        "scheduler_hints.local_to_instance",
+        f"the host of instance {instance_id} is not known: no compute service is configured",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from volsched.domain.decision import Decision
-from volsched.exceptions import InvalidRequest, NoValidBackend, PluginError, QuotaExceeded
+from volsched.exceptions import InstanceNotLocated, InvalidRequest, NoValidBackend, PluginError, QuotaExceeded
 
 ASK_THE_OPERATOR = "ask your operator, who has been told"
 #: Fields of a request that the asker wrote, and whose problems are told word for word.
@@ -29,11 +29,19 @@ def told(refusal: BaseException) -> str:
         return "the storage that it had to be in will not do, or there is no other"
     if isinstance(refusal, PluginError):
         return "the scheduler's own configuration failed; the operator has been told"
+    if isinstance(refusal, InstanceNotLocated):
+        return _told_of_instance(refusal)
     if type(refusal) is InvalidRequest and OWN.fullmatch(refusal.field):
         return str(refusal)
     if isinstance(refusal, InvalidRequest):
         return f"the request cannot be carried out as it is; {ASK_THE_OPERATOR}"
     return f"the request could not be scheduled ({type(refusal).__name__}); {ASK_THE_OPERATOR}"
+
+
+def _told_of_instance(refusal: InstanceNotLocated) -> str:
+    if refusal.kind == "not_found":
+        return str(refusal)
+    return f"{refusal.field}: where instance {refusal.instance_id} runs cannot be told now; {ASK_THE_OPERATOR}"
 
 
 def told_of_step(name: str) -> str:

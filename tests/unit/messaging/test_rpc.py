@@ -6,6 +6,7 @@ import math
 import queue
 from datetime import datetime
 from typing import Any
+from unittest import mock
 
 from tests import TestCase
 from volsched.domain.report import CapabilityReport
@@ -24,6 +25,8 @@ class TestRpc(TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
+        # What other tests said in this process, and nobody heard, is not for these.
+        cls.enterClassContext(mock.patch.object(bus, "EXCHANGE", "of-these-tests"))
         cls.transport = bus.connect("fake://")
         cls.addClassCleanup(cls.transport.cleanup)
         cls.heard: queue.Queue[tuple[str, Any]] = queue.Queue()

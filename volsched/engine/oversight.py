@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from types import FrameType
@@ -106,7 +107,7 @@ class Oversight:
 
     def look(self, before: dict[int, _Spell]) -> dict[int, _Spell]:
         """Who is at work now, by thread; warns of those that take long. `before` is what the last look gave."""
-        now, frames = perf_counter(), sys._current_frames()
+        now, frames = perf_counter(), _frames()
         seen: dict[int, _Spell] = {}
         for thread, asked_at in list(self._asked.items()):
             watched = self._at_work(frames.get(thread))
@@ -138,6 +139,20 @@ class Oversight:
                 return watched
             frame = frame.f_back
         return None
+
+
+def _frames() -> Mapping[int, FrameType]:
+    """What each thread does now.
+
+    Python holds a lock meanwhile, which a garbage collection that begins then may want as well: it would wait for ever.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames()
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _look_now_and_then(watcher: weakref.ref[Oversight], pause: float) -> None:

@@ -99,7 +99,7 @@ class DatabaseKilled(Killed):
 
     def test_requests_end_after_it_came_back(self) -> None:
         self.server = self.stack_.enter_context(MortalServer(self.kind))
-        self.begin(self.server.database())
+        self.begin(self.server.database(), "fake://")  # so that commands leave the work to services
         self.refused_meanwhile()
         self.again_and_again_under_load()
 

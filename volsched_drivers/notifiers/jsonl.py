@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,7 +94,8 @@ class JsonlNotifier(Notifier):
         """The whole line or an error. A part of a line stands alone: the next one begins with a line end."""
         if self._torn:
             line = b"\n" + line
-        written = os.write(file, line)
+        with _alone(file):
+            written = os.write(file, line)
         self._torn = 0 < written < len(line)
         if self._torn:
             raise OSError(f"{self.path}: only {written} of {len(line)} bytes could be written: is the disk full?")
@@ -112,7 +115,9 @@ class JsonlNotifier(Notifier):
         if not stat.S_ISREG(facts.st_mode):
             os.close(file)
             raise OSError(f"{self.path} is not a regular file: name one")
-        self._torn = facts.st_size > 0 and os.pread(file, 1, facts.st_size - 1) != b"\n"
+        with _alone(file):  # what another process is writing is no torn line
+            size = os.fstat(file).st_size
+            self._torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
         self._file = file
         return file
 
@@ -127,3 +132,13 @@ class JsonlNotifier(Notifier):
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+@contextmanager
+def _alone(file: int) -> Iterator[None]:
+    """No other process writes to the file in this block."""
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)

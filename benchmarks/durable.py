@@ -22,8 +22,8 @@ from benchmarks import fleet, volsched_side
 from tests import servers
 from volsched.db.database import Database
 from volsched.db.volumes import Volumes
-from volsched.noise import hush
-from volsched.service.casting import scheduler_work
+from volsched.flows.scheduler_queue import scheduler_work
+from volsched.library_warnings import hush
 
 HERE = Path(__file__).resolve().parent
 POOLS = 1_000
@@ -104,12 +104,12 @@ def serve(url: str) -> tuple[int, float]:
     from volsched.db.claims import Claims
     from volsched.db.decisions import Decisions
     from volsched.db.failures import Failures
+    from volsched.db.leases import this_owner
     from volsched.db.outbox import Outbox
     from volsched.db.work import WorkQueue
-    from volsched.service.leasing import this_owner
-    from volsched.service.pools import SharedPools
-    from volsched.service.scheduler import SchedulerService
-    from volsched.state.registry import Registry, utc_now
+    from volsched.placement.registry import Registry, utc_now
+    from volsched.scheduler.shared_pools import SharedPools
+    from volsched.scheduler.worker import SchedulerService
 
     database = Database(url)
     pools = SharedPools(Registry(), Backends(database), Claims(database), default_ratio="20.0")

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import fleet, volsched_side
-from volsched.domain.report import CapabilityReport
-from volsched.domain.request import Operation, RequestSpec
+from volsched.model.report import CapabilityReport
+from volsched.model.request import Operation, RequestSpec
 from volsched.plugins import SchedulerWorld
 
 HERE = Path(__file__).resolve().parent
@@ -121,8 +121,8 @@ def restarted(url: str) -> dict[str, Any]:
     from volsched.db.backends import Backends
     from volsched.db.claims import Claims
     from volsched.db.database import Database
-    from volsched.service.pools import SharedPools
-    from volsched.state.registry import Registry
+    from volsched.placement.registry import Registry
+    from volsched.scheduler.shared_pools import SharedPools
 
     database = Database(url)
     begun = time.perf_counter()
@@ -166,7 +166,7 @@ def _listed(report: CapabilityReport) -> list[dict[str, Any]]:
 
 def _claiming(world: SchedulerWorld, number: int) -> Callable[[], object]:
     """A claim is made, and the figures that decisions use are there."""
-    from volsched.domain.claim import Claim
+    from volsched.model.claim import Claim
 
     snapshot = world.pools.snapshot()
     pool_id = snapshot.pool((number * 7919) % len(snapshot)).pool_id
@@ -186,7 +186,7 @@ def _looked_at(world: SchedulerWorld) -> object:
 
 def _numpy_ms(world: SchedulerWorld) -> float:
     """The same arithmetic over arrays that are there already: masks, a comparison, a selection, scaling, the best."""
-    from volsched.domain.columns import FINITE_ROOM_THIN_GB, TAKES_ALL_THIN, TAKES_SOME_THIN, ZONE
+    from volsched.model.columns import FINITE_ROOM_THIN_GB, TAKES_ALL_THIN, TAKES_SOME_THIN, ZONE
 
     snapshot = world.pools.snapshot()
     column = snapshot.coded(ZONE)

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import fleet, side
-from volsched.domain.claim import Claim, Placement
-from volsched.domain.report import CapabilityReport, ServiceState
-from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import NoValidBackend
-from volsched.noise import hush
+from volsched.library_warnings import hush
+from volsched.model.claim import Claim, Placement
+from volsched.model.report import CapabilityReport, ServiceState
+from volsched.model.volume import Volume, VolumeStatus
+from volsched.placement.registry import Registry
 from volsched.plugins import SchedulerDriver, SchedulerWorld
-from volsched.state.registry import Registry
-from volsched.testing.choosing import a_chooser, plugin_class
 from volsched.testing.memory import a_world
+from volsched.testing.pipeline import a_chooser, plugin_class
 
 CONTEXT = {"user_id": "u" * 32, "project_id": "p" * 32}
 #: As [scheduler] filters and weighers would have it; expressions mean what they mean in Cinder.
@@ -160,7 +160,7 @@ def a_durable_world(pools: int, plugins: str, url: str) -> SchedulerWorld:
     from volsched.db.database import Database
     from volsched.db.failures import Failures
     from volsched.db.volumes import Volumes
-    from volsched.domain.parsing import pools_from
+    from volsched.model.parsing import pools_from
 
     database = Database(url)
     database.upgrade()

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from tests import servers
-from volsched.dev.server import Site, free_ports, group_of, set_up, who_runs
+from volsched.ops.devcluster.server import Site, free_ports, group_of, set_up, who_runs
 
 #: What is committed outlives the server, though not the machine.
 SETTINGS: dict[str, dict[str, object]] = {

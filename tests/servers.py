@@ -30,11 +30,11 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from volsched.dev import server as dev
-from volsched.dev.mariadb import MariaDB
-from volsched.dev.postgresql import PostgreSQL
-from volsched.dev.rabbitmq import RabbitMQ
-from volsched.dev.server import Process, Site, free_ports, group_of, set_up, who_runs
+from volsched.ops.devcluster import server as dev
+from volsched.ops.devcluster.mariadb import MariaDB
+from volsched.ops.devcluster.postgresql import PostgreSQL
+from volsched.ops.devcluster.rabbitmq import RabbitMQ
+from volsched.ops.devcluster.server import Process, Site, free_ports, group_of, set_up, who_runs
 
 START_SECONDS = 60
 PR_SET_PDEATHSIG = 1

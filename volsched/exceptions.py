@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from volsched.domain.decision import Decision
+    from volsched.model.decision import Decision
 
 
 class VolschedError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from volsched.expressions.meanings import Dialect
+from volsched.languages.expressions.semantics import Dialect
 
 if TYPE_CHECKING:
     from oslo_config import cfg

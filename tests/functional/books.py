@@ -14,7 +14,7 @@ from volsched.db.schema import claims, pools
 from volsched.db.schema import volumes as volumes_
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
-from volsched.domain.volume import Volume
+from volsched.model.volume import Volume
 
 
 def problems(database: Database, disks: Path, unit: int) -> list[str]:

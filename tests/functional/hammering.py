@@ -29,13 +29,13 @@ from tests.functional.ailments import wrong_clock
 from tests.functional.fleet import UNIT, Fleet
 from tests.functional.program import PATIENCE_SECONDS
 from volsched.db import claims as claiming
-from volsched.db import room
+from volsched.db import pool_room
 from volsched.db.backends import Backends
 from volsched.db.claims import Claims
 from volsched.db.schema import messages, pools, volumes
 from volsched.db.work import WorkQueue
-from volsched.domain.claim import Claim, Placement
 from volsched.exceptions import ClaimConflict, VolschedError
+from volsched.model.claim import Claim, Placement
 
 WHO = {"project_id": "p", "user_id": "u", "is_admin": True}
 SIZES = (1, 2, 3, 5, 8)
@@ -151,7 +151,7 @@ def hosts(fleet: Fleet, thick: int, thin: int) -> tuple[list[Path], dict[str, fl
 def client(arguments: list[str]) -> int:
     """Asks as often as it is told, and waits for nothing."""
     from volsched import conf
-    from volsched.bootstrap import application
+    from volsched.service import application
 
     options = dict(zip(arguments[0::2], arguments[1::2], strict=True))
     chance = random.Random(options["--seed"])
@@ -266,8 +266,8 @@ def read_check_write() -> None:
         return True
 
     Claims.claim = claim  # type: ignore[method-assign]
-    assert claiming.room is room
-    room.take = take
+    assert claiming.pool_room is pool_room
+    pool_room.take = take
 
 
 # -- by hand -----------------------------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from volsched.bootstrap import flows
+from volsched.db.leases import this_owner
 from volsched.flows import create_volume, manage_existing, stored
-from volsched.service.leasing import this_owner
+from volsched.service import stored_flows
 
 WHO = {"project_id": "p", "user_id": "u", "is_admin": True}
 LEASE_SECONDS = 60.0
@@ -44,7 +44,7 @@ CASES = tuple(Case(task=task, kept=kept) for task in (*CREATION, *TAKING_OVER) f
 
 def run_and_die(file: str, url: str) -> None:
     """Each case in a process of its own, one after the other, that is killed."""
-    made = flows.configured(file)
+    made = stored_flows.configured(file)
     for case in CASES:
         if case.task in CREATION:
             made.volumes.create(WHO, size_gb=2, name=case.name)
@@ -60,7 +60,7 @@ def run_and_die(file: str, url: str) -> None:
 
 def end_them(file: str, url: str, end: str) -> None:
     """`end`, which is resume or revert, every flow that was left; then what is asked of the scheduler and the agent."""
-    made = flows.configured(file)
+    made = stored_flows.configured(file)
     backend = stored.opened(url)
     for kept in stored.unfinished(backend):
         getattr(stored, end)(backend, kept)
@@ -72,7 +72,7 @@ def end_them(file: str, url: str, end: str) -> None:
 
 
 def _create(file: str, url: str, case: Case) -> None:
-    made = flows.configured(file)
+    made = stored_flows.configured(file)
     work = made.work.take(["scheduler"], this_owner(), LEASE_SECONDS)
     assert work is not None
     volume = made.stores.volumes.get(str(work.volume_id))
@@ -82,7 +82,7 @@ def _create(file: str, url: str, case: Case) -> None:
         {**work.payload["filter_properties"], "lease": work.lease.plain()},
         volume,
     )
-    _run(stored.opened(url), flows.CREATE_VOLUME, file, inputs, case)
+    _run(stored.opened(url), stored_flows.CREATE_VOLUME, file, inputs, case)
 
 
 def _manage(file: str, url: str, case: Case) -> None:
@@ -92,7 +92,7 @@ def _manage(file: str, url: str, case: Case) -> None:
         "ref": {"source-name": f"{case.name}.img"},
         "name": case.name,
     }
-    _run(stored.opened(url), flows.MANAGE_EXISTING, file, manage_existing.inputs_of(asked), case)
+    _run(stored.opened(url), stored_flows.MANAGE_EXISTING, file, manage_existing.inputs_of(asked), case)
 
 
 def _run(backend: Any, factory: str, file: str, inputs: dict[str, Any], case: Case) -> None:

@@ -18,9 +18,9 @@ from tests.functional.hammering import WHO
 from tests.functional.moments import MISSING, TOO_MUCH_GB, Death
 from tests.functional.program import PATIENCE_SECONDS
 from volsched import conf
-from volsched.bootstrap import Application
 from volsched.db.schema import events, messages, volumes
 from volsched.db.work import WorkQueue
+from volsched.service.application import Application
 
 POOL = "node@disk#thick"
 MORE = """

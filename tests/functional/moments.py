@@ -15,7 +15,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from volsched.db.work import WorkQueue
-from volsched.domain.work import Work
+from volsched.model.work import Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +106,7 @@ def kind_of(work: Work) -> str:
 
 _DIRECTORY = "volsched_drivers.backends.directory.DirectoryBackend"
 _RESERVED = Moment(process="api", words="quota is reserved", before="volsched.db.volumes.Volumes.create", asked=False)
-_TAKEN = Moment(process="scheduler", words="the work is taken", before="volsched.service.scheduler.held")
+_TAKEN = Moment(process="scheduler", words="the work is taken", before="volsched.scheduler.worker.held")
 _PLACING = (
     _TAKEN,
     Moment(process="scheduler", words="a pool is chosen", before="volsched.db.claims.Claims.claim"),
@@ -114,22 +114,22 @@ _PLACING = (
 )
 _REFUSED = (
     _TAKEN,
-    Moment(process="scheduler", words="the answer is no", before="volsched.service.answers.Answers.refuse"),
-    Moment(process="scheduler", words="the refusal is written", after="volsched.service.answers.Answers.refuse"),
+    Moment(process="scheduler", words="the answer is no", before="volsched.scheduler.outcomes.Answers.refuse"),
+    Moment(process="scheduler", words="the refusal is written", after="volsched.scheduler.outcomes.Answers.refuse"),
 )
 
 
 def _storage(function: str) -> tuple[Moment, ...]:
     return (
-        Moment(process="agent", words="the work is taken", before="volsched.service.agent.held"),
+        Moment(process="agent", words="the work is taken", before="volsched.agent.agent.held"),
         Moment(process="agent", words="the storage is asked", before=f"{_DIRECTORY}.{function}"),
         Moment(process="agent", words="the storage has done it", after=f"{_DIRECTORY}.{function}"),
-        Moment(process="agent", words="the work is ended", after="volsched.service.agent.Agent._end"),
+        Moment(process="agent", words="the work is ended", after="volsched.agent.agent.Agent._end"),
     )
 
 
 _TOLD = (
-    Moment(process="delivery", words="events wait", before="volsched.engine.notifying.Lane.deliver_batch"),
+    Moment(process="delivery", words="events wait", before="volsched.notifications.delivery.Lane.deliver_batch"),
     Moment(process="delivery", words="a notifier was told", before="volsched.db.outbox.Outbox.delivered"),
     Moment(process="delivery", words="that is written down", after="volsched.db.outbox.Outbox.delivered"),
 )
@@ -147,7 +147,7 @@ MOMENTS: dict[str, tuple[Moment, ...]] = {
             after="volsched.flows.create_volume.ExtractSchedulerSpecTask.execute",
         ),
         *_PLACING[1:],
-        Moment(process="scheduler", words="the work is ended", after="volsched.service.answers.Answers.end"),
+        Moment(process="scheduler", words="the work is ended", after="volsched.scheduler.outcomes.Answers.end"),
         *_storage("create_volume"),
         *_TOLD,
     ),
@@ -155,7 +155,7 @@ MOMENTS: dict[str, tuple[Moment, ...]] = {
         _TAKEN,
         Moment(process="scheduler", words="the answer is no", before="volsched.db.failures.Failures.record"),
         Moment(process="scheduler", words="the refusal is written", after="volsched.db.failures.Failures.record"),
-        Moment(process="scheduler", words="the work is ended", after="volsched.service.answers.Answers.end"),
+        Moment(process="scheduler", words="the work is ended", after="volsched.scheduler.outcomes.Answers.end"),
     ),
     "manage": (
         Moment(
@@ -168,7 +168,9 @@ MOMENTS: dict[str, tuple[Moment, ...]] = {
         Moment(process="api", words="the row and its work are written", after="volsched.db.volumes.Volumes.create"),
         Moment(process="api", words="quota is committed", after="volsched.db.quotas.Quotas.commit"),
         Moment(
-            process="api", words="the request is cast", after="volsched.service.casting.QueuedScheduler.manage_existing"
+            process="api",
+            words="the request is cast",
+            after="volsched.flows.scheduler_queue.QueuedScheduler.manage_existing",
         ),
         *_PLACING,
         *_storage("manage_existing"),

@@ -22,12 +22,12 @@ import sqlalchemy as sa
 from tests.functional import books, figures
 from tests.functional.fleet import UNIT, Fleet
 from tests.functional.hammering import SIZES, WHO, Observer, hosts
+from volsched.api.audit import Audit
 from volsched.db.database import Database
 from volsched.db.schema import events
 from volsched.db.volume_types import VolumeTypes
 from volsched.db.volumes import Volumes
 from volsched.exceptions import DatabaseUnavailable, NotFound, VolschedError
-from volsched.service.audit import Audit
 
 TOLD = """
 [notifications]
@@ -372,7 +372,7 @@ class Journal:
 def customer(arguments: list[str]) -> int:
     """Asks for all kinds of things, one after the other, until a file says that it is over."""
     from volsched import conf
-    from volsched.bootstrap import application
+    from volsched.service import application
 
     options = dict(zip(arguments[0::2], arguments[1::2], strict=True))
     folder = Path(options["--folder"])

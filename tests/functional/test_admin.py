@@ -9,11 +9,11 @@ import sqlalchemy as sa
 
 from tests.functional.services import Service
 from tests.functional.test_cli import InAWorld
-from volsched.bootstrap import utcnow
 from volsched.db.backends import Backends
 from volsched.db.database import Database
 from volsched.db.schema import claims, volumes
-from volsched.domain.request import Operation
+from volsched.model.request import Operation
+from volsched.service.application import utcnow
 
 SSD, ONE, TWO = "node@fast#ssd", "node@slow#one", "node@slow#two"
 

@@ -10,21 +10,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests import TestCase
+from volsched.agent.agent import Agent
 from volsched.db.backends import Backends
 from volsched.db.claims import Claims
 from volsched.db.database import Database
+from volsched.db.leases import this_owner
 from volsched.db.outbox import Outbox
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
-from volsched.domain.claim import Claim, Placement
-from volsched.domain.volume import Volume, VolumeStatus
-from volsched.domain.work import WorkRequest
 from volsched.messaging.caster import LocalCaster
-from volsched.service.agent import Agent
-from volsched.service.leasing import this_owner
-from volsched.service.pools import SharedPools
-from volsched.service.recovery import release_the_dead
-from volsched.state.registry import Registry
+from volsched.model.claim import Claim, Placement
+from volsched.model.volume import Volume, VolumeStatus
+from volsched.model.work import WorkRequest
+from volsched.placement.registry import Registry
+from volsched.scheduler.recovery import release_the_dead
+from volsched.scheduler.shared_pools import SharedPools
 from volsched_drivers.backends.directory import DirectoryBackend
 
 MIB = 1024**2
@@ -130,7 +130,7 @@ class TestAgentKilled(TestCase):
                 for volume in self.volumes.list():
                     if volume.status is VolumeStatus.AVAILABLE:
                         self.assertWhole(volume)
-        with self.assertLogs("volsched.service.recovery", "WARNING"):
+        with self.assertLogs("volsched.scheduler.recovery", "WARNING"):
             self.assertEqual(len(MOMENTS), release_the_dead(self.work))
         while agent.work_once():
             pass

@@ -10,10 +10,10 @@ from tests.functional.fleet import UNIT, Fleet
 from tests.functional.hammering import WHO
 from tests.functional.program import PATIENCE_SECONDS
 from volsched import conf
-from volsched.bootstrap import application
 from volsched.db.messages import Messages
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
+from volsched.service import application
 
 FITTING, TOO_LARGE = 100, 4
 

@@ -27,7 +27,7 @@ from volsched.db.backends import Backends
 from volsched.db.messages import Messages
 from volsched.db.outbox import Outbox
 from volsched.db.volumes import Volumes
-from volsched.domain.volume import Volume
+from volsched.model.volume import Volume
 
 #: No request and no stop takes longer, whatever is broken: far more than either needs, far less than a bus that hangs.
 BOUND_SECONDS = 60.0

@@ -10,13 +10,13 @@ import unittest
 
 from tests import TestCase
 from volsched import conf
-from volsched.domain.request import RequestSpec, VolumeType
-from volsched.engine.placement import Placing
-from volsched.loading.catalogue import Catalogue
-from volsched.loading.kinds import FILTER, WEIGHER, WEIGHT_HANDLER
-from volsched.loading.loader import load
+from volsched.loader.catalog import Catalogue
+from volsched.loader.kinds import FILTER, WEIGHER, WEIGHT_HANDLER
+from volsched.loader.loader import load
+from volsched.model.request import RequestSpec, VolumeType
+from volsched.placement.pipeline import Placing
 from volsched.testing.builders import a_pool, a_snapshot
-from volsched.testing.choosing import a_chooser
+from volsched.testing.pipeline import a_chooser
 
 INSTALLED = importlib.util.find_spec("cinder") is not None
 POOLS = a_snapshot(

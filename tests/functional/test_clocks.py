@@ -15,7 +15,7 @@ from volsched.db.backends import Backends
 from volsched.db.decisions import Decisions
 from volsched.db.schema import deliveries
 from volsched.db.volumes import Volumes
-from volsched.domain.volume import Volume
+from volsched.model.volume import Volume
 
 TEN_MINUTES = 600.0
 TOLD = """

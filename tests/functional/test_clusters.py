@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests import TestCase
-from volsched import bootstrap, conf
-from volsched.bootstrap import Application
+from volsched import conf
 from volsched.db.database import Database
-from volsched.domain.volume import Volume
+from volsched.model.volume import Volume
+from volsched.service.application import Application, open_application
 
 CONTEXT = {"project_id": "p1", "user_id": "u1", "is_admin": True}
 SETTINGS = """
@@ -41,7 +41,7 @@ class TestCluster(TestCase):
         """One of its agents, which has reported."""
         file = self.place / f"{host}.conf"
         file.write_text(SETTINGS.format(folder=self.place, host=host))
-        application = self.enterContext(bootstrap.application(conf.load([str(file)], use_env=False)))
+        application = self.enterContext(open_application(conf.load([str(file)], use_env=False)))
         application.report()
         return application
 

@@ -16,7 +16,7 @@ from tests.functional.program import PATIENCE_SECONDS, ROOT
 from volsched.db.database import Database
 from volsched.db.messages import Messages
 from volsched.db.volumes import Volumes
-from volsched.domain.volume import Volume
+from volsched.model.volume import Volume
 
 UNIT = 4096
 POOL = "node@disk#thick"

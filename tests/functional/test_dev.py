@@ -11,7 +11,7 @@ from typing import Any
 from tests import TestCase, servers
 from tests.functional import fleet
 from tests.functional.program import PATIENCE_SECONDS, Ran
-from volsched.dev.plan import read
+from volsched.ops.devcluster.plan import read
 
 
 def is_running(pid: int) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 
 from tests import TestCase
 from tests.functional.program import WarmProgram
-from tests.unit.loading.packages import Outcome, Site, a_filter, a_notifier
-from tests.unit.loading.test_start import LACKING, SCHEDULER, STARTING
+from tests.unit.loader.packages import Outcome, Site, a_filter, a_notifier
+from tests.unit.loader.test_start import LACKING, SCHEDULER, STARTING
 
 SECRET = "plantedsecret"
 

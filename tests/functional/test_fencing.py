@@ -16,7 +16,7 @@ from volsched.db.messages import Messages
 from volsched.db.outbox import Outbox
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
-from volsched.domain.volume import Volume
+from volsched.model.volume import Volume
 
 
 def moment(asked: str, process: str, words: str) -> Moment:

@@ -12,8 +12,8 @@ from tests.functional.fleet import UNIT, Fleet
 from tests.functional.keeping import CASES, CREATION, Case
 from tests.functional.program import PATIENCE_SECONDS
 from volsched.db.volumes import Volumes
-from volsched.domain.volume import Volume
 from volsched.flows import stored
+from volsched.model.volume import Volume
 
 
 class TestFlowPersistence(TestCase):

@@ -6,8 +6,8 @@ import lzma
 from pathlib import Path
 
 from tests import TestCase
-from volsched.testing.parity.cases import cases_of
-from volsched.testing.parity.running import Tally, Verdict, findings
+from tools.parity.cases import cases_of
+from tools.parity.running import Tally, Verdict, findings
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tests import TestCase
 from tests.cloud import Cloud
-from volsched import bootstrap, conf
+from volsched import conf
 from volsched.db.database import Database
-from volsched.domain.volume import Volume, VolumeStatus
+from volsched.model.volume import Volume, VolumeStatus
+from volsched.service.application import open_application
 
 INSTANCE = "3079f9f9-4e5f-401e-ae94-997d670f1d7d"
 CONTEXT = {"project_id": "p1", "user_id": "u1", "is_admin": False}
@@ -44,7 +45,7 @@ class InstanceLocalityTest(TestCase):
         database = Database(configuration.database.connection)
         database.upgrade()
         database.close()
-        self.application = self.enterContext(bootstrap.application(configuration))
+        self.application = self.enterContext(open_application(configuration))
         self.application.report()
 
     def created(self) -> Volume:

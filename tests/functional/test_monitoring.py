@@ -21,7 +21,7 @@ from tests.functional.fleet import Fleet
 from tests.relay import Relay
 from volsched.db.schema import reservations
 from volsched.db.work import WorkQueue
-from volsched.running.record import Record, Records
+from volsched.service.pidfile import Record, Records
 
 MONITORING = """\
 [monitoring]
@@ -35,7 +35,7 @@ TRACING = """\
 exporter = otlp
 endpoint = {url}
 """
-TAKEN = moments.Moment(process="scheduler", words="the work is taken", before="volsched.service.scheduler.held")
+TAKEN = moments.Moment(process="scheduler", words="the work is taken", before="volsched.scheduler.worker.held")
 
 
 SECRETIVE = ("volume", "create", "--size", "3", "--name", "hidden", "--metadata", "a=hidden", "--no-wait")

@@ -17,8 +17,8 @@ from volsched.db.claims import Claims
 from volsched.db.database import Database
 from volsched.db.snapshots import Snapshots
 from volsched.db.volumes import Volumes
-from volsched.domain.parsing import ParsedReport
-from volsched.domain.report import CapabilityReport
+from volsched.model.parsing import ParsedReport
+from volsched.model.report import CapabilityReport
 
 UNIT = 4096
 CONTENT = b"what it is all about" * 400

@@ -14,8 +14,8 @@ import ddt
 
 from tests import TestCase
 from tests.environments import Ended, Environment
-from volsched.authoring import SORTS, planned
 from volsched.cli.main import main
+from volsched.ops.scaffold import SORTS, planned
 
 #: The least that a generated package must test, its own tests and the laws together.
 LEAST = {

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from tests import TestCase
-from volsched.domain.parsing import report_from, request_from
-from volsched.domain.report import CapabilityReport, ServiceState
-from volsched.domain.request import Operation
-from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import NoValidBackend
-from volsched.state.registry import Registry
-from volsched.testing.choosing import SCHEDULERS, a_chooser, plugin_class
+from volsched.model.parsing import report_from, request_from
+from volsched.model.report import CapabilityReport, ServiceState
+from volsched.model.request import Operation
+from volsched.model.volume import Volume, VolumeStatus
+from volsched.placement.registry import Registry
 from volsched.testing.memory import MemoryClaims, MemoryVolumes, a_world
+from volsched.testing.pipeline import SCHEDULERS, a_chooser, plugin_class
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
 START = datetime(2026, 11, 22)

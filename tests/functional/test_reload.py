@@ -11,9 +11,10 @@ from typing import Any
 from tests import TestCase
 from tests.functional.program import PATIENCE_SECONDS, WarmProgram
 from tests.functional.services import Service
-from volsched import bootstrap, conf
+from volsched import conf
 from volsched.db.database import Database
-from volsched.domain.volume import Volume
+from volsched.model.volume import Volume
+from volsched.service.application import open_application
 
 CONTEXT = {"project_id": "p1", "user_id": "u1", "is_admin": True}
 SETTINGS = """
@@ -54,7 +55,7 @@ class ReloadTest(TestCase):
         database = Database(configuration.database.connection)
         database.upgrade()
         database.close()
-        self.application = self.enterContext(bootstrap.application(configuration))
+        self.application = self.enterContext(open_application(configuration))
         self.application.report()
 
     def change(self, old: str, new: str) -> None:

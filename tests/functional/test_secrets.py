@@ -14,12 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests import TestCase
-from volsched import bootstrap, conf
+from volsched import conf
 from volsched.cli.main import Program
 from volsched.db.database import Database
-from volsched.running import record
-from volsched.running.exchange import Current, DeliveryLoop
-from volsched.running.reload import Reloader
+from volsched.service import pidfile
+from volsched.service.application import open_application
+from volsched.service.generation import Current, DeliveryLoop
+from volsched.service.reload import Reloader
 
 #: As it is, and as a URL has it.
 SECRET, QUOTED = "kaput/4711-is-nobodys-business", "kaput%2F4711-is-nobodys-business"
@@ -138,7 +139,7 @@ class TestSecrets(TestCase):
         database.upgrade()
         database.close()
         with self.everything_logged():
-            with bootstrap.application(configuration) as application:
+            with open_application(configuration) as application:
                 application.report()
                 made = application.volumes.create({"is_admin": True, "project_id": "p"}, size_gb=1)
                 while application.scheduler.work_once() or application.agent.work_once():
@@ -156,7 +157,7 @@ class TestSecrets(TestCase):
 
     def refused(self, reloader: Reloader) -> None:
         """What a service that refused to reload keeps about itself."""
-        records = record.Records(str(self.place / "state"))
+        records = pidfile.Records(str(self.place / "state"))
         done = reloader.reload()
         self.assertIsNotNone(done.problem)
-        records.write(replace(record.made("volsched-scheduler", (), done.generation), problem=done.problem))
+        records.write(replace(pidfile.made("volsched-scheduler", (), done.generation), problem=done.problem))

@@ -16,11 +16,11 @@ from tests.functional.fleet import Fleet
 from tests.functional.hammering import WHO, database_of
 from tests.functional.program import PATIENCE_SECONDS
 from volsched import conf
-from volsched.bootstrap import Application
 from volsched.db.backends import Backends
 from volsched.db.volumes import Volumes
-from volsched.domain.report import CapabilityReport
 from volsched.messaging.rpcapi import SchedulerAPI
+from volsched.model.report import CapabilityReport
+from volsched.service.application import Application
 
 BACKENDS = 1000
 BOUND_SECONDS = 60.0

@@ -11,13 +11,14 @@ from typing import Any
 
 from tests import TestCase
 from tests.pages import VARYING
-from volsched import bootstrap, conf
+from volsched import conf
 from volsched.cli.main import Program
 from volsched.client import Client
 from volsched.db.database import Database
-from volsched.domain.volume import Volume
-from volsched.engine.placement import Placing
 from volsched.exceptions import InvalidRequest, PluginError, StorageError, VolschedError
+from volsched.model.volume import Volume
+from volsched.placement.pipeline import Placing
+from volsched.service.application import open_application
 from volsched_drivers.backends.directory import DirectoryBackend
 
 SETTINGS = """
@@ -56,7 +57,7 @@ class TestTenants(TestCase):
         database = Database(configuration.database.connection)
         database.upgrade()
         database.close()
-        with bootstrap.application(configuration) as application:
+        with open_application(configuration) as application:
             application.types.create("plain", {})
             application.types.create("fast", {"media": "ssd-for-operators"})
         self.operator = self.enterContext(Client(file, project_id=PROJECT))

@@ -15,7 +15,7 @@ from volsched.exceptions import DatabaseUnavailable
 from volsched.messaging import rpcapi, transport
 from volsched.messaging.caster import RpcCaster
 from volsched.messaging.endpoints import WorkEndpoint
-from volsched.messaging.reaching import unreachable
+from volsched.messaging.reachability import unreachable
 
 #: What [database] connection says, and how a connection tells that it is one.
 DATABASES = {

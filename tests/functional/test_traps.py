@@ -7,16 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 from tests import TestCase
-from volsched.domain.report import CapabilityReport, ServiceState
-from volsched.domain.request import Operation
-from volsched.domain.volume import Volume, VolumeStatus
+from tools.parity.stage import services_of
 from volsched.exceptions import InvalidRequest, NoValidBackend, VolumeNotFound, VolumeTypeNotFound
+from volsched.model.report import CapabilityReport, ServiceState
+from volsched.model.request import Operation
+from volsched.model.volume import Volume, VolumeStatus
+from volsched.placement.registry import Registry
 from volsched.plugins import SchedulerWorld
-from volsched.state.registry import Registry
 from volsched.testing.builders import NOON, a_report, a_volume_type
-from volsched.testing.choosing import SCHEDULERS, a_chooser, plugin_class
 from volsched.testing.memory import MemoryClaims, a_world
-from volsched.testing.parity.stage import services_of
+from volsched.testing.pipeline import SCHEDULERS, a_chooser, plugin_class
 
 VOLUME = "5a1f0c1e-0000-4000-8000-00000000000{}"
 OURS = {"project_id": "ours", "user_id": "me"}

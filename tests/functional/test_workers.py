@@ -17,13 +17,14 @@ from pathlib import Path
 from tests import TestCase
 from tests.functional import fleet
 from tests.functional.program import PATIENCE_SECONDS
-from volsched import bootstrap, conf
+from volsched import conf
 from volsched.cli import services
 from volsched.db.database import Database
-from volsched.running.exchange import Current
-from volsched.running.loops import Loop
-from volsched.running.record import Record, Records
-from volsched.service.leasing import is_dead
+from volsched.db.leases import is_dead
+from volsched.service.application import open_application
+from volsched.service.generation import Current
+from volsched.service.loops import Loop
+from volsched.service.pidfile import Record, Records
 
 SETTINGS = """
 [paths]
@@ -193,7 +194,7 @@ class TestWhatTheySurvive(WorkersCase):
 
         with self.subTest("they work, and every event is delivered"):
             self.file.write_text(SETTINGS.format(folder=self.home))
-            application = self.enterContext(bootstrap.application(conf.load([str(self.file)], use_env=False)))
+            application = self.enterContext(open_application(conf.load([str(self.file)], use_env=False)))
             asked = {"project_id": "p1", "user_id": "u1", "is_admin": True}
             made = [application.volumes.create(asked, size_gb=1).id for _ in range(6)]
             self.until(lambda: all(application.volumes.get(asked, id).status == "available" for id in made))

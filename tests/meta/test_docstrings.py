@@ -9,12 +9,12 @@ from tests import TestCase
 from tests.meta.sources import TOP, python_files, tree_of
 
 #: Where every public class and function says what it is, and where every public method does too.
-TOLD = ("volsched/plugins", "volsched/domain", "volsched/testing", "volsched/expressions")
+TOLD = ("volsched/plugins", "volsched/model", "volsched/testing", "volsched/languages/expressions")
 TOLD_IN_FULL = (
     "volsched/plugins",
     "volsched/testing/builders.py",
     "volsched/testing/laws",
-    "volsched/testing/choosing.py",
+    "volsched/testing/pipeline.py",
 )
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef

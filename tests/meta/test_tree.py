@@ -112,7 +112,7 @@ class TestTests(TestCase):
     def test_unit_tests_mirror_the_packages(self) -> None:
         for path in python_files("tests/unit"):
             inside = path.parent.relative_to(TOP / "tests" / "unit")
-            home = TOP / "volsched_drivers" if inside.parts[:1] == ("drivers",) else TOP / "volsched"
-            rest = inside.parts[1:] if inside.parts[:1] == ("drivers",) else inside.parts
+            first, *rest = inside.parts or ("",)
+            home = {"drivers": TOP / "volsched_drivers", "tools": TOP / "tools"}.get(first, TOP / "volsched" / first)
             with self.subTest(folder=inside):
                 self.assertTrue(home.joinpath(*rest).is_dir(), f"no {home.joinpath(*rest)}")

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tests.stores.world import NOON, POOL, World, a_placement, a_pool_state, at, claimed, created, reported, some_work
+from volsched.api.audit import Audit
 from volsched.db.backends import Backends
 from volsched.db.claims import Claims
 from volsched.db.quotas import Quotas
@@ -14,11 +15,10 @@ from volsched.db.schema import claims, pools, volumes, work
 from volsched.db.snapshots import Snapshots
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
-from volsched.domain.drift import Drift
-from volsched.domain.snapshot import Snapshot, SnapshotStatus
-from volsched.domain.volume import VolumeStatus
-from volsched.domain.work import WorkState
-from volsched.service.audit import Audit
+from volsched.model.inconsistency import Drift
+from volsched.model.snapshot import Snapshot, SnapshotStatus
+from volsched.model.volume import VolumeStatus
+from volsched.model.work import WorkState
 
 OTHER = "h@b#q"
 
@@ -52,7 +52,7 @@ class AuditContract(World):
 
     def mends(self, check: str) -> None:
         """It is put right, which is logged, and then it is gone."""
-        with self.assertLogs("volsched.service.audit", "WARNING") as logged:
+        with self.assertLogs("volsched.api.audit", "WARNING") as logged:
             (drift,) = self.found(repair=True)
         self.assertTrue(drift.repaired)
         self.assertIn(f"audit: repaired {check}", logged.output[0])
@@ -175,7 +175,7 @@ class AuditContract(World):
         self.assertEqual([], self.found(), "something is under way there")
 
     def logged(self) -> int:
-        with self.assertLogs("volsched.service.audit", "WARNING"):
+        with self.assertLogs("volsched.api.audit", "WARNING"):
             return self.audit.log()
 
     def test_what_somebody_else_put_right_meanwhile_is_not_put_right_again(self) -> None:
@@ -184,7 +184,7 @@ class AuditContract(World):
         found = list(self.audit._found(self.audit._checks[3]))
         self.run_(sa.update(claims).values(size_gb=10))
         self.assertEqual([], list(drifts))
-        with self.assertLogs("volsched.service.audit", "INFO"):
+        with self.assertLogs("volsched.api.audit", "INFO"):
             self.assertFalse(self.audit._repaired(self.audit._checks[3], found[0]).repaired)
         self.assertEqual({"v1": 10}, self.sizes())
 
@@ -195,7 +195,7 @@ class AuditContract(World):
         self.run_(sa.update(pools).values(pending_gb=1))
         self.run_(sa.update(volumes).where(volumes.c.id == "v2").values(created_at=NOON, updated_at=NOON))
         self.run_(sa.delete(work))
-        with self.assertLogs("volsched.service.audit", "WARNING"):
+        with self.assertLogs("volsched.api.audit", "WARNING"):
             found = self.found(repair=True)
         self.assertEqual({"v1", "v2", OTHER}, {drift.subject for drift in found})
         self.assertEqual([], self.found())

@@ -8,10 +8,10 @@ from typing import Any
 
 from tests.stores.world import POOL, World, a_pool_state, at, claimed, reported
 from volsched.db.backends import Backends, Cordon
-from volsched.domain.parsing import ParsedReport
-from volsched.domain.report import CapabilityReport, ServiceState
-from volsched.domain.request import Operation
 from volsched.exceptions import BackendNotFound, PoolNotFound
+from volsched.model.parsing import ParsedReport
+from volsched.model.report import CapabilityReport, ServiceState
+from volsched.model.request import Operation
 
 
 class BackendsContract(World):

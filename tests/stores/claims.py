@@ -22,9 +22,9 @@ from volsched.db.decisions import PLACED, Decisions
 from volsched.db.outbox import Outbox
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
-from volsched.domain.claim import ClaimState
-from volsched.domain.work import Outcome, WorkState
 from volsched.exceptions import ClaimConflict, LeaseLost, VolumeNotFound
+from volsched.model.claim import ClaimState
+from volsched.model.work import Outcome, WorkState
 
 
 class ClaimsContract(World):

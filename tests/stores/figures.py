@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from tests.stores.world import World, an_event, at, some_work
-from volsched.db import figures
+from volsched.db import backlog
 from volsched.db.outbox import Outbox
 from volsched.db.work import WorkQueue
-from volsched.domain.work import Outcome
+from volsched.model.work import Outcome
 
 
 class FiguresContract(World):
-    def look(self) -> figures.Figures:
-        return self.database.read(lambda connection: figures.look(connection, self.clock()))
+    def look(self) -> backlog.Figures:
+        return self.database.read(lambda connection: backlog.look(connection, self.clock()))
 
     def test_nothing_waits(self) -> None:
         seen = self.look()

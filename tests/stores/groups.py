@@ -9,11 +9,11 @@ from volsched.db.groups import Groups
 from volsched.db.snapshots import Snapshots
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
-from volsched.domain.group import Group, GroupStatus
-from volsched.domain.snapshot import Snapshot, SnapshotStatus
-from volsched.domain.volume import VolumeStatus
-from volsched.domain.work import Outcome, RowChange
 from volsched.exceptions import GroupNotFound, InvalidRequest, SnapshotNotFound, VolumeNotFound
+from volsched.model.group import Group, GroupStatus
+from volsched.model.snapshot import Snapshot, SnapshotStatus
+from volsched.model.volume import VolumeStatus
+from volsched.model.work import Outcome, RowChange
 
 
 def a_snapshot(snapshot_id: str = "s1", **changes: Any) -> Snapshot:

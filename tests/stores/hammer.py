@@ -12,15 +12,15 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from tests.stores.world import World, a_placement, a_pool_state, a_volume, reported
-from volsched.db import room
+from volsched.db import pool_room
 from volsched.db.backends import Backends
 from volsched.db.claims import Claims
 from volsched.db.database import Database
 from volsched.db.schema import claims, pools, volumes
 from volsched.db.volumes import Volumes
-from volsched.domain.claim import Placement
-from volsched.domain.volume import VolumeStatus
 from volsched.exceptions import ClaimConflict
+from volsched.model.claim import Placement
+from volsched.model.volume import VolumeStatus
 
 THICK, THIN = "h@b#thick", "h@b#thin"
 LIMIT_GB = 100.0  # of each
@@ -168,4 +168,4 @@ class HammerContract(World):
                 .where(pools.c.id == pool.pool_id)
                 .values(pending_gb=pool.pending_gb + placement.claim.size_gb)
             )
-            room.write(connection, replace(placement.claim))
+            pool_room.write(connection, replace(placement.claim))

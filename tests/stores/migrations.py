@@ -12,10 +12,10 @@ from alembic.runtime.migration import MigrationContext
 
 from tests import TestCase, servers
 from tests.stores.world import a_volume
-from volsched.db import revisions, upgrading
+from volsched.db import revisions, upgrade
+from volsched.db.column_types import Moment
 from volsched.db.database import Database
 from volsched.db.schema import metadata
-from volsched.db.types import Moment
 from volsched.db.volumes import Volumes
 from volsched.exceptions import DatabaseUnavailable
 
@@ -40,7 +40,7 @@ class MigrationsContract(TestCase):
         self.assertIsNone(self.database.version())
         for _ in range(2):
             self.database.upgrade()
-            self.assertEqual(upgrading.latest(), self.database.version())
+            self.assertEqual(upgrade.latest(), self.database.version())
             self.assertLessEqual(set(metadata.tables), self.tables())
             self.database.downgrade("base")
             self.assertIsNone(self.database.version())
@@ -53,7 +53,7 @@ class MigrationsContract(TestCase):
         self.assertEqual("v1", Volumes(self.database).get("v1").id)
 
     def test_the_short_way_to_the_revision_agrees_with_alembic(self) -> None:
-        self.assertEqual(upgrading.latest(), revisions.latest())
+        self.assertEqual(upgrade.latest(), revisions.latest())
         self.database.upgrade()
         by_alembic = self.database.read(
             lambda connection: MigrationContext.configure(connection).get_current_revision()

@@ -13,8 +13,8 @@ from volsched.db.messages import Messages
 from volsched.db.outbox import Outbox
 from volsched.db.schema import events
 from volsched.db.volumes import Volumes
-from volsched.domain.volume import VolumeStatus
-from volsched.domain.work import Message
+from volsched.model.volume import VolumeStatus
+from volsched.model.work import Message
 
 
 class OutboxContract(World):

@@ -24,9 +24,9 @@ from volsched.db.claims import Claims
 from volsched.db.database import Database
 from volsched.db.schema import metadata
 from volsched.db.volumes import Volumes
-from volsched.domain.parsing import ParsedReport
-from volsched.domain.report import CapabilityReport
 from volsched.exceptions import ClaimConflict
+from volsched.model.parsing import ParsedReport
+from volsched.model.report import CapabilityReport
 
 TOTAL_GB = 100
 

@@ -10,8 +10,8 @@ from volsched.db.facts import Facts
 from volsched.db.volume_types import VolumeTypes
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
-from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import InvalidRequest, VolumeNotFound, VolumeTypeNotFound
+from volsched.model.volume import Volume, VolumeStatus
 
 
 class VolumesContract(World):

@@ -24,9 +24,9 @@ from volsched.db.outbox import Outbox
 from volsched.db.quotas import Quotas
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
-from volsched.domain.volume import VolumeStatus
-from volsched.domain.work import Lease, Message, Outcome, Work, WorkState
 from volsched.exceptions import LeaseLost, VolumeNotFound
+from volsched.model.volume import VolumeStatus
+from volsched.model.work import Lease, Message, Outcome, Work, WorkState
 
 
 class WorkContract(World):

@@ -19,13 +19,13 @@ from volsched.db.claims import Claims
 from volsched.db.database import Database
 from volsched.db.schema import metadata
 from volsched.db.volumes import Volumes
-from volsched.domain.claim import Claim, Placement
-from volsched.domain.events import Event, Priority
-from volsched.domain.parsing import ParsedReport
-from volsched.domain.pool import PoolState
-from volsched.domain.report import CapabilityReport
-from volsched.domain.volume import Volume, VolumeStatus
-from volsched.domain.work import WorkRequest
+from volsched.model.claim import Claim, Placement
+from volsched.model.event import Event, Priority
+from volsched.model.parsing import ParsedReport
+from volsched.model.pool import PoolState
+from volsched.model.report import CapabilityReport
+from volsched.model.volume import Volume, VolumeStatus
+from volsched.model.work import WorkRequest
 
 NOON = datetime(2026, 11, 23, 12)
 BACKEND = "h@b"

@@ -70,7 +70,7 @@ def _import() -> None:
                     importlib.import_module(module.name)
         for name in ALSO:
             importlib.import_module(name)
-    from volsched.noise import hush
+    from volsched.library_warnings import hush
 
     hush()
     warnings.filterwarnings("ignore", message=r"Using fork\(\)")  # eventlet, which others import and nobody uses

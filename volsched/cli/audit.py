@@ -26,7 +26,7 @@ class Audit(Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-        from volsched.service import audit
+        from volsched.api import audit
 
         with self.application() as application:
             if parsed_args.repair:

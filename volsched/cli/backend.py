@@ -10,8 +10,8 @@ from volsched.cli.command import Lister, ShowOne
 from volsched.cli.table import moment
 
 if TYPE_CHECKING:
-    from volsched.bootstrap import Application
     from volsched.db.backends import BackendRecord
+    from volsched.service.application import Application
 
 LISTED = ("Backend", "Zone", "State", "Enabled", "Pools", "Problems", "Last report")
 SHOWN = (

@@ -25,8 +25,8 @@ from volsched.exceptions import (
 if TYPE_CHECKING:
     from cliff.app import App
 
-    from volsched.bootstrap import Application
     from volsched.conf import Configuration
+    from volsched.service.application import Application
 
 DEFAULT_PROJECT = "default"
 ADMIN, MEMBER = "admin", "member"
@@ -75,9 +75,9 @@ class _Shared:
 
         Raises NotAuthorized where the command's rule does not allow it.
         """
-        from volsched import bootstrap
+        from volsched.service.application import open_application
 
-        with bootstrap.application(self.configuration()) as application:
+        with open_application(self.configuration()) as application:
             if self.rule:
                 application.authority.check(self.context(), self.rule)
             yield application

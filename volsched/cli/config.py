@@ -11,7 +11,7 @@ from volsched.exceptions import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from volsched.conf import Configuration
-    from volsched.loading import Problem
+    from volsched.loader import Problem
 
 Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
@@ -43,7 +43,7 @@ class ConfigCheck(Lister):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         from volsched.cli import config_facts
-        from volsched.loading import Catalogue, examine
+        from volsched.loader import Catalogue, examine
 
         conf = self.configuration()
         plugins, problems = examine(conf, Catalogue.discover())
@@ -92,7 +92,7 @@ class ConfigShow(Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         from volsched.conf import Source
         from volsched.exceptions import InvalidRequest
-        from volsched.loading import Catalogue, examine
+        from volsched.loader import Catalogue, examine
 
         conf = self.configuration()
         examine(conf, Catalogue.discover())  # which registers the options of the plugins

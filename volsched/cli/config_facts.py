@@ -9,13 +9,13 @@ from volsched.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from volsched.conf import Configuration
-    from volsched.loading.problems import Problem
+    from volsched.loader.problems import Problem
 
 
 def problems(conf: Configuration) -> Iterator[Problem]:
     """Problems that only show beside what backends have reported. Raises DatabaseUnavailable."""
-    from volsched.diagnosis import Scene, expressions
-    from volsched.loading import Catalogue, Problem
+    from volsched.loader import Catalogue, Problem
+    from volsched.ops.doctor import Scene, expressions
 
     scene = Scene(conf, Catalogue.discover())
     try:

@@ -13,7 +13,7 @@ from volsched.cli.command import ANSWER_IS_NO, Lister
 from volsched.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
-    from volsched.running.record import Record, Records
+    from volsched.service.pidfile import Record, Records
 
 Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
@@ -42,8 +42,8 @@ class ConfigReload(Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
-        from volsched.loading import Catalogue, LoadProblems, examine
-        from volsched.running.record import Records, send
+        from volsched.loader import Catalogue, LoadProblems, examine
+        from volsched.service.pidfile import Records, send
 
         if not parsed_args.timeout >= 0:
             raise InvalidRequest("--timeout", f"{parsed_args.timeout:g} is no number of seconds; it is 0 or more")

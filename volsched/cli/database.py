@@ -26,9 +26,9 @@ class _OfTheDatabase(ShowOne):
 
     def fields(self, database: Database) -> Fields:
         """What the database has and what this volsched needs."""
-        from volsched.db import upgrading
+        from volsched.db import upgrade
 
-        return self.columns, (database.name, database.version(), upgrading.latest())
+        return self.columns, (database.name, database.version(), upgrade.latest())
 
 
 class DatabaseUpgrade(_OfTheDatabase):

@@ -10,7 +10,7 @@ from volsched.exceptions import VolschedError
 from volsched.flows import manage_existing
 
 if TYPE_CHECKING:
-    from volsched.bootstrap import Application
+    from volsched.service.application import Application
 
 #: TaskFlow's words for what became of a task, and ours.
 OUTCOMES = {"REVERTED": "done, then reverted", "SUCCESS": "done", "FAILURE": "failed", "PENDING": "not begun"}

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from volsched.cli import bars, demo_world, explanation, pool, settings, table
 from volsched.cli.demo_world import Wanted
-from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import VolschedError
+from volsched.model.volume import Volume, VolumeStatus
 
 if TYPE_CHECKING:
-    from volsched.bootstrap import Application
+    from volsched.service.application import Application
 
 
 class DemonstrationFailed(VolschedError):
@@ -70,9 +70,10 @@ class Demonstration:
     @contextmanager
     def _volsched(self) -> Iterator[Application]:
         """volsched as the file says, with its backends' reports taken in."""
-        from volsched import bootstrap, conf
+        from volsched import conf
+        from volsched.service.application import open_application
 
-        with bootstrap.application(conf.load([str(self.file)], use_env=False)) as application:
+        with open_application(conf.load([str(self.file)], use_env=False)) as application:
             application.recover()
             application.report()
             yield application

@@ -12,8 +12,8 @@ from volsched.cli.command import ANSWER_IS_NO, Command, Document, Lister
 from volsched.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
-    from volsched.dev.cluster import Cluster
-    from volsched.dev.plan import Plan
+    from volsched.ops.devcluster.cluster import Cluster
+    from volsched.ops.devcluster.plan import Plan
 
 FOLDER = ".volsched-dev"
 MOST = 20
@@ -30,7 +30,7 @@ def _folder(parsed_args: argparse.Namespace) -> Path:
 
 
 def _known(folder: Path) -> Plan | None:
-    from volsched.dev.plan import read
+    from volsched.ops.devcluster.plan import read
 
     return read(folder)
 
@@ -61,8 +61,8 @@ class DevUp(Document):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
-        from volsched.dev.cluster import Cluster, locked
-        from volsched.dev.plan import Plan
+        from volsched.ops.devcluster.cluster import Cluster, locked
+        from volsched.ops.devcluster.plan import Plan
 
         folder = _folder(parsed_args)
         with locked(folder):
@@ -107,7 +107,7 @@ class DevStatus(Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-        from volsched.dev.cluster import Cluster
+        from volsched.ops.devcluster.cluster import Cluster
 
         plan = _known(_folder(parsed_args))
         parts = Cluster(plan, self.say).parts() if plan is not None else ()
@@ -132,7 +132,7 @@ class DevDown(Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        from volsched.dev.cluster import Cluster, locked
+        from volsched.ops.devcluster.cluster import Cluster, locked
 
         folder = _folder(parsed_args)
         if _known(folder) is None:

@@ -11,7 +11,7 @@ from volsched.cli.command import DONE, Lister
 from volsched.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from volsched.diagnosis import Finding
+    from volsched.ops.doctor import Finding
 
 Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
@@ -37,8 +37,8 @@ class Doctor(Lister):
         return self.columns, [_row(finding) for finding in self._findings]
 
     def _look(self) -> list[Finding]:
-        from volsched.diagnosis import Finding, Scene, diagnose
-        from volsched.loading import Catalogue, Problem
+        from volsched.loader import Catalogue, Problem
+        from volsched.ops.doctor import Finding, Scene, diagnose
 
         try:
             conf = self.configuration()

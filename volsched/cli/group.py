@@ -11,11 +11,11 @@ from volsched.cli.command import ANSWER_IS_NO, Command, Lister, ShowOne
 from volsched.cli.progress import Progress
 from volsched.cli.table import moment
 from volsched.cli.volume import add_wait_argument
-from volsched.domain.group import Group, GroupStatus
 from volsched.exceptions import GroupNotFound
+from volsched.model.group import Group, GroupStatus
 
 if TYPE_CHECKING:
-    from volsched.bootstrap import Application
+    from volsched.service.application import Application
 
 COLUMNS = ("ID", "Name", "Status", "Types", "Zone", "Pool", "Created")
 

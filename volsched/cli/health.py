@@ -10,7 +10,7 @@ from volsched.cli.command import ANSWER_IS_NO, Lister
 from volsched.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
-    from volsched.running.record import Record
+    from volsched.service.pidfile import Record
 
 Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
@@ -38,7 +38,7 @@ class Health(Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
-        from volsched.running.record import Records
+        from volsched.service.pidfile import Records
 
         if not parsed_args.timeout > 0:
             raise InvalidRequest("--timeout", f"{parsed_args.timeout:g} is no time to wait; it is more than 0")
@@ -55,7 +55,7 @@ class Health(Lister):
 def _row(record: Record, timeout: float) -> Sequence[Any]:
     if record.monitoring is None:
         return record.program, record.pid, None, None, None, [SILENT]
-    from volsched.monitoring.asking import ask
+    from volsched.service.health_client import ask
 
     told = ask(record.monitoring, timeout=timeout)
     return record.program, record.pid, record.monitoring, told.live, told.ready, list(told.reasons)

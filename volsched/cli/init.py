@@ -48,11 +48,12 @@ class Init(Command):
 
     def _try_out(self, draft: Path) -> str:
         """Make the database, the backend's folder and its first report; returns the database's name."""
-        from volsched import bootstrap, conf
+        from volsched import conf
+        from volsched.service.application import open_application
 
         configuration = conf.load([str(draft)])
         database = settings.make_database(configuration)
-        with bootstrap.application(configuration) as application:
+        with open_application(configuration) as application:
             application.report()
         return database
 

@@ -20,7 +20,7 @@ import cliff.help
 
 from volsched.cli.command import ANSWER_IS_NO, DONE, USERS_MISTAKE, exit_status_of
 from volsched.exceptions import PluginError, VolschedError
-from volsched.noise import hush
+from volsched.library_warnings import hush
 
 PROGRAM = "volsched"
 COMMANDS = "volsched.commands"
@@ -32,11 +32,11 @@ DESCRIPTION = "A volume scheduler that operators can trust."
 QUIET_LOGGERS = (
     "volsched.notification",
     "oslo_config.cfg",
-    "volsched.engine.oversight",
+    "volsched.placement.watchdog",
     "volsched.flows",
-    "volsched.service.answers",
-    "volsched.service.scheduler",
-    "volsched.service.agent_work",
+    "volsched.scheduler.outcomes",
+    "volsched.scheduler.worker",
+    "volsched.agent.operations",
     "oslo_policy",  # the error that is raised says it whole
 )
 

@@ -12,7 +12,7 @@ from volsched.cli.command import Document, Lister
 from volsched.exceptions import NotFound
 
 if TYPE_CHECKING:
-    from volsched.loading import Catalogue, Entry
+    from volsched.loader import Catalogue, Entry
 
 Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
 Fields = tuple[Sequence[str], Sequence[Any]]
@@ -30,8 +30,8 @@ class PluginList(Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
-        from volsched.loading import KINDS, Catalogue
-        from volsched.loading.selection import selected_entries
+        from volsched.loader import KINDS, Catalogue
+        from volsched.loader.selection import selected_entries
 
         catalogue = Catalogue.discover()
         kinds = {name: kind for kind in KINDS for name in (kind.plural, kind.name, kind.plural.replace(" ", "_"))}
@@ -47,7 +47,7 @@ class PluginList(Lister):
 
 
 def _listed(catalogue: Catalogue, entry: Entry, selected: bool) -> Sequence[Any]:
-    from volsched.loading.reading import stated
+    from volsched.loader.descriptions import stated
 
     said = stated(entry)
     rivals = [other.provider for other in catalogue.called(entry.kind, entry.name) if other != entry]
@@ -74,8 +74,8 @@ class PluginShow(Document):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        from volsched.loading import Catalogue
-        from volsched.loading.reading import described
+        from volsched.loader import Catalogue
+        from volsched.loader.descriptions import described
 
         document = described(_the_one(Catalogue.discover(), parsed_args.name, parsed_args.kind))
         return tuple(document), tuple(document.values())
@@ -97,8 +97,8 @@ def _default(option: Mapping[str, Any]) -> str:
 
 
 def _the_one(catalogue: Catalogue, name: str, kind: str | None) -> Entry:
-    from volsched.loading import KINDS
-    from volsched.loading.problems import did_you_mean
+    from volsched.loader import KINDS
+    from volsched.loader.problems import did_you_mean
 
     kinds = [it for it in KINDS if kind in (None, it.name, it.plural, it.plural.replace(" ", "_"))]
     found = [entry for it in kinds for entry in catalogue.called(it, name)]

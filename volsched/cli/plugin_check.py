@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from volsched.cli.command import ANSWER_IS_NO, DONE, USERS_MISTAKE, Lister
 
 if TYPE_CHECKING:
-    from volsched.diagnosis.trying import Tried
+    from volsched.ops.doctor.plugin_trials import Tried
 
 Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
@@ -32,14 +32,14 @@ class PluginCheck(Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
-        from volsched.diagnosis import trying
-        from volsched.loading import Catalogue
+        from volsched.loader import Catalogue
+        from volsched.ops.doctor import plugin_trials
 
         conf, catalogue, probe = self.configuration(), Catalogue.discover(), parsed_args.probe
         if parsed_args.name is None:
-            self._tried = trying.selected(conf, catalogue, probe=probe)
+            self._tried = plugin_trials.selected(conf, catalogue, probe=probe)
         else:
-            self._tried = trying.named(conf, catalogue, parsed_args.name, parsed_args.kind, probe=probe)
+            self._tried = plugin_trials.named(conf, catalogue, parsed_args.name, parsed_args.kind, probe=probe)
         if not all(tried.sound for tried in self._tried):
             self.exit_status = USERS_MISTAKE
         return self.columns, [_row(tried) for tried in self._tried]
@@ -85,8 +85,8 @@ class PluginVerify(Lister):
     columns = ("Package", "Version", "Files", "Changed", "Missing", "Unrecorded", "Note")
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
-        from volsched.diagnosis.packages import verify
-        from volsched.loading import Catalogue
+        from volsched.loader import Catalogue
+        from volsched.ops.doctor.packages import verify
 
         found = list(verify(Catalogue.discover()))
         if not all(it.well for it in found):

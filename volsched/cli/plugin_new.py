@@ -13,7 +13,7 @@ class PluginNew(Command):
     """Write a package for a new plugin: a working example, its options, its tests, and what it takes to publish it."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        from volsched.authoring import SORTS
+        from volsched.ops.scaffold import SORTS
 
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument("kind", metavar="KIND", help=f"what it is: {', '.join(SORTS)}")
@@ -25,7 +25,7 @@ class PluginNew(Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        from volsched.authoring import planned
+        from volsched.ops.scaffold import planned
 
         made = planned(parsed_args.kind, parsed_args.name, parsed_args.package)
         folder = parsed_args.folder or Path(made.package)

@@ -13,8 +13,8 @@ from volsched.cli.command import Lister, ShowOne
 from volsched.cli.table import moment
 
 if TYPE_CHECKING:
-    from volsched.bootstrap import Application
     from volsched.db.backends import Cordon, PoolRecord
+    from volsched.service.application import Application
 
 LISTED = ("Pool", "Zone", "Kind", "State", "Total GiB", "Limit GiB", "Room GiB", "Claimed GiB", "Taken %")
 SHOWN = (
@@ -53,7 +53,7 @@ def limit_gb(pool: PoolRecord) -> float | None:
     if pool.total_gb is None or pool.free_gb is None:
         return None
     ratio = pool.max_over_subscription_ratio or 1.0
-    from volsched.domain import capacity  # here, for `volsched --help` reads this module and NumPy is slow
+    from volsched.model import capacity  # here, for `volsched --help` reads this module and NumPy is slow
 
     return float(capacity.total_available_gb(pool.total_gb, pool.reserved_percentage or 0.0, ratio, pool.thin))
 

@@ -10,7 +10,7 @@ from volsched.cli.pool import Fields, OfOnePool
 from volsched.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
-    from volsched.domain.request import Operation
+    from volsched.model.request import Operation
 
 #: Words of domain.request.Operation, which is slow to import and not wanted for `--help`.
 CLOSABLE = ("create", "extend", "migrate", "retype", "manage", "snapshot", "group")
@@ -41,7 +41,7 @@ def _operations(parser: argparse.ArgumentParser, prefix: str, help_text: str) ->
 
 
 def _named(parsed_args: argparse.Namespace) -> list[Operation]:
-    from volsched.domain.request import Operation
+    from volsched.model.request import Operation
 
     return [Operation(word) for word in parsed_args.operations or CLOSABLE]
 

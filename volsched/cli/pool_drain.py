@@ -35,8 +35,8 @@ class PoolDrain(Lister):
                 "is missing: drain only plans. To empty a pool, close it (volsched pool cordon POOL --reason TEXT), "
                 "then move what is there: volsched volume migrate ID POOL",
             )
-        from volsched.bootstrap import utcnow
-        from volsched.service.draining import Draining
+        from volsched.api.drain import Draining
+        from volsched.service.application import utcnow
 
         with self.working() as application:
             application.backends.pool(parsed_args.pool)

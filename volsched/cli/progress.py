@@ -7,9 +7,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TextIO
 
-from volsched.domain.group import Group
-from volsched.domain.snapshot import Snapshot
-from volsched.domain.volume import Volume
+from volsched.model.group import Group
+from volsched.model.snapshot import Snapshot
+from volsched.model.volume import Volume
 
 PATIENCE_SECONDS = 1.0
 

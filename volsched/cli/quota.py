@@ -10,7 +10,7 @@ from volsched.cli.command import Lister
 from volsched.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
-    from volsched.bootstrap import Application
+    from volsched.service.application import Application
 
 COLUMNS = ("Project", "Type", "Resource", "Limit", "In use", "Reserved")
 UNLIMITED = -1

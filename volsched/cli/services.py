@@ -12,13 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from volsched.exceptions import VolschedError
-from volsched.noise import hush
+from volsched.library_warnings import hush
 
 if TYPE_CHECKING:
     from volsched.conf import Configuration
-    from volsched.running.exchange import Current
-    from volsched.running.loops import Loop, Loops
-    from volsched.running.serving import Orders, Program
+    from volsched.service.generation import Current
+    from volsched.service.loops import Loop, Loops
+    from volsched.service.process import Orders, Program
 
 
 def scheduler_main(argv: Sequence[str] | None = None) -> int:
@@ -34,13 +34,13 @@ def agent_main(argv: Sequence[str] | None = None) -> int:
 
 
 def _scheduler(current: Current, first: bool) -> list[Loop]:
-    from volsched.running.loops import scheduler_loops
+    from volsched.service.loops import scheduler_loops
 
     return scheduler_loops(current, first)
 
 
 def _agent(current: Current, first: bool) -> list[Loop]:
-    from volsched.running.loops import agent_loops
+    from volsched.service.loops import agent_loops
 
     return agent_loops(current, first)
 
@@ -57,7 +57,7 @@ def _run(name: str, description: str, argv: Sequence[str] | None, loops: Loops) 
         format=f"%(asctime)s %(levelname)s {name}[%(process)d] %(name)s: %(message)s",
     )
     from volsched import conf
-    from volsched.running.serving import Orders, Program
+    from volsched.service.process import Orders, Program
 
     orders = Orders()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -73,14 +73,14 @@ def _run(name: str, description: str, argv: Sequence[str] | None, loops: Loops) 
 
 def _started(program: Program, conf: Configuration, orders: Orders) -> int:
     from volsched.conf.configuration import BadValue
-    from volsched.running.serving import Place, run
+    from volsched.service.process import Place, run
 
     try:
         workers, timeout = conf[program.process].workers, conf[program.process].graceful_shutdown_timeout
     except BadValue:
         workers, timeout = 1, 0  # it will be said, with all else that is wrong
     if workers > 1:
-        from volsched.running.workers import run_workers
+        from volsched.service.workers import run_workers
 
         return run_workers(program, conf, workers, orders)
 

@@ -11,11 +11,11 @@ from volsched.cli.command import ANSWER_IS_NO, Command, Lister, ShowOne
 from volsched.cli.progress import Progress
 from volsched.cli.table import moment
 from volsched.cli.volume import add_wait_argument
-from volsched.domain.snapshot import Snapshot, SnapshotStatus
 from volsched.exceptions import SnapshotNotFound
+from volsched.model.snapshot import Snapshot, SnapshotStatus
 
 if TYPE_CHECKING:
-    from volsched.bootstrap import Application
+    from volsched.service.application import Application
 
 COLUMNS = ("ID", "Name", "Status", "Size GiB", "Volume", "Created")
 FAILED = (SnapshotStatus.ERROR, SnapshotStatus.ERROR_DELETING)

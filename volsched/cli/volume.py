@@ -10,11 +10,11 @@ from volsched.cli import arguments, explanation, volume_fields
 from volsched.cli.command import ANSWER_IS_NO, USERS_MISTAKE, Command, Document, Lister, ShowOne
 from volsched.cli.progress import Progress
 from volsched.cli.table import moment
-from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import DatabaseUnavailable, VolumeNotFound
+from volsched.model.volume import Volume, VolumeStatus
 
 if TYPE_CHECKING:
-    from volsched.bootstrap import Application
+    from volsched.service.application import Application
 
 Fields = tuple[Sequence[str], Sequence[Any]]
 Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]

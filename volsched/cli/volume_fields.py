@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from volsched.cli.table import moment
-from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import NotFound
+from volsched.model.volume import Volume, VolumeStatus
 
 if TYPE_CHECKING:
-    from volsched.bootstrap import Application
+    from volsched.service.application import Application
 
 LISTED = ("ID", "Name", "Status", "Size GiB", "Type", "Zone", "Pool")
 SHOWN = (
@@ -64,7 +64,7 @@ def last_message(application: Application, context: Any, volume_id: str) -> str 
 
 def _said(application: Application, context: Any, volume_id: str, code: str) -> str | None:
     """What is the operator's: the scheduler's figures, or what the storage said itself."""
-    from volsched.service.job import BAD_REFERENCE, STORAGE_FAILED
+    from volsched.agent.job import BAD_REFERENCE, STORAGE_FAILED
 
     if code not in (STORAGE_FAILED, BAD_REFERENCE):
         reason = _reason(application, context, volume_id)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from volsched.cli import volume_fields
 from volsched.cli.volume import Changing, check_pool
-from volsched.domain.volume import Volume, VolumeStatus
-from volsched.domain.work import WorkState
 from volsched.exceptions import VolumeNotFound
+from volsched.model.volume import Volume, VolumeStatus
+from volsched.model.work import WorkState
 
 if TYPE_CHECKING:
-    from volsched.bootstrap import Application
+    from volsched.service.application import Application
 
 Fields = tuple[Sequence[str], Sequence[Any]]
 

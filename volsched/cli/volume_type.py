@@ -10,7 +10,7 @@ from volsched.cli import arguments
 from volsched.cli.command import Command, Lister, ShowOne
 
 if TYPE_CHECKING:
-    from volsched.domain.request import VolumeType
+    from volsched.model.request import VolumeType
 
 COLUMNS = ("ID", "Name", "Description", "Public", "Extra specs")
 
@@ -47,7 +47,7 @@ class TypeCreate(ShowOne):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        from volsched.domain.extra_specs import path_of, requirement_from
+        from volsched.languages.extra_specs import path_of, requirement_from
 
         extra_specs = arguments.pairs("extra_spec", parsed_args.extra_spec)
         for key, value in extra_specs.items():

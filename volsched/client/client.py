@@ -16,7 +16,7 @@ from volsched.client.quotas import Quotas
 from volsched.client.session import Session, Shared
 from volsched.client.snapshots import Snapshots
 from volsched.client.volumes import Volumes
-from volsched.noise import hush
+from volsched.library_warnings import hush
 
 File = str | PathLike[str]
 

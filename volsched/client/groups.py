@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from volsched.client.session import Session
-from volsched.domain.group import Group
+from volsched.model.group import Group
 
 
 class Groups:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
-from volsched.bootstrap import Application
 from volsched.conf import Configuration
-from volsched.domain.group import Group
-from volsched.domain.snapshot import Snapshot
-from volsched.domain.volume import Volume
+from volsched.model.group import Group
+from volsched.model.snapshot import Snapshot
+from volsched.model.volume import Volume
+from volsched.service.application import Application
 
 T = TypeVar("T", Volume, Snapshot, Group)
 

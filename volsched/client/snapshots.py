@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from volsched.client.session import Session
-from volsched.domain.snapshot import Snapshot
-from volsched.domain.volume import Volume
+from volsched.model.snapshot import Snapshot
+from volsched.model.volume import Volume
 
 
 class Snapshots:

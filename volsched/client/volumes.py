@@ -7,8 +7,8 @@ from typing import Any
 
 from volsched.client.session import Session
 from volsched.db.messages import MessageRecord
-from volsched.domain.decision import Decision
-from volsched.domain.volume import Volume
+from volsched.model.decision import Decision
+from volsched.model.volume import Volume
 
 
 class Volumes:

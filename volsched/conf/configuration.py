@@ -166,7 +166,7 @@ def load(files: Iterable[str] = (), dirs: Iterable[str] = (), *, use_env: bool =
 
     Later files win over earlier ones, environment variables (`OS_<GROUP>__<OPTION>`) over files. Where neither a file
     nor a folder is named, the usual places are looked at. Values are checked when they are read:
-    `volsched.loading.load` reads them all. Raises ConfigurationError where a file cannot be read;
+    `volsched.loader.load` reads them all. Raises ConfigurationError where a file cannot be read;
     reading a bad value raises BadValue.
     """
     named_files, named_dirs = list(files), list(dirs)

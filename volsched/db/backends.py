@@ -12,15 +12,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from volsched.db import room
+from volsched.db import pool_room
 from volsched.db.database import Database
 from volsched.db.schema import backends, pools
-from volsched.domain.columns import ROOM_THICK_GB, ROOM_THIN_GB
-from volsched.domain.parsing import ParsedReport
-from volsched.domain.pool import PoolState
-from volsched.domain.report import CapabilityReport, ServiceState
-from volsched.domain.request import Operation
 from volsched.exceptions import BackendNotFound, PoolNotFound
+from volsched.model.columns import ROOM_THICK_GB, ROOM_THIN_GB
+from volsched.model.parsing import ParsedReport
+from volsched.model.pool import PoolState
+from volsched.model.report import CapabilityReport, ServiceState
+from volsched.model.request import Operation
 
 VOLUME = "volume"
 #: A service that has not been heard of for so long is taken for down.
@@ -298,13 +298,13 @@ def _record(connection: Connection, report: CapabilityReport, parsed: ParsedRepo
         return False
     known = connection.execute(sa.select(pools.c.id).where(pools.c.backend_id == backend.id)).scalars().all()
     reported = {pool.pool_id: pool for pool in parsed.pools}
-    room.lock(connection, [*known, *reported])
+    pool_room.lock(connection, [*known, *reported])
     gone = sorted(set(known) - set(reported))
     if gone:
         connection.execute(sa.update(pools).where(pools.c.id.in_(gone)).values(present=False))
     for pool_id in sorted(reported):
         _put(connection, backend.id, reported[pool_id], report.timestamp)
-    room.recount(connection, reported)
+    pool_room.recount(connection, reported)
     connection.execute(
         sa.update(backends)
         .where(backends.c.id == backend.id)

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from volsched.db import decisions, outbox, queueing, room, rows
+from volsched.db import decisions, outbox, pool_room, volume_rows, work_rows
 from volsched.db.database import Database
 from volsched.db.schema import claims, pools
-from volsched.domain.claim import Claim, Placement
-from volsched.domain.work import WorkState
 from volsched.exceptions import ClaimConflict, VolumeNotFound
+from volsched.model.claim import Claim, Placement
+from volsched.model.work import WorkState
 
 
 class Claims:
@@ -47,11 +47,13 @@ class Claims:
 
     def release(self, key: str) -> None:
         """Give the room back; harmless where there is no such claim."""
-        self._database.run(lambda connection: room.give_back(connection, [key]))
+        self._database.run(lambda connection: pool_room.give_back(connection, [key]))
 
     def confirm(self, key: str, at: datetime | None = None) -> None:
         """The backend has made it real; the first time counts, and no such claim is harmless. `at`: by its clock."""
-        self._database.run(lambda connection: room.confirm(connection, [key], at or self._database.now(connection)))
+        self._database.run(
+            lambda connection: pool_room.confirm(connection, [key], at or self._database.now(connection))
+        )
 
     def get(self, key: str) -> Claim | None:
         """The claim of this key."""
@@ -68,7 +70,7 @@ class Claims:
 
     def pending(self) -> Sequence[Claim]:
         """The claims that the last reports of their pools cannot know, oldest first."""
-        return self._select(room.UNKNOWN)
+        return self._select(pool_room.UNKNOWN)
 
     def _select(self, which: sa.ColumnElement[bool]) -> Sequence[Claim]:
         statement = (
@@ -77,7 +79,9 @@ class Claims:
             .where(which)
             .order_by(claims.c.made_at, claims.c.key)
         )
-        return self._database.read(lambda connection: [room.claim_of(row) for row in connection.execute(statement)])
+        return self._database.read(
+            lambda connection: [pool_room.claim_of(row) for row in connection.execute(statement)]
+        )
 
 
 def _claim(
@@ -86,23 +90,23 @@ def _claim(
     """Rows are locked in the order work, pool, volume, as everywhere, so that transactions queue up and no more."""
     claim = placement.claim
     if placement.fence is not None:
-        queueing.end(connection, placement.fence, WorkState.DONE, now)
-    if not room.take(connection, claim, thin=placement.thin):
+        work_rows.end(connection, placement.fence, WorkState.DONE, now)
+    if not pool_room.take(connection, claim, thin=placement.thin):
         return _made_before(connection, claim)
-    if placement.volume_changes and not rows.change(connection, claim.volume_id, placement.volume_changes, now):
+    if placement.volume_changes and not volume_rows.change(connection, claim.volume_id, placement.volume_changes, now):
         raise VolumeNotFound(claim.volume_id)
-    room.write(connection, claim)
+    pool_room.write(connection, claim)
     if decided is not None:
         decision_id, document = decided
         decisions.add(connection, decision_id, claim.volume_id, document, now=now, pool_id=claim.pool_id)
     outbox.add(connection, placement.events, now)
-    queueing.queue(connection, placement.work, now)
+    work_rows.queue(connection, placement.work, now)
     return claim
 
 
 def _made_before(connection: Connection, claim: Claim) -> Claim:
     """The claim of the same key and pool. Raises ClaimConflict, with the reason why the room could not be taken."""
-    made = room.of_key(connection, claim.key)
+    made = pool_room.of_key(connection, claim.key)
     if made is None:
         raise ClaimConflict(claim.pool_id, f"{claim.size_gb:g} GiB are not left")
     if made.pool_id != claim.pool_id:

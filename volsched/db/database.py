@@ -18,9 +18,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from volsched.db import engines, revisions
-from volsched.db.faults import Fault, fault_of
-from volsched.domain.ports import Clock
+from volsched.db.error_codes import Fault, fault_of
 from volsched.exceptions import DatabaseUnavailable, InvalidRequest
+from volsched.model.ports import Clock
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -112,7 +112,7 @@ class Database:
 
     def upgrade(self, revision: str = "head") -> None:
         """Bring the tables up to this version of volsched; harmless where they are. Raises DatabaseUnavailable."""
-        from volsched.db import upgrading
+        from volsched.db import upgrade
 
         if self.file is not None:
             try:
@@ -120,14 +120,14 @@ class Database:
             except OSError as problem:
                 raise DatabaseUnavailable(f"{self.name}: {problem}; nothing was changed") from problem
         with self._migration() as connection:
-            upgrading.upgrade(connection, revision)
+            upgrade.upgrade(connection, revision)
 
     def downgrade(self, revision: str) -> None:
         """Take the tables back to an earlier revision, or to `base`. Raises DatabaseUnavailable."""
-        from volsched.db import upgrading
+        from volsched.db import upgrade
 
         with self._migration() as connection:
-            upgrading.downgrade(connection, revision)
+            upgrade.downgrade(connection, revision)
 
     def version(self) -> str | None:
         """The revision that the tables have; None where there are none. Raises DatabaseUnavailable."""
@@ -142,9 +142,9 @@ class Database:
             return
         if found is None:
             raise DatabaseUnavailable(f"{self.name} has no tables yet; run volsched db upgrade")
-        from volsched.db import upgrading
+        from volsched.db import upgrade
 
-        if upgrading.knows(found):
+        if upgrade.knows(found):
             raise DatabaseUnavailable(
                 f"{self.name} is at {found}, this volsched needs {wanted}; run volsched db upgrade"
             )

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from volsched.db.database import Database
-from volsched.db.once import unless_there
+from volsched.db.insert_once import unless_there
 from volsched.db.schema import decisions
 
 PLACED = "placed"

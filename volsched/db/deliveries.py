@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Row
 from volsched.db.database import Database
 from volsched.db.outbox import DELIVERED, PARKED, WAITING, event_of
 from volsched.db.schema import deliveries, events, notifiers
-from volsched.domain.events import Event
+from volsched.model.event import Event
 
 STATES = (WAITING, PARKED, DELIVERED)
 

@@ -8,13 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from volsched.db import decisions, messages, outbox, queueing, rows
+from volsched.db import decisions, messages, outbox, volume_rows, work_rows
 from volsched.db.database import Database
 from volsched.db.schema import events
-from volsched.domain.events import Event
-from volsched.domain.identity import derived_id
-from volsched.domain.volume import VolumeStatus
-from volsched.domain.work import Lease, Message
+from volsched.model.event import Event
+from volsched.model.identity import derived_id
+from volsched.model.volume import VolumeStatus
+from volsched.model.work import Lease, Message
 
 
 class Failures:
@@ -40,12 +40,12 @@ class Failures:
 
         def write(connection: Connection) -> None:
             if fence is not None:
-                queueing.hold(connection, fence)
+                work_rows.hold(connection, fence)
             if connection.execute(sa.select(events.c.seq).where(events.c.id == event.id)).first() is not None:
                 return
             now = self._database.now(connection)
             if volume_id is not None and status is not None:
-                rows.change(connection, volume_id, {"status": status}, now)
+                volume_rows.change(connection, volume_id, {"status": status}, now)
             if decision is not None:
                 decisions.add(connection, derived_id("decision", event.id), volume_id, decision, now=now)
             if message is not None:

@@ -8,12 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from volsched.db import queueing, rows
+from volsched.db import volume_rows, work_rows
 from volsched.db.database import Database
 from volsched.db.schema import volume_groups, volumes
-from volsched.domain.group import Group, GroupStatus
-from volsched.domain.work import RowChange, WorkRequest
 from volsched.exceptions import GroupNotFound, InvalidRequest
+from volsched.model.group import Group, GroupStatus
+from volsched.model.work import RowChange, WorkRequest
 
 
 class Groups:
@@ -70,7 +70,7 @@ class Groups:
                     created_at=now,
                 )
             )
-            queueing.queue(connection, work, now)
+            work_rows.queue(connection, work, now)
             made = _read(connection, group.id)
             assert made is not None  # noqa: S101 - it was written just above
             return made
@@ -91,7 +91,9 @@ class Groups:
             inside = sa.select(sa.func.count()).select_from(volumes).where(volumes.c.group_id == group_id)
             count = connection.execute(inside).scalar_one()
             if count:
-                raise InvalidRequest("group", f"{group_id} has {rows.counted(count, 'volume')}; delete them first")
+                raise InvalidRequest(
+                    "group", f"{group_id} has {volume_rows.counted(count, 'volume')}; delete them first"
+                )
             connection.execute(sa.delete(volume_groups).where(volume_groups.c.id == group_id))
 
         self._database.run(write)
@@ -124,6 +126,6 @@ def _group(row: Row[Any]) -> Group:
             **values,
             "status": GroupStatus(values["status"]),
             "volume_type_ids": tuple(values["volume_type_ids"]),
-            "created_at": rows.written(values["created_at"]),
+            "created_at": volume_rows.written(values["created_at"]),
         }
     )

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from volsched.db.database import Database
-from volsched.db.once import unless_there
+from volsched.db.insert_once import unless_there
 from volsched.db.schema import messages
-from volsched.domain.work import Message
+from volsched.model.work import Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

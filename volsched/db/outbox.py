@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from volsched.db.database import Database
-from volsched.db.once import unless_there
+from volsched.db.insert_once import unless_there
 from volsched.db.schema import deliveries, events, notifiers
-from volsched.domain.events import DueEvent, Event, Priority
+from volsched.model.event import DueEvent, Event, Priority
 
 WAITING = "waiting"
 DELIVERED = "delivered"

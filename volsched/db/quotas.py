@@ -13,8 +13,8 @@ from sqlalchemy.engine import Connection
 
 from volsched.db.database import Database
 from volsched.db.schema import quotas, reservations, volumes
-from volsched.domain.identity import derived_id
 from volsched.exceptions import InvalidRequest, QuotaExceeded
+from volsched.model.identity import derived_id
 
 RESOURCES = ("gigabytes", "volumes")  # in the order in which they are locked
 UNLIMITED = -1

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, String, Table, UniqueConstraint
 from sqlalchemy.schema import SchemaItem
 
-from volsched.db.types import Document, Moment, Received, sequence_number
+from volsched.db.column_types import Document, Moment, Received, sequence_number
 
 metadata = sa.MetaData(
     naming_convention={

@@ -8,13 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from volsched.db import queueing, rows
+from volsched.db import volume_rows, work_rows
 from volsched.db.database import Database
 from volsched.db.schema import snapshots, volumes
-from volsched.domain.snapshot import Snapshot, SnapshotStatus
-from volsched.domain.volume import VolumeStatus
-from volsched.domain.work import RowChange, WorkRequest
 from volsched.exceptions import InvalidRequest, SnapshotNotFound, VolumeNotFound
+from volsched.model.snapshot import Snapshot, SnapshotStatus
+from volsched.model.volume import VolumeStatus
+from volsched.model.work import RowChange, WorkRequest
 
 #: A volume of which snapshots can be taken is in this status.
 WHOLE = VolumeStatus.AVAILABLE
@@ -73,7 +73,7 @@ class Snapshots:
                 )
             now = self._database.now(connection)
             connection.execute(sa.insert(snapshots).values(**{**snapshot.plain(), "created_at": now}))
-            queueing.queue(connection, work, now)
+            work_rows.queue(connection, work, now)
             return _snapshot(connection.execute(sa.select(snapshots).where(snapshots.c.id == snapshot.id)).one())
 
         return self._database.run(write)
@@ -102,8 +102,8 @@ class Snapshots:
             if row is None:
                 raise SnapshotNotFound(snapshot_id)
             if moved.rowcount == 1:
-                queueing.queue(connection, work, self._database.now(connection))
-            elif row.status != status.value or not queueing.known(connection, work):
+                work_rows.queue(connection, work, self._database.now(connection))
+            elif row.status != status.value or not work_rows.known(connection, work):
                 raise InvalidRequest(
                     "status", f"snapshot {snapshot_id} is {row.status}; it must be {' or '.join(allowed)} for this"
                 )
@@ -133,4 +133,4 @@ def put(connection: Connection, row: RowChange) -> None:
 
 def _snapshot(row: Row[Any]) -> Snapshot:
     values = dict(row._mapping)
-    return Snapshot.parse({**values, "created_at": rows.written(values["created_at"])})
+    return Snapshot.parse({**values, "created_at": volume_rows.written(values["created_at"])})

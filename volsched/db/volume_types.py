@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError
 
 from volsched.db.database import Database
 from volsched.db.schema import volume_type_extra_specs, volume_types, volumes
-from volsched.domain.request import VolumeType
 from volsched.exceptions import InvalidRequest, VolumeTypeNotFound
+from volsched.model.request import VolumeType
 
 
 class VolumeTypes:

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from volsched.db import outbox, queueing, rows
+from volsched.db import outbox, volume_rows, work_rows
 from volsched.db.database import Database
 from volsched.db.schema import volumes
-from volsched.domain.events import Event
-from volsched.domain.volume import Volume, VolumeStatus
-from volsched.domain.work import WorkRequest
 from volsched.exceptions import InvalidRequest, VolumeNotFound, VolumeTypeNotFound
+from volsched.model.event import Event
+from volsched.model.volume import Volume, VolumeStatus
+from volsched.model.work import WorkRequest
 
 
 class Volumes:
@@ -26,7 +26,7 @@ class Volumes:
 
     def get(self, volume_id: str) -> Volume:
         """Raises VolumeNotFound."""
-        found = self._database.read(lambda connection: rows.read(connection, volume_id))
+        found = self._database.read(lambda connection: volume_rows.read(connection, volume_id))
         if found is None:
             raise VolumeNotFound(volume_id)
         return found
@@ -42,7 +42,7 @@ class Volumes:
                 statement = sa.select(volumes).where(column == name_or_id).order_by(volumes.c.created_at).limit(10)
                 found = connection.execute(_seen_by(statement, project_id)).all()
                 if found:
-                    return [rows.volume_of(row) for row in found]
+                    return [volume_rows.volume_of(row) for row in found]
             return []
 
         found = self._database.read(look)
@@ -70,7 +70,9 @@ class Volumes:
             statement = statement.where(sa.or_(volumes.c.host == host, within))
         if limit is not None:
             statement = statement.limit(limit)
-        return self._database.read(lambda connection: [rows.volume_of(row) for row in connection.execute(statement)])
+        return self._database.read(
+            lambda connection: [volume_rows.volume_of(row) for row in connection.execute(statement)]
+        )
 
     def create(self, volume: Volume, work: Sequence[WorkRequest] = ()) -> Volume:
         """A new row, and the work that goes with it, in one transaction.
@@ -80,15 +82,15 @@ class Volumes:
 
         def write(connection: Connection) -> Volume:
             now = self._database.now(connection)
-            known = rows.read(connection, volume.id)
+            known = volume_rows.read(connection, volume.id)
             if known is not None:
                 if known.project_id != volume.project_id:
                     raise InvalidRequest("id", f"{volume.id} is taken; give another, or none")
                 return known
-            values = rows.values_of(volume)
+            values = volume_rows.values_of(volume)
             connection.execute(sa.insert(volumes).values({**values, "created_at": values["created_at"] or now}))
-            queueing.queue(connection, work, now)
-            made = rows.read(connection, volume.id)
+            work_rows.queue(connection, work, now)
+            made = volume_rows.read(connection, volume.id)
             assert made is not None  # noqa: S101 - it was written two lines above
             return made
 
@@ -101,8 +103,8 @@ class Volumes:
         """The volume as it is then. Raises VolumeNotFound, InvalidRequest."""
 
         def write(connection: Connection) -> Volume | None:
-            rows.change(connection, volume_id, changes, self._database.now(connection))
-            return rows.read(connection, volume_id)
+            volume_rows.change(connection, volume_id, changes, self._database.now(connection))
+            return volume_rows.read(connection, volume_id)
 
         try:
             changed = self._database.run(write)
@@ -161,14 +163,14 @@ class Volumes:
             .where(volumes.c.id == volume_id, volumes.c.status.in_(allowed))
             .values(status=VolumeStatus(status).value, updated_at=now)
         )
-        found = rows.read(connection, volume_id)
+        found = volume_rows.read(connection, volume_id)
         if found is None:
             raise VolumeNotFound(volume_id)
         if without_snapshots:
-            rows.refuse_with_snapshots(connection, volume_id)  # none can come: the volume's row is held
+            volume_rows.refuse_with_snapshots(connection, volume_id)  # none can come: the volume's row is held
         if moved.rowcount == 1:
-            queueing.queue(connection, work, now)
-        elif found.status is not VolumeStatus(status) or not queueing.known(connection, work):
+            work_rows.queue(connection, work, now)
+        elif found.status is not VolumeStatus(status) or not work_rows.known(connection, work):
             raise InvalidRequest(
                 "status", f"volume {volume_id} is {found.status}; it must be {' or '.join(allowed)} for this"
             )
@@ -183,7 +185,7 @@ class Volumes:
 
         def write(connection: Connection) -> None:
             self._begin(connection, volume_id, VolumeStatus.DELETING, allowed, (), without_snapshots=True)
-            rows.remove(connection, volume_id)
+            volume_rows.remove(connection, volume_id)
             outbox.add(connection, events, self._database.now(connection))
 
         self._database.run(write)
@@ -192,7 +194,7 @@ class Volumes:
         """Remove the row, give back the room that it claims, and keep what is told of it; harmless where it is gone."""
 
         def write(connection: Connection) -> None:
-            rows.remove(connection, volume_id)
+            volume_rows.remove(connection, volume_id)
             outbox.add(connection, events, self._database.now(connection))
 
         self._database.run(write)

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from volsched.db import groups, messages, outbox, queueing, quotas, room, rows, snapshots
+from volsched.db import groups, messages, outbox, pool_room, quotas, snapshots, volume_rows, work_rows
 from volsched.db.database import Database
 from volsched.db.schema import work
-from volsched.domain.identity import derived_id
-from volsched.domain.work import Lease, Outcome, RowChange, Starting, Work, WorkRequest, WorkState
 from volsched.exceptions import LeaseLost
+from volsched.model.identity import derived_id
+from volsched.model.work import Lease, Outcome, RowChange, Starting, Work, WorkRequest, WorkState
 
 #: Rows beside the volume's own that work changes, by kind.
 ROWS: Mapping[str, Callable[[Connection, RowChange], None]] = MappingProxyType(
@@ -46,7 +46,7 @@ class WorkRecord:
 
 
 class WorkQueue:
-    """Work rows, taken under leases. A port: WorkStore.
+    """Work volume_rows, taken under leases. A port: WorkStore.
 
     A queue is worked off in the order in which work came; of one volume, one piece at a time, in the same order,
     whatever the queues.
@@ -57,7 +57,7 @@ class WorkQueue:
 
     def add(self, work: WorkRequest) -> None:
         """Queue work; the same id again is harmless."""
-        self._database.run(lambda connection: queueing.queue(connection, [work], self._database.now(connection)))
+        self._database.run(lambda connection: work_rows.queue(connection, [work], self._database.now(connection)))
 
     def take(
         self, queues: Sequence[str], owner: str, lease_seconds: float, starting: Starting | None = None
@@ -113,7 +113,7 @@ class WorkQueue:
 
         def write(connection: Connection) -> Lease:
             until = self._database.now(connection) + timedelta(seconds=lease_seconds)
-            held = connection.execute(sa.update(work).where(queueing.held_by(lease)).values(lease_until=until))
+            held = connection.execute(sa.update(work).where(work_rows.held_by(lease)).values(lease_until=until))
             if held.rowcount != 1:
                 raise LeaseLost(lease.work_id)
             return replace(lease, until=until)
@@ -148,7 +148,7 @@ class WorkQueue:
 
     def waiting(self, volume_id: str) -> Sequence[WorkRecord]:
         """The work of a volume that is not finished, in its order."""
-        return self._select(work.c.volume_id == volume_id, work.c.state.in_(queueing.UNFINISHED))
+        return self._select(work.c.volume_id == volume_id, work.c.state.in_(work_rows.UNFINISHED))
 
     def of(self, volume_id: str) -> Sequence[WorkRecord]:
         """All work of a volume, in its order."""
@@ -156,12 +156,14 @@ class WorkQueue:
 
     def unfinished(self) -> Sequence[WorkRecord]:
         """All work that is not finished, oldest first."""
-        return self._select(work.c.state.in_(queueing.UNFINISHED))
+        return self._select(work.c.state.in_(work_rows.UNFINISHED))
 
     def lengths(self) -> Mapping[str, int]:
         """Queue -> how much work is not finished."""
         statement = (
-            sa.select(work.c.queue, sa.func.count()).where(work.c.state.in_(queueing.UNFINISHED)).group_by(work.c.queue)
+            sa.select(work.c.queue, sa.func.count())
+            .where(work.c.state.in_(work_rows.UNFINISHED))
+            .group_by(work.c.queue)
         )
         return self._database.read(
             lambda connection: {queue: int(count) for queue, count in connection.execute(statement)}
@@ -225,19 +227,19 @@ _PAYLOAD = sa.select(work.c.payload).where(work.c.seq == sa.bindparam("the_seq")
 
 def _finish(connection: Connection, lease: Lease, outcome: Outcome, now: datetime) -> None:
     """Rows are locked in the order work, pools, volume, as everywhere, so that transactions queue up and no more."""
-    if not queueing.end(connection, lease, outcome.state, now, problem=outcome.problem):
+    if not work_rows.end(connection, lease, outcome.state, now, problem=outcome.problem):
         return
     _hold_pools(connection, outcome)
-    room.confirm(connection, outcome.confirm, outcome.confirmed_at or now, outcome.sizes)
-    room.give_back(connection, outcome.release)
+    pool_room.confirm(connection, outcome.confirm, outcome.confirmed_at or now, outcome.sizes)
+    pool_room.give_back(connection, outcome.release)
     if outcome.volume_id is not None and outcome.left_pool is not None:
-        room.give_back_in(connection, outcome.volume_id, outcome.left_pool)
+        pool_room.give_back_in(connection, outcome.volume_id, outcome.left_pool)
     for row in outcome.rows:
         ROWS[row.kind](connection, row)
     if outcome.volume_id is not None and outcome.remove_volume:
-        rows.remove(connection, outcome.volume_id)
+        volume_rows.remove(connection, outcome.volume_id)
     elif outcome.volume_id is not None and outcome.volume_changes:
-        rows.change(connection, outcome.volume_id, outcome.volume_changes, now)
+        volume_rows.change(connection, outcome.volume_id, outcome.volume_changes, now)
     for reservation in (outcome.commit_reservation, outcome.cancel_reservation):
         if reservation is not None:
             quotas.end(connection, reservation)
@@ -245,15 +247,15 @@ def _finish(connection: Connection, lease: Lease, outcome: Outcome, now: datetim
         message_id = derived_id("message", lease.work_id, lease.attempt)
         messages.add(connection, message_id, outcome.message, now=now)
     outbox.add(connection, outcome.events, now)
-    queueing.queue(connection, outcome.follow_up, now)
+    work_rows.queue(connection, outcome.follow_up, now)
 
 
 def _hold_pools(connection: Connection, outcome: Outcome) -> None:
     """Every pool whose room this changes, at once and in their order: volumes may be moving in opposite directions."""
-    affected = room.pools_of(
+    affected = pool_room.pools_of(
         connection, (*outcome.confirm, *outcome.release), outcome.volume_id if outcome.remove_volume else None
     )
-    room.lock(connection, affected if outcome.left_pool is None else [*affected, outcome.left_pool])
+    pool_room.lock(connection, affected if outcome.left_pool is None else [*affected, outcome.left_pool])
 
 
 def _record(row: Row[Any]) -> WorkRecord:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from taskflow.patterns import linear_flow
 
-from volsched.domain.events import Event, Priority
-from volsched.domain.identity import derived_id
-from volsched.domain.plain import plain
-from volsched.domain.told import told
-from volsched.domain.volume import Volume, VolumeStatus
-from volsched.domain.work import Lease, Message
-from volsched.engine.scheduling import took_ms
 from volsched.exceptions import DatabaseUnavailable, InvalidRequest, LeaseLost, NoValidBackend
 from volsched.flows import engine
-from volsched.flows.context import plain_context
 from volsched.flows.task import VolschedTask
+from volsched.model.context import plain_context
+from volsched.model.event import Event, Priority
+from volsched.model.identity import derived_id
+from volsched.model.plain import plain
+from volsched.model.refusal_messages import told
+from volsched.model.volume import Volume, VolumeStatus
+from volsched.model.work import Lease, Message
+from volsched.placement.scheduler import took_ms
 
 if TYPE_CHECKING:
     from oslo_context.context import RequestContext

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from taskflow.patterns import linear_flow
 from taskflow.types.failure import Failure
 
-from volsched.domain.plain import plain
-from volsched.domain.volume import Volume, VolumeStatus
-from volsched.domain.work import WorkRequest
 from volsched.exceptions import InvalidRequest, VolumeNotFound
 from volsched.flows import engine
-from volsched.flows.context import plain_context
 from volsched.flows.task import VolschedTask
+from volsched.model.context import plain_context
+from volsched.model.plain import plain
+from volsched.model.volume import Volume, VolumeStatus
+from volsched.model.work import WorkRequest
 
 if TYPE_CHECKING:
     from oslo_context.context import RequestContext
     from taskflow.engines.base import Engine
 
-    from volsched.domain.ports import QuotaStore, VolumeStore
+    from volsched.model.ports import QuotaStore, VolumeStore
 
 LOG = logging.getLogger(__name__)
 

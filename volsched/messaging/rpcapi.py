@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from volsched.domain.report import CapabilityReport
-from volsched.domain.work import SCHEDULER_QUEUE, agent_queue
 from volsched.messaging import transport as bus
-from volsched.messaging.door import message_of
+from volsched.messaging.validation import message_of
+from volsched.model.report import CapabilityReport
+from volsched.model.work import SCHEDULER_QUEUE, agent_queue
 
 NOBODY: Mapping[str, Any] = {}
 

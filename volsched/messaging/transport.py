@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from volsched.exceptions import ConfigurationError
-from volsched.messaging.door import MOST_NAME, plain_json
+from volsched.messaging.validation import MOST_NAME, plain_json
 from volsched.plugins.bus import completed, oslo_messaging_on_threads, private_configuration
 
 SCHEDULER_TOPIC = "volsched-scheduler"

@@ -1,11 +1,11 @@
 """The interfaces that plugin authors import."""
 
-from volsched.domain.candidates import Candidates, Coded, CodedColumn, Column, PoolSnapshot
-from volsched.domain.decision import Decision, Screening
-from volsched.domain.events import Event, Priority
-from volsched.domain.pool import PoolState
-from volsched.domain.request import RequestSpec, VolumeType
-from volsched.domain.volume import Volume
+from volsched.model.candidates import Candidates, Coded, CodedColumn, Column, PoolSnapshot
+from volsched.model.decision import Decision, Screening
+from volsched.model.event import Event, Priority
+from volsched.model.pool import PoolState
+from volsched.model.request import RequestSpec, VolumeType
+from volsched.model.volume import Volume
 from volsched.plugins.backends import (
     Clones,
     Managed,

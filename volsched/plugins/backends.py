@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from volsched.domain.volume import Volume
 from volsched.exceptions import StorageError
+from volsched.model.volume import Volume
 from volsched.plugins.options import Plugin
 
 

@@ -7,8 +7,8 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from volsched.domain.events import Event
 from volsched.exceptions import EventRefused
+from volsched.model.event import Event
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -7,13 +7,13 @@ from typing import ClassVar, Protocol, final
 
 import numpy as np
 
-from volsched.domain.candidates import Candidates
-from volsched.domain.decision import Screening
-from volsched.domain.pool import PoolState
-from volsched.domain.request import RequestSpec
+from volsched.model.candidates import Candidates
+from volsched.model.decision import Screening
+from volsched.model.pool import PoolState
+from volsched.model.request import RequestSpec
 from volsched.plugins.options import Plugin
 
-#: What a plugin may ask to be fetched before filtering; see `volsched.domain.request.Facts`.
+#: What a plugin may ask to be fetched before filtering; see `volsched.model.request.Facts`.
 VOLUME_BACKENDS = "volume_backends"
 INSTANCE_HOST = "instance_host"
 VOLUME_COUNTS = "volume_counts"

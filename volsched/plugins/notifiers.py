@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import abc
 
-from volsched.domain.events import Event
-from volsched.domain.ports import MessageLog
+from volsched.model.event import Event
+from volsched.model.ports import MessageLog
 from volsched.plugins.options import Plugin
 
 #: The capability of a notifier that writes messages which users read.

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from oslo_config import cfg
 
-from volsched.domain.events import EVERYTHING, Interest
+from volsched.model.event import EVERYTHING, Interest
 
 
 class Named(NamedTuple):

@@ -1,6 +1,6 @@
 """Scheduler drivers: the `driver_api` that ScheduleCreateVolumeTask delegates to.
 
-Most authors subclass `volsched.engine.scheduling.PlacingScheduler`, which does everything but choose.
+Most authors subclass `volsched.placement.scheduler.PlacingScheduler`, which does everything but choose.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from volsched.domain.candidates import Candidates
-from volsched.domain.decision import Decision
-from volsched.domain.events import Event
-from volsched.domain.pool import PoolState
-from volsched.domain.ports import (
+from volsched.model.candidates import Candidates
+from volsched.model.decision import Decision
+from volsched.model.event import Event
+from volsched.model.pool import PoolState
+from volsched.model.ports import (
     ClaimStore,
     Clock,
     DecisionLog,
@@ -26,9 +26,9 @@ from volsched.domain.ports import (
     VolumeCaster,
     VolumeStore,
 )
-from volsched.domain.request import RequestSpec
-from volsched.domain.volume import VolumeStatus
-from volsched.domain.work import Lease, Message
+from volsched.model.request import RequestSpec
+from volsched.model.volume import VolumeStatus
+from volsched.model.work import Lease, Message
 from volsched.plugins.options import Plugin
 
 

@@ -9,10 +9,10 @@ from typing import ClassVar, Protocol, final
 
 import numpy as np
 
-from volsched.domain.candidates import Candidates
-from volsched.domain.pool import PoolState
-from volsched.domain.ranking import Ranking, Weights
-from volsched.domain.request import RequestSpec
+from volsched.model.candidates import Candidates
+from volsched.model.pool import PoolState
+from volsched.model.ranking import Ranking, Weights
+from volsched.model.request import RequestSpec
 from volsched.plugins.options import Plugin
 
 __all__ = ["ColumnWeigher", "PoolWeigher", "Ranking", "Weigher", "Weighing", "WeightHandler", "Weights"]

@@ -1,1 +1,1 @@
-"""What runs: the API side, the scheduler, the agent, and what puts things right after a crash."""
+"""The runtime of a process: the assembly, worker loops, reload, health, metrics and tracing."""

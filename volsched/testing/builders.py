@@ -7,12 +7,12 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from volsched.domain.candidates import PoolSnapshot
-from volsched.domain.events import Event, Priority
-from volsched.domain.pool import PoolState
-from volsched.domain.report import CapabilityReport
-from volsched.domain.request import RequestSpec, VolumeType
-from volsched.domain.volume import Volume, VolumeStatus
+from volsched.model.candidates import PoolSnapshot
+from volsched.model.event import Event, Priority
+from volsched.model.pool import PoolState
+from volsched.model.report import CapabilityReport
+from volsched.model.request import RequestSpec, VolumeType
+from volsched.model.volume import Volume, VolumeStatus
 
 NOON = datetime(2026, 3, 1, 12, 0, 0)
 VOLUME_ID = "5a1f0c1e-0000-4000-8000-000000000001"

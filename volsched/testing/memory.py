@@ -9,15 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from volsched.domain import capacity
-from volsched.domain.changed import changed
-from volsched.domain.claim import Claim, ClaimState, Placement
-from volsched.domain.events import Event
-from volsched.domain.ports import Clock
-from volsched.domain.report import CapabilityReport, ServiceState
-from volsched.domain.request import VolumeType
-from volsched.domain.volume import Volume, VolumeStatus
-from volsched.domain.work import Lease, Message, Outcome, Starting, Work, WorkRequest, WorkState
 from volsched.exceptions import (
     ClaimConflict,
     InvalidRequest,
@@ -25,9 +16,18 @@ from volsched.exceptions import (
     VolumeNotFound,
     VolumeTypeNotFound,
 )
+from volsched.model import capacity
+from volsched.model.changed import changed
+from volsched.model.claim import Claim, ClaimState, Placement
+from volsched.model.event import Event
+from volsched.model.ports import Clock
+from volsched.model.report import CapabilityReport, ServiceState
+from volsched.model.request import VolumeType
+from volsched.model.volume import Volume, VolumeStatus
+from volsched.model.work import Lease, Message, Outcome, Starting, Work, WorkRequest, WorkState
+from volsched.placement.registry import Registry, utc_now
 from volsched.plugins import Chooser, SchedulerWorld
-from volsched.state.registry import Registry, utc_now
-from volsched.testing.choosing import a_chooser
+from volsched.testing.pipeline import a_chooser
 
 
 class MemoryVolumes:

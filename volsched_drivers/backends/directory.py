@@ -380,7 +380,7 @@ def _identity(file: int) -> str:
 
 def _unreadable(text: str) -> str | None:
     """Why no scheduler could read the expression, whichever dialect it is set to; None where one can."""
-    from volsched.expressions import Dialect, compile_expression
+    from volsched.languages.expressions import Dialect, compile_expression
 
     problem = None
     for dialect in Dialect:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from volsched.domain import hints
-from volsched.domain.candidates import Mask
+from volsched.model import hints
+from volsched.model.candidates import Mask
 from volsched.plugins import VOLUME_BACKENDS, Candidates, ColumnFilter, RequestSpec, Screening
 
 

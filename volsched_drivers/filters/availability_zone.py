@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from volsched.domain.candidates import Mask
-from volsched.domain.columns import ZONE
+from volsched.model.candidates import Mask
+from volsched.model.columns import ZONE
 from volsched.plugins import Candidates, ColumnFilter, RequestSpec, Screening
 
 

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from volsched.domain import extra_specs
-from volsched.domain.candidates import CodedColumn, Mask
-from volsched.domain.columns import CAPABILITIES, capability
-from volsched.domain.extra_specs import Requirement
-from volsched.domain.request import Operation
+from volsched.languages import extra_specs
+from volsched.languages.extra_specs import Requirement
+from volsched.model.candidates import CodedColumn, Mask
+from volsched.model.columns import CAPABILITIES, capability
+from volsched.model.request import Operation
 from volsched.plugins import Candidates, ColumnFilter, PoolState, RequestSpec, Screening
 
 

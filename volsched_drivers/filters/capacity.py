@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from volsched.domain.capacity import limit
-from volsched.domain.columns import (
+from volsched.model.capacity import limit
+from volsched.model.columns import (
     FINITE_ROOM_THICK_GB,
     FINITE_ROOM_THIN_GB,
     TAKES_ALL_THICK,

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from volsched.domain.candidates import CodedColumn, Mask
 from volsched.exceptions import ExpressionError
-from volsched.expressions.expression import compile_expression
-from volsched.expressions.meanings import Dialect, shown
-from volsched.expressions.pools import (
+from volsched.languages.expressions.expression import compile_expression
+from volsched.languages.expressions.pools import (
     FILTER_STATS,
     judgements,
     of_pool,
@@ -20,6 +18,8 @@ from volsched.expressions.pools import (
     spellings,
     with_values,
 )
+from volsched.languages.expressions.semantics import Dialect, shown
+from volsched.model.candidates import CodedColumn, Mask
 from volsched.plugins import Candidates, ColumnFilter, PoolState, RequestSpec, Screening
 from volsched_drivers import dialect
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from volsched.domain import hints
-from volsched.domain.columns import BACKEND_ID
 from volsched.exceptions import PluginError
+from volsched.model import hints
+from volsched.model.columns import BACKEND_ID
 from volsched.plugins import INSTANCE_HOST, Candidates, ColumnFilter, RequestSpec, Screening
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from volsched.domain import hints
-from volsched.domain.attributes import Reference
-from volsched.domain.candidates import CodedColumn
-from volsched.domain.columns import CAPABILITIES, CAPABILITY_KEYS, capability
-from volsched.domain.json_query import CannotJudge, Query, query_from
-from volsched.domain.pool import PoolState
+from volsched.languages.attributes import Reference
+from volsched.languages.json_query import CannotJudge, Query, query_from
+from volsched.model import hints
+from volsched.model.candidates import CodedColumn
+from volsched.model.columns import CAPABILITIES, CAPABILITY_KEYS, capability
+from volsched.model.pool import PoolState
 from volsched.plugins import Candidates, ColumnFilter, RequestSpec, Screening
 
 Codes = NDArray[np.intp]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from volsched.domain.identity import derived_id
-from volsched.domain.ports import MessageLog
-from volsched.domain.work import Message
+from volsched.model.identity import derived_id
+from volsched.model.ports import MessageLog
+from volsched.model.work import Message
 from volsched.plugins import MESSAGES, Event, WritesMessages
 
 DONE, ELSEWHERE = "VS-DONE", "VS-RESCHEDULED"

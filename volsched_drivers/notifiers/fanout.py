@@ -7,8 +7,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from volsched.domain.ports import MessageLog
 from volsched.exceptions import EventRefused
+from volsched.model.ports import MessageLog
 from volsched.plugins import MESSAGES, Event, WritesMessages
 from volsched.plugins.references import Named, PluginsOpt
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from volsched.domain.candidates import PoolSnapshot, Rows
-from volsched.domain.changed import changed
-from volsched.domain.columns import ROOM_THICK_GB, ROOM_THIN_GB
-from volsched.domain.decision import WeighStep
-from volsched.domain.ranking import Ranked, Ranking, Weights
-from volsched.engine.scheduling import PlacingScheduler
+from volsched.model.candidates import PoolSnapshot, Rows
+from volsched.model.changed import changed
+from volsched.model.columns import ROOM_THICK_GB, ROOM_THIN_GB
+from volsched.model.decision import WeighStep
+from volsched.model.ranking import Ranked, Ranking, Weights
+from volsched.placement.scheduler import PlacingScheduler
 from volsched.plugins import Candidates, Decision, RequestSpec
 
 ROOM_LEFT = "room_left"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from volsched.engine.scheduling import PlacingScheduler
+from volsched.placement.scheduler import PlacingScheduler
 from volsched.plugins import Candidates, Decision, RequestSpec
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from volsched.engine.scheduling import PlacingScheduler
+from volsched.placement.scheduler import PlacingScheduler
 from volsched.plugins import Candidates, Decision, RequestSpec
 
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from volsched.domain.changed import changed
-from volsched.domain.events import Event, Priority
-from volsched.domain.identity import derived_id
-from volsched.engine.scheduling import PlacingScheduler
+from volsched.model.changed import changed
+from volsched.model.event import Event, Priority
+from volsched.model.identity import derived_id
+from volsched.placement.scheduler import PlacingScheduler
 from volsched.plugins import Candidates, Decision, RequestSpec, SchedulerWorld
 from volsched.plugins.references import Named, PluginOpt
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from volsched.domain.columns import ALLOCATED_GB
+from volsched.model.columns import ALLOCATED_GB
 from volsched.plugins import Candidates, ColumnWeigher, RequestSpec
 from volsched.plugins.weighers import Weights
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from volsched.domain.columns import FINITE_ROOM_THICK_GB, FINITE_ROOM_THIN_GB, ROOM_THICK_GB, ROOM_THIN_GB
+from volsched.model.columns import FINITE_ROOM_THICK_GB, FINITE_ROOM_THIN_GB, ROOM_THICK_GB, ROOM_THIN_GB
 from volsched.plugins import Candidates, ColumnWeigher, RequestSpec
 from volsched.plugins.weighers import Weights
 

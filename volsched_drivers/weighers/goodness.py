@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from volsched.domain.candidates import CodedColumn
-from volsched.expressions.meanings import Dialect, shown
-from volsched.expressions.pools import GOODNESS_STATS, Judgement, judgements, reading
-from volsched.expressions.rows import Outcomes
+from volsched.languages.expressions.pools import GOODNESS_STATS, Judgement, judgements, reading
+from volsched.languages.expressions.rows import Outcomes
+from volsched.languages.expressions.semantics import Dialect, shown
+from volsched.model.candidates import CodedColumn
 from volsched.plugins import Candidates, ColumnWeigher, RequestSpec
 from volsched.plugins.weighers import Weights
 from volsched_drivers import dialect

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from volsched.domain.candidates import CodedColumn
+from volsched.model.candidates import CodedColumn
 from volsched.plugins import VOLUME_COUNTS, Candidates, ColumnWeigher, PoolState, RequestSpec
 from volsched.plugins.weighers import Weights
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from volsched.domain.ranking import HighestFirst
+from volsched.model.ranking import HighestFirst
 from volsched.plugins import Candidates, Ranking, RequestSpec, Weighing, WeightHandler
 from volsched.plugins.weighers import Weights
 

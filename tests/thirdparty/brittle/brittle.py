@@ -1,6 +1,6 @@
 """Plugins that load well, and break when they are used."""
 
-from volsched.engine.scheduling import PlacingScheduler
+from volsched.placement.scheduler import PlacingScheduler
 from volsched.plugins import Notifier, PoolFilter
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import tests
-from tests.unit.loading.packages import Site, a_filter
+from tests.unit.loader.packages import Site, a_filter
 
 
 class CommandsCase(tests.TestCase):

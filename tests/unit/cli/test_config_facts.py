@@ -10,10 +10,10 @@ from volsched.cli import config_facts
 from volsched.db.backends import Backends
 from volsched.db.database import Database
 from volsched.db.volume_types import VolumeTypes
-from volsched.domain.parsing import pools_from
-from volsched.domain.report import CapabilityReport, ServiceState
 from volsched.exceptions import DatabaseUnavailable
-from volsched.loading import Problem
+from volsched.loader import Problem
+from volsched.model.parsing import pools_from
+from volsched.model.report import CapabilityReport, ServiceState
 
 NOW = datetime.datetime(2026, 1, 1, 12, 0)
 HOST = "h@disk1"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tests
-from tests.unit.loading.packages import Site
+from tests.unit.loader.packages import Site
 from volsched.cli import main as main_module
 from volsched.cli.command import Command
 from volsched.cli.main import Program
@@ -28,7 +28,7 @@ from volsched.exceptions import (
     StorageError,
     VolumeNotFound,
 )
-from volsched.loading import LoadProblems, Problem
+from volsched.loader import LoadProblems, Problem
 
 
 def a_command(action: Callable[[], Any]) -> type[Command]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from tests import TestCase
 from volsched.cli import pool
 from volsched.db.backends import Cordon, PoolRecord
-from volsched.domain.request import Operation
+from volsched.model.request import Operation
 
 THIN = PoolRecord(
     pool_id="h@b#p",

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from tests import TestCase
 from volsched.cli.pool_cordon import CLOSABLE, time_from
-from volsched.domain.request import Operation
 from volsched.exceptions import InvalidRequest
+from volsched.model.request import Operation
 
 NOW = datetime(2026, 5, 1, 12, 0)
 

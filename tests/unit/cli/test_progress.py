@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tests import TestCase
 from volsched.cli.progress import Progress
-from volsched.domain.volume import Volume, VolumeStatus
+from volsched.model.volume import Volume, VolumeStatus
 
 VOLUME = Volume(id="v1", project_id="p", user_id="u", size_gb=1, status=VolumeStatus.CREATING, name="disk")
 

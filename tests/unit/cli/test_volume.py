@@ -6,8 +6,8 @@ from typing import Any, NoReturn
 
 from tests import TestCase
 from volsched.cli import volume
-from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import DatabaseUnavailable
+from volsched.model.volume import Volume, VolumeStatus
 
 ASKED = Volume(
     id="5a1f0c1e-0000-4000-8000-000000000001", project_id="p", user_id="me", size_gb=1, status=VolumeStatus.CREATING

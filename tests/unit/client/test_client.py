@@ -6,10 +6,9 @@ import threading
 from pathlib import Path
 
 from tests import TestCase
-from volsched import bootstrap, conf
+from volsched import conf
 from volsched.client import Client
 from volsched.db.database import Database
-from volsched.domain.volume import VolumeStatus
 from volsched.exceptions import (
     ConfigurationError,
     DatabaseUnavailable,
@@ -17,6 +16,8 @@ from volsched.exceptions import (
     NotAuthorized,
     VolumeNotFound,
 )
+from volsched.model.volume import VolumeStatus
+from volsched.service.application import open_application
 
 SETTINGS = """
 [paths]
@@ -121,7 +122,7 @@ class TestEmbedded(TestCase):
         self.assertEqual([mine.id], [volume.id for volume in operator.volumes.list(all_projects=True)])
 
     def test_groups(self) -> None:
-        with bootstrap.application(conf.load([str(self.file)], use_env=False)) as application:
+        with open_application(conf.load([str(self.file)], use_env=False)) as application:
             application.types.create("plain", {})
         ours = self.client.acting_as("p1")
         group = ours.groups.wait(ours.groups.create(["plain"], name="set"))
@@ -162,7 +163,7 @@ class TestDistributed(TestCase):
             with self.assertRaises(TimeoutError):
                 client.volumes.wait(asked, timeout=0.1)
             self.assertIs(VolumeStatus.CREATING, client.volumes.get(asked).status)
-            with bootstrap.application(conf.load([str(file)], use_env=False)) as elsewhere:
+            with open_application(conf.load([str(file)], use_env=False)) as elsewhere:
                 elsewhere.report()
                 elsewhere.settle(asked.id)
             made = client.volumes.wait(asked)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests import TestCase
 from tests.stores.world import OnSQLite, a_volume, created
-from volsched.db import rows
+from volsched.db import volume_rows
 from volsched.db.database import Database
 from volsched.db.schema import volumes
 from volsched.db.volumes import Volumes
@@ -87,7 +87,9 @@ class TestOnSQLite(OnSQLite):
 
     def test_a_block_that_raises_changes_nothing(self) -> None:
         with self.assertRaises(ZeroDivisionError), self.database.transaction() as connection:
-            connection.execute(sa.insert(volumes).values(rows.values_of(a_volume(created_at="2026-11-23T12:00:00"))))
+            connection.execute(
+                sa.insert(volumes).values(volume_rows.values_of(a_volume(created_at="2026-11-23T12:00:00")))
+            )
             raise ZeroDivisionError
         self.assertEqual([], Volumes(self.database).list())
 

@@ -13,10 +13,10 @@ from taskflow import engines, task
 from taskflow.patterns import linear_flow
 
 from tests import TestCase
-from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import DatabaseUnavailable, InvalidRequest, LeaseLost, NoValidBackend, PluginError
 from volsched.flows import create_volume
 from volsched.flows.create_volume import ExtractSchedulerSpecTask, ScheduleCreateVolumeTask
+from volsched.model.volume import Volume, VolumeStatus
 
 CONTEXT = {"project_id": "p1", "user_id": "u1", "auth_token": "secret"}
 VOLUME = Volume(

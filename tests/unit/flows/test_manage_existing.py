@@ -15,11 +15,11 @@ from taskflow.patterns import linear_flow
 from taskflow.types.failure import Failure
 
 from tests import TestCase
-from volsched.domain.volume import Volume, VolumeStatus
-from volsched.domain.work import WorkRequest
 from volsched.exceptions import InvalidRequest, QuotaExceeded, VolumeNotFound
 from volsched.flows import manage_existing
 from volsched.flows.manage_existing import EntryCreateTask, ManageCastTask
+from volsched.model.volume import Volume, VolumeStatus
+from volsched.model.work import WorkRequest
 
 CONTEXT = {"project_id": "p1", "user_id": "u1", "auth_token": "secret", "roles": ["member"]}
 ASKED = {"context": CONTEXT, "host": "h@b#p", "ref": {"source-name": "old"}, "name": "kept", "metadata": {"a": "b"}}

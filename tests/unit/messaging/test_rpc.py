@@ -9,12 +9,12 @@ from typing import Any
 from unittest import mock
 
 from tests import TestCase
-from volsched.domain.report import CapabilityReport
 from volsched.exceptions import ConfigurationError, InvalidRequest
 from volsched.messaging import transport as bus
 from volsched.messaging.caster import RpcCaster
 from volsched.messaging.endpoints import ReportEndpoint, WorkEndpoint
 from volsched.messaging.rpcapi import SchedulerAPI, VolumeAPI, waker
+from volsched.model.report import CapabilityReport
 from volsched.plugins.bus import completed
 
 NOW = datetime(2026, 11, 22, 9)

@@ -5,10 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests import TestCase
-from volsched.domain.claim import Claim, Placement
-from volsched.domain.events import Event, Priority
-from volsched.domain.volume import Volume, VolumeStatus
-from volsched.domain.work import Message, Outcome, WorkRequest, WorkState
 from volsched.exceptions import (
     ClaimConflict,
     InvalidRequest,
@@ -17,9 +13,12 @@ from volsched.exceptions import (
     VolumeNotFound,
     VolumeTypeNotFound,
 )
-from volsched.state.registry import Registry
+from volsched.model.claim import Claim, Placement
+from volsched.model.event import Event, Priority
+from volsched.model.volume import Volume, VolumeStatus
+from volsched.model.work import Message, Outcome, WorkRequest, WorkState
+from volsched.placement.registry import Registry
 from volsched.testing.builders import NOON, a_report, a_volume_type
-from volsched.testing.choosing import FILTERS, a_chooser, a_plugin, plugin_class
 from volsched.testing.memory import (
     MemoryCaster,
     MemoryClaims,
@@ -33,6 +32,7 @@ from volsched.testing.memory import (
     MemoryWork,
     a_world,
 )
+from volsched.testing.pipeline import FILTERS, a_chooser, a_plugin, plugin_class
 
 POOL = "node1@disk#pool0"
 

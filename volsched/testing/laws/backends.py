@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from volsched.domain.parsing import pools_from
-from volsched.domain.report import CapabilityReport, ServiceState
 from volsched.exceptions import InvalidRequest, StorageError
+from volsched.model.parsing import pools_from
+from volsched.model.report import CapabilityReport, ServiceState
 from volsched.plugins import StorageBackend, Volume
 from volsched.testing.builders import NOON, a_volume
 from volsched.testing.laws.plugin import PluginConformance

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from volsched.domain.events import Event, Priority
-from volsched.domain.ports import MessageLog
+from volsched.model.event import Event, Priority
+from volsched.model.ports import MessageLog
 from volsched.plugins import MESSAGES, Notifier
 from volsched.testing.builders import an_event
 from volsched.testing.laws.plugin import PluginConformance

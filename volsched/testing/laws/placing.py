@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from volsched.domain.candidates import Candidates, PoolSnapshot
-from volsched.domain.pool import PoolState
-from volsched.domain.request import RequestSpec
+from volsched.model.candidates import Candidates, PoolSnapshot
+from volsched.model.pool import PoolState
+from volsched.model.request import RequestSpec
 from volsched.plugins import (
     INSTANCE_HOST,
     VOLUME_BACKENDS,

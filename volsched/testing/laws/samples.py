@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from volsched.domain.pool import PoolState
-from volsched.domain.request import Facts, Operation, RequestSpec, Retry
+from volsched.model.pool import PoolState
+from volsched.model.request import Facts, Operation, RequestSpec, Retry
 from volsched.testing.builders import a_pool, a_request
 
 NEIGHBOUR = "064a2c8a-cb00-42f9-a364-0b7e7fd77038"

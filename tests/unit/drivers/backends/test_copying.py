@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import TestCase
-from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import InvalidRequest, StorageError
+from volsched.model.volume import Volume, VolumeStatus
 from volsched_drivers.backends import copying
 from volsched_drivers.backends.copying import BLOCK
 from volsched_drivers.backends.directory import DirectoryBackend

@@ -17,8 +17,8 @@ import hypothesis
 from hypothesis import strategies
 
 from tests import TestCase
-from volsched.domain.volume import Volume, VolumeStatus
 from volsched.exceptions import InvalidRequest, StorageError
+from volsched.model.volume import Volume, VolumeStatus
 from volsched_drivers.backends.directory import DirectoryBackend
 
 MIB = 1024**2

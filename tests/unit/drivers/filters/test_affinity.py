@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tests import TestCase
-from volsched.domain.request import Facts
 from volsched.exceptions import InvalidRequest, NoValidBackend
+from volsched.model.request import Facts
 from volsched.plugins import VOLUME_BACKENDS
 from volsched.testing.builders import PROJECT_ID, a_pool, a_report, a_request, a_snapshot, a_volume
-from volsched.testing.choosing import a_chooser
 from volsched.testing.memory import a_world
+from volsched.testing.pipeline import a_chooser
 from volsched_drivers.filters.affinity import DifferentBackendFilter, SameBackendFilter
 from volsched_drivers.schedulers.filter import FilterScheduler
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tests import TestCase
-from volsched.domain.pool import PoolState
-from volsched.domain.request import Operation
 from volsched.exceptions import InvalidRequest
+from volsched.model.pool import PoolState
+from volsched.model.request import Operation
 from volsched.testing.builders import a_pool, a_request, a_snapshot
 from volsched_drivers.filters.capabilities import CapabilitiesFilter
 
@@ -86,6 +86,6 @@ class CapabilitiesFilterTest(TestCase):
 
 
 def _tier() -> Any:
-    from volsched.domain.columns import capability
+    from volsched.model.columns import capability
 
     return capability("tier")

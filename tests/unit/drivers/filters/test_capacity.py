@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from tests import TestCase
-from volsched.domain.pool import PoolState
-from volsched.domain.request import Operation
+from volsched.model.pool import PoolState
+from volsched.model.request import Operation
 from volsched.testing.builders import a_pool, a_request, a_snapshot
 from volsched_drivers.filters.capacity import CapacityFilter
 

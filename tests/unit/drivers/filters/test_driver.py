@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tests import TestCase
-from volsched.domain.candidates import PoolSnapshot
-from volsched.domain.pool import PoolState
+from volsched.model.candidates import PoolSnapshot
+from volsched.model.pool import PoolState
 from volsched.testing.builders import a_pool, a_request, a_snapshot
 from volsched_drivers.filters.driver import DriverFilter
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests import TestCase
-from volsched.domain.request import Facts
 from volsched.exceptions import InstanceNotLocated, InvalidRequest, PluginError
+from volsched.model.request import Facts
 from volsched.plugins import INSTANCE_HOST
 from volsched.testing.builders import a_pool, a_request, a_snapshot
 from volsched_drivers.filters.instance_locality import InstanceLocalityFilter

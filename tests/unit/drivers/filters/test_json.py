@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import TestCase
-from volsched.domain.columns import capability
-from volsched.domain.json_query import COMMANDS, CannotJudge, query_from
-from volsched.domain.pool import PoolState
 from volsched.exceptions import InvalidRequest
+from volsched.languages.json_query import COMMANDS, CannotJudge, query_from
+from volsched.model.columns import capability
+from volsched.model.pool import PoolState
 from volsched.testing.builders import a_pool, a_request, a_snapshot
 from volsched_drivers.filters.json import JsonFilter
 

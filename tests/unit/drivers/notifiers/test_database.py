@@ -7,7 +7,7 @@ from typing import Any
 from ddt import data, ddt, unpack
 
 from tests import TestCase
-from volsched.domain.events import Event, Priority
+from volsched.model.event import Event, Priority
 from volsched.testing import an_event
 from volsched.testing.builders import PROJECT_ID, VOLUME_ID, a_volume
 from volsched.testing.memory import MemoryMessages

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tests import TestCase
-from volsched import conf, loading
-from volsched.domain.events import EVERYTHING, Event, Interest, Priority
+from volsched import conf, loader
 from volsched.exceptions import EventRefused
+from volsched.model.event import EVERYTHING, Event, Interest, Priority
 from volsched.plugins import Notifier
 from volsched.plugins.references import Named
 from volsched.testing import an_event
@@ -129,10 +129,10 @@ class TestLife(TestCase):
 
 
 class TestConfigured(TestCase):
-    def load(self, text: str) -> loading.Plugins:
+    def load(self, text: str) -> loader.Plugins:
         path = self.folder() / "volsched.conf"
         path.write_text("[notifications]\nnotifiers = both\n[notifier_both]\ndriver = fanout\n" + text)
-        return loading.load(conf.load([str(path)], use_env=False), loading.Catalogue.discover())
+        return loader.load(conf.load([str(path)], use_env=False), loader.Catalogue.discover())
 
     def test_its_targets_are_instances_with_sections_of_their_own(self) -> None:
         place = self.folder()
@@ -160,7 +160,7 @@ class TestConfigured(TestCase):
             ("targets = ops\n[notifier_ops]\ndriver = noop\npriorities = grave\n", "VS108", "'grave'"),
             ("", "VS107", "needs the option targets"),
         ):
-            with self.subTest(text=text), self.assertRaises(loading.LoadProblems) as caught:
+            with self.subTest(text=text), self.assertRaises(loader.LoadProblems) as caught:
                 self.load(text)
             found = [(problem.code, problem.what) for problem in caught.exception.problems]
             self.assertEqual([code], [each for each, _ in found], found)

@@ -11,8 +11,8 @@ from ddt import data, ddt, unpack
 
 from tests import TestCase
 from tests.bus import Listener
-from volsched.domain.events import Priority
 from volsched.exceptions import EventRefused
+from volsched.model.event import Priority
 from volsched.testing import an_event
 from volsched_drivers.notifiers.messaging import MessagingNotifier
 

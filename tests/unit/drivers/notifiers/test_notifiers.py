@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import TestCase
-from volsched.domain.events import Event, Priority
+from volsched.model.event import Event, Priority
 from volsched_drivers.notifiers.jsonl import JsonlNotifier
 from volsched_drivers.notifiers.log import LogNotifier
 from volsched_drivers.notifiers.noop import NoopNotifier
@@ -143,7 +143,7 @@ class TestJsonl(TestCase):
     def test_lines_of_threads_and_processes_do_not_mix(self) -> None:
         program = (
             "import sys\n"
-            "from volsched.domain.events import Event, Priority\n"
+            "from volsched.model.event import Event, Priority\n"
             "from volsched_drivers.notifiers.jsonl import JsonlNotifier\n"
             "notifier = JsonlNotifier(path=sys.argv[1])\n"
             "for number in range(200):\n"

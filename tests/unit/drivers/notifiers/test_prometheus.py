@@ -11,8 +11,8 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests import TestCase
-from volsched.domain.events import Event, Priority
 from volsched.exceptions import EventRefused
+from volsched.model.event import Event, Priority
 from volsched.testing import an_event
 from volsched_drivers.notifiers.prometheus import PrometheusNotifier
 

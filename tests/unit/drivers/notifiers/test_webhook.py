@@ -16,8 +16,8 @@ from tests import TestCase
 from tests.meta.sources import TOP
 from tests.pages import File, read
 from tests.receivers import Answer, Received, Receiver
-from volsched.domain.events import Priority
 from volsched.exceptions import EventRefused
+from volsched.model.event import Priority
 from volsched.testing import an_event
 from volsched_drivers.notifiers.webhook import WebhookNotifier, signature
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import TestCase
-from volsched.domain.capacity import room_gb
-from volsched.domain.request import Operation
+from volsched.model.capacity import room_gb
+from volsched.model.request import Operation
 from volsched.testing.builders import a_pool, a_report, a_request, a_snapshot
-from volsched.testing.choosing import a_chooser
 from volsched.testing.memory import a_world
+from volsched.testing.pipeline import a_chooser
 from volsched_drivers.schedulers.best_fit import BestFitScheduler
 
 

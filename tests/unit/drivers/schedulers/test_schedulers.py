@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests import TestCase
-from volsched.domain.request import SeededDraws
+from volsched.model.request import SeededDraws
 from volsched.testing.builders import a_pool, a_report, a_request, a_snapshot
 from volsched.testing.memory import a_world
 from volsched_drivers.schedulers.chance import ChanceScheduler

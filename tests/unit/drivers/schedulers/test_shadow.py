@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests import TestCase
-from volsched.domain.events import Priority
 from volsched.exceptions import NoValidBackend
+from volsched.model.event import Priority
 from volsched.plugins import Candidates, Decision, RequestSpec, SchedulerWorld
 from volsched.plugins.references import Named
 from volsched.testing import an_event

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from tests import TestCase
-from volsched.domain.pool import PoolState
+from volsched.model.pool import PoolState
 from volsched.testing.builders import a_pool, a_request, a_snapshot
 from volsched_drivers.weighers.capacity import CapacityWeigher
 

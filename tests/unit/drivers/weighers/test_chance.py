@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests import TestCase
-from volsched.domain.request import SeededDraws
+from volsched.model.request import SeededDraws
 from volsched.testing.builders import a_request, a_snapshot
 from volsched_drivers.weighers.chance import ChanceWeigher
 

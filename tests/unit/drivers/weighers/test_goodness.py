@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests import TestCase
-from volsched.domain.pool import PoolState
+from volsched.model.pool import PoolState
 from volsched.testing.builders import a_pool, a_request, a_snapshot
 from volsched_drivers.weighers.goodness import LOG, GoodnessWeigher
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests import TestCase
-from volsched.domain.request import Facts
+from volsched.model.request import Facts
 from volsched.plugins import VOLUME_COUNTS
 from volsched.testing.builders import a_pool, a_request, a_snapshot
 from volsched_drivers.weighers.volume_number import VolumeNumberWeigher

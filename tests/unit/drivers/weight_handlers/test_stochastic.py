@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests import TestCase
-from volsched.domain.request import SeededDraws
+from volsched.model.request import SeededDraws
 from volsched.plugins import Ranking, Weighing
 from volsched.testing.builders import a_request, a_snapshot
 from volsched_drivers.weight_handlers.stochastic import StochasticWeightHandler

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tests.unit.testing.laws import biting
-from volsched.domain.volume import Volume
 from volsched.exceptions import InvalidRequest
+from volsched.model.volume import Volume
 from volsched.plugins import Managed, StorageBackend
 from volsched.testing import BackendConformance, PluginConformance
 

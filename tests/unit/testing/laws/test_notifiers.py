@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tests.unit.testing.laws import biting
-from volsched.domain.events import Event, Priority
+from volsched.model.event import Event, Priority
 from volsched.plugins import Notifier
 from volsched.testing import NotifierConformance, PluginConformance
 

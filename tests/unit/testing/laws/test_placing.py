@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tests.unit.testing.laws import biting
-from volsched.domain.candidates import Candidates
-from volsched.domain.pool import PoolState
-from volsched.domain.request import RequestSpec
+from volsched.model.candidates import Candidates
+from volsched.model.pool import PoolState
+from volsched.model.request import RequestSpec
 from volsched.plugins import ColumnFilter, ColumnWeigher, PoolFilter, PoolWeigher, Ranking, Screening, WeightHandler
 from volsched.testing import FilterConformance, PluginConformance, WeigherConformance, WeightHandlerConformance
 

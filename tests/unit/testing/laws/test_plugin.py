@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from oslo_config import cfg
 
 from tests.unit.testing.laws import biting
-from volsched.domain.pool import PoolState
-from volsched.domain.request import RequestSpec
+from volsched.model.pool import PoolState
+from volsched.model.request import RequestSpec
 from volsched.plugins import Plugin, PoolFilter, PoolWeigher
 from volsched.testing import BackendConformance, FilterConformance, PluginConformance
 

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from tests.unit.testing.laws import biting
-from volsched.domain.candidates import Candidates
-from volsched.domain.decision import Decision
-from volsched.domain.request import RequestSpec
-from volsched.engine.scheduling import PlacingScheduler
 from volsched.exceptions import InvalidRequest, NoValidBackend
+from volsched.model.candidates import Candidates
+from volsched.model.decision import Decision
+from volsched.model.request import RequestSpec
+from volsched.placement.scheduler import PlacingScheduler
 from volsched.plugins import SchedulerWorld
 from volsched.testing import PluginConformance, SchedulerConformance
 

@@ -1,0 +1,473 @@
+"""The agent, over a real database file and real directories."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests import TestCase
+from volsched.agent.agent import Agent
+from volsched.db.backends import Backends
+from volsched.db.claims import Claims
+from volsched.db.database import Database
+from volsched.db.messages import Messages
+from volsched.db.outbox import Outbox
+from volsched.db.volumes import Volumes
+from volsched.db.work import WorkQueue
+from volsched.exceptions import DatabaseUnavailable, StorageError, VolumeNotFound
+from volsched.messaging.caster import LocalCaster
+from volsched.model.claim import Claim, Placement
+from volsched.model.report import CapabilityReport
+from volsched.model.volume import Volume, VolumeStatus
+from volsched.model.work import SCHEDULER_QUEUE, Lease, Outcome, WorkRequest, WorkState
+from volsched.placement.registry import Registry
+from volsched.plugins import StorageBackend
+from volsched.scheduler.shared_pools import SharedPools
+from volsched_drivers.backends.directory import DirectoryBackend
+
+MIB = 1024**2
+POOL = "host1@disk1#thick"
+
+
+def utcnow() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class BrokenBackend(DirectoryBackend):
+    """A directory backend with a bug."""
+
+    def report(self) -> Mapping[str, Any]:
+        raise KeyError("vendor")
+
+    def create_volume(self, volume: Volume, pool: str) -> str:
+        super().create_volume(volume, pool)
+        raise ZeroDivisionError("a bug in a vendor's code at /opt/vendor/secret.py")
+
+
+class WatchedBackend(DirectoryBackend):
+    """A directory backend that lets a test act in the middle of a creation."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.meanwhile: Any = lambda: None
+
+    def create_volume(self, volume: Volume, pool: str) -> str:
+        self.meanwhile()
+        return super().create_volume(volume, pool)
+
+
+class AgentTestCase(TestCase):
+    def setUp(self) -> None:
+        folder = self.folder()
+        self.root = folder / "disk1"
+        self.database = Database(f"sqlite:///{folder}/volsched.sqlite")
+        self.addCleanup(self.database.close)
+        self.database.upgrade()
+        self.volumes, self.claims, self.work = Volumes(self.database), Claims(self.database), WorkQueue(self.database)
+        self.backends, self.outbox = Backends(self.database), Outbox(self.database)
+        self.pools = SharedPools(Registry(default_ratio="20.0"), self.backends, self.claims, default_ratio="20.0")
+        self.woken = threading.Event()
+
+    def directory(self, kind: type[DirectoryBackend] = DirectoryBackend) -> DirectoryBackend:
+        backend = kind(
+            path=str(self.root),
+            pools=["thick", "thin"],
+            thick_pools=["thick"],
+            pool_size_gb={"thick": 20.0},
+            unit_bytes=MIB,
+        )
+        backend.start()
+        return backend
+
+    def agent(self, backends: Mapping[str, StorageBackend] | None = None, **more: Any) -> Agent:
+        settings: dict[str, Any] = {
+            "host": "host1",
+            "backends": backends if backends is not None else {"disk1": self.directory()},
+            "work": self.work,
+            "volumes": self.volumes,
+            "reports": self.pools,
+            "events": self.outbox,
+            "caster": LocalCaster(self.woken),
+            "clock": utcnow,
+            "owner": "test",
+            "lease_seconds": 30.0,
+        }
+        return Agent(**{**settings, **more})
+
+    def placed(self, agent: Agent, id: str = "v1", size_gb: int = 4, **more: Any) -> Volume:
+        """A volume in `creating` whose room is claimed and whose work waits for the agent."""
+        with self.quiet():
+            agent.report_all()
+        volume = Volume(id=id, project_id="p1", user_id="u1", size_gb=size_gb, status=VolumeStatus.CREATING)
+        self.volumes.create(volume)
+        self.place(volume, "create", {"host": POOL, "availability_zone": "nova"}, size_gb, id, **more)
+        return self.volumes.get(id)
+
+    def place(
+        self, volume: Volume, operation: str, changes: Mapping[str, Any], size_gb: float, key: str, **more: Any
+    ) -> None:
+        payload = {"volume": volume.plain(), "pool_id": POOL, "claim_key": key, **more}
+        self.claims.claim(
+            Placement(
+                claim=Claim(key=key, volume_id=volume.id, pool_id=POOL, size_gb=size_gb, made_at=utcnow()),
+                thin=False,
+                volume_changes=changes,
+                work=(
+                    WorkRequest(
+                        id=f"work-{operation}-{key}",
+                        queue="agent:host1@disk1",
+                        operation=operation,
+                        volume_id=volume.id,
+                        payload=payload,
+                    ),
+                ),
+            )
+        )
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """The log of what is expected to fail is read by the tests that are about it."""
+        with self.assertLogs("volsched", "DEBUG"):
+            import logging
+
+            logging.getLogger("volsched").debug("quiet")
+            yield
+
+    def told(self, volume_id: str = "v1") -> list[str]:
+        return [message.text for message in Messages(self.database).of(volume_id, None)]
+
+    def events(self, volume_id: str = "v1") -> list[str]:
+        return [event.event_type for event in self.outbox.of(volume_id)]
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.root.rglob("*") if path.is_file())
+
+
+class TestReports(AgentTestCase):
+    def test_every_backend_reports_with_the_time_before_it_measured(self) -> None:
+        times = iter([datetime(2026, 1, 1), datetime(2026, 1, 2)])
+        seen: list[CapabilityReport] = []
+
+        class Sink:
+            def record(self, report: CapabilityReport) -> None:
+                seen.append(report)
+
+        agent = self.agent(reports=Sink(), clock=lambda: next(times))
+        self.assertEqual((), agent.report_all())
+        self.assertEqual(("volume", "host1@disk1", None), (seen[0].service_name, seen[0].host, seen[0].cluster_name))
+        self.assertEqual(datetime(2026, 1, 1), seen[0].timestamp)
+        self.assertEqual("disk1", seen[0].capabilities["volume_backend_name"])
+
+    def test_backend_that_raises_is_a_problem_and_the_others_go_on(self) -> None:
+        agent = self.agent({"broken": self.directory(BrokenBackend), "disk1": self.directory()})
+        with self.assertLogs("volsched.agent.agent", "ERROR") as seen:
+            self.assertEqual((("host1@broken", "'vendor'"),), agent.report_all())
+            self.assertEqual(agent.problems, agent.report_all())
+        self.assertEqual(1, len(seen.records), "told once, not at every report")
+        self.assertEqual(["host1@disk1"], [backend.backend_id for backend in self.backends.list()])
+
+    def test_end_of_a_problem_is_told(self) -> None:
+        agent = self.agent()
+        self.root.rename(self.root.with_name("unplugged"))
+        with self.assertLogs("volsched", "WARNING"):
+            agent.report_all()
+        self.root.with_name("unplugged").rename(self.root)
+        with self.assertLogs("volsched.agent.agent", "INFO") as seen:
+            self.assertEqual((), agent.report_all())
+        self.assertIn("backend host1@disk1 reports again", seen.output[0])
+
+    def test_members_of_a_cluster_serve_its_queue(self) -> None:
+        agent = self.agent(cluster="east")
+        self.assertEqual(("agent:east@disk1",), agent.queues)
+        agent.report_all()
+        backend = self.backends.show("east@disk1")
+        self.assertEqual(("host1@disk1", "east@disk1"), (backend.host, backend.cluster_name))
+
+
+class TestCreate(AgentTestCase):
+    def test_makes_the_volume_and_confirms_its_claim(self) -> None:
+        agent = self.agent()
+        self.placed(agent)
+        self.assertTrue(agent.work_once())
+        self.assertFalse(agent.work_once())
+        made = self.volumes.get("v1")
+        self.assertEqual(VolumeStatus.AVAILABLE, made.status)
+        self.assertEqual(str(self.root / "thick" / "volume-v1"), made.provider_location)
+        self.assertIsNotNone(made.launched_at)
+        claim = self.claims.get("v1")
+        assert claim is not None
+        self.assertIsNotNone(claim.confirmed_at)
+        self.assertEqual(["volume.create.start", "volume.create.end"], self.events())
+        agent.report_all()
+        pool = self.backends.pool(POOL)
+        self.assertEqual((16.0, 0.0), (pool.room_thick_gb, pool.pending_gb))
+
+    def test_after_a_lost_outcome_the_work_is_done_again_without_harm(self) -> None:
+        clock = [utcnow()]
+        self.database = Database(str(self.database.url), clock=lambda: clock[0])
+        self.addCleanup(self.database.close)
+        self.volumes, self.claims, self.work = Volumes(self.database), Claims(self.database), WorkQueue(self.database)
+        agent = self.agent()
+        self.placed(agent)
+        taken = self.work.take(agent.queues, "dead", 30.0)
+        assert taken is not None
+        self.directory().create_volume(self.volumes.get("v1"), "thick")  # and then the other process died
+        self.assertFalse(agent.work_once())
+        clock[0] = taken.lease.until
+        self.assertTrue(agent.work_once())
+        self.assertEqual(VolumeStatus.AVAILABLE, self.volumes.get("v1").status)
+        self.assertEqual(["volume-v1"], self.files())
+
+    def test_full_pool_makes_an_error_that_the_user_can_read(self) -> None:
+        agent = self.agent()
+        self.placed(agent)
+        (self.root / "thick" / "stray").write_bytes(b"x" * 18 * MIB)
+        with self.assertLogs("volsched.agent.operations", "ERROR"):
+            agent.work_once()
+        self.assertEqual(VolumeStatus.ERROR, self.volumes.get("v1").status)
+        self.assertIsNone(self.claims.get("v1"))
+        self.assertEqual(["volume.create.start", "volume.create.error"], self.events())
+        self.assertIn("left in the pool", str(self.outbox.of("v1")[1].payload["reason"]))
+        (text,) = self.told()
+        self.assertIn("the volume could not be created: its storage reported a problem", text)
+        self.assertNotIn(str(self.root), text)
+        self.assertEqual(["stray"], self.files())
+        self.assertEqual(WorkState.FAILED, self.work.of("v1")[0].state)
+
+    def test_whatever_a_backend_raises_the_volume_does_not_wait_for_ever(self) -> None:
+        agent = self.agent({"disk1": self.directory(BrokenBackend)})
+        self.agent().report_all()
+        with self.quiet():
+            self.placed(agent)
+            agent.work_once()
+        self.assertEqual(VolumeStatus.ERROR, self.volumes.get("v1").status)
+        self.assertEqual([], self.files(), "what was made is cleared away")
+        self.assertNotIn("secret", self.told()[0])
+        self.assertIn("secret", self.work.of("v1")[0].problem or "")
+
+    def failing(self, attempts: int, most: int) -> None:
+        agent = self.agent()
+        retry = {"num_attempts": attempts, "backends": [POOL], "hosts": [POOL]}
+        self.placed(
+            agent,
+            request_spec={"volume_id": "v1", "volume_properties": {"size": 4, "availability_zone": None}},
+            filter_properties={"retry": retry, "scheduler_hints": {"a": "b"}},
+            max_attempts=most,
+        )
+        shutil.rmtree(self.root)
+        with self.assertLogs("volsched", "WARNING"):
+            agent.work_once()
+
+    def test_another_attempt_goes_back_to_the_scheduler(self) -> None:
+        self.failing(attempts=1, most=3)
+        volume = self.volumes.get("v1")
+        self.assertEqual((VolumeStatus.CREATING, None, None), (volume.status, volume.host, volume.availability_zone))
+        self.assertIsNone(self.claims.get("v1"))
+        self.assertEqual([], self.told())
+        again = self.work.take([SCHEDULER_QUEUE], "scheduler", 30.0)
+        assert again is not None
+        self.assertEqual(("create", "v1"), (again.operation, again.volume_id))
+        self.assertEqual({"a": "b"}, again.payload["filter_properties"]["scheduler_hints"])
+        retry = again.payload["filter_properties"]["retry"]
+        self.assertEqual((1, [POOL]), (retry["num_attempts"], retry["backends"]))
+        self.assertIn("vanished", retry["exc"])
+        self.assertEqual("p1", again.payload["context"]["project_id"])
+        self.assertTrue(self.woken.is_set(), "the scheduler is woken")
+        self.assertEqual(["volume.create.start", "volume.create.reschedule"], self.events())
+
+    def test_after_the_last_attempt_it_is_an_error(self) -> None:
+        self.failing(attempts=3, most=3)
+        self.assertEqual(VolumeStatus.ERROR, self.volumes.get("v1").status)
+        self.assertIsNone(self.work.take([SCHEDULER_QUEUE], "scheduler", 30.0))
+        self.assertIn("left_behind", self.outbox.of("v1")[1].payload)
+
+    def test_work_that_is_not_wanted_any_more_is_left_undone(self) -> None:
+        agent = self.agent()
+        for number, changes in enumerate(
+            ({"status": VolumeStatus.ERROR}, {"host": "host1@disk1#thin"}, {"status": VolumeStatus.DELETING}, None)
+        ):
+            with self.subTest(changes=changes):
+                self.placed(agent, f"v{number}", 1)
+                if changes is None:
+                    self.volumes.remove(f"v{number}")
+                else:
+                    self.volumes.update(f"v{number}", changes)
+                self.assertTrue(agent.work_once())
+                self.assertEqual([], self.files())
+                self.assertEqual(WorkState.DONE, self.work.of(f"v{number}")[0].state)
+
+    def test_unknown_operation_ends_in_an_error(self) -> None:
+        agent = self.agent()
+        with self.quiet():
+            agent.report_all()
+        volume = Volume(id="v1", project_id="p1", user_id="u1", size_gb=4, status=VolumeStatus.RETYPING)
+        self.volumes.create(volume)
+        self.place(volume, "teleport", {"host": POOL}, 4, "v1")
+        agent.work_once()
+        self.assertEqual(VolumeStatus.ERROR, self.volumes.get("v1").status)
+        self.assertIn("does not know the operation 'teleport'", self.work.of("v1")[0].problem or "")
+
+    def test_pool_of_another_backend_is_refused(self) -> None:
+        agent = self.agent()
+        volume = self.placed(agent, size_gb=1)
+        self.work.take(agent.queues, "someone", 30.0)
+        payload = {"volume": volume.plain(), "pool_id": "host1@other#thick", "claim_key": "v2"}
+        self.volumes.create(replace(volume, id="v2", host="host1@other#thick"))
+        self.work.add(
+            WorkRequest(id="w", queue="agent:host1@disk1", operation="create", volume_id="v2", payload=payload)
+        )
+        with self.assertLogs("volsched.agent.operations", "WARNING"):
+            agent.work_once()
+        self.assertEqual(VolumeStatus.ERROR, self.volumes.get("v2").status)
+        self.assertIn("is no pool of host1@disk1", self.work.of("v2")[0].problem or "")
+
+
+class TestLease(AgentTestCase):
+    def test_lost_lease_touches_nothing(self) -> None:
+        backend = self.directory(WatchedBackend)
+        assert isinstance(backend, WatchedBackend)
+        clock = [utcnow()]
+        self.database = Database(str(self.database.url), clock=lambda: clock[0])
+        self.addCleanup(self.database.close)
+        self.volumes, self.claims, self.work = Volumes(self.database), Claims(self.database), WorkQueue(self.database)
+        agent = self.agent({"disk1": backend})
+        before = self.placed(agent)
+
+        def pass_the_lease() -> None:
+            clock[0] = clock[0].replace(year=clock[0].year + 1)
+            self.assertIsNotNone(self.work.take(agent.queues, "another", 30.0))
+
+        backend.meanwhile = pass_the_lease
+        with self.assertLogs("volsched.agent.agent", "WARNING") as seen:
+            self.assertTrue(agent.work_once())
+        self.assertIn("whoever took it over ends it", seen.output[0])
+        self.assertEqual(before, self.volumes.get("v1"))
+        claim = self.claims.get("v1")
+        assert claim is not None
+        self.assertIsNone(claim.confirmed_at)
+        self.assertEqual(WorkState.RUNNING, self.work.of("v1")[0].state)
+
+    def test_database_that_is_away_for_a_moment_loses_no_outcome(self) -> None:
+        class Flaky(WorkQueue):
+            away = 2
+
+            def finish(self, lease: Lease, outcome: Outcome) -> None:
+                if self.away:
+                    self.away -= 1
+                    raise DatabaseUnavailable("the database is locked")
+                super().finish(lease, outcome)
+
+        agent = self.agent(work=Flaky(self.database), lease_seconds=1.0)
+        self.placed(agent)
+        with self.assertLogs("volsched.agent.agent", "WARNING") as seen:
+            agent.work_once()
+        self.assertEqual(2, len(seen.records))
+        self.assertEqual(VolumeStatus.AVAILABLE, self.volumes.get("v1").status)
+
+
+class TestExtendAndDelete(AgentTestCase):
+    def made(self, agent: Agent) -> Volume:
+        self.placed(agent)
+        agent.work_once()
+        return self.volumes.get("v1")
+
+    def test_extend(self) -> None:
+        agent = self.agent()
+        volume = self.made(agent)
+        self.place(volume, "extend", {"status": VolumeStatus.EXTENDING}, 3, "v1/extend-7", new_size_gb=7)
+        agent.work_once()
+        volume = self.volumes.get("v1")
+        self.assertEqual((VolumeStatus.AVAILABLE, 7), (volume.status, volume.size_gb))
+        self.assertEqual(7 * MIB, (self.root / "thick" / "volume-v1").stat().st_size)
+        self.assertEqual(7.0, sum(claim.size_gb for claim in self.claims.of("v1")))
+        self.assertTrue(all(claim.confirmed_at for claim in self.claims.of("v1")))
+
+    def test_failed_extend_gives_the_growth_back(self) -> None:
+        agent = self.agent()
+        volume = self.made(agent)
+        self.place(volume, "extend", {"status": VolumeStatus.EXTENDING}, 3, "v1/extend-7", new_size_gb=7)
+        (self.root / "thick" / "volume-v1").unlink()
+        with self.assertLogs("volsched.agent.operations", "ERROR"):
+            agent.work_once()
+        volume = self.volumes.get("v1")
+        self.assertEqual((VolumeStatus.ERROR_EXTENDING, 4), (volume.status, volume.size_gb))
+        self.assertEqual(["v1"], [claim.key for claim in self.claims.of("v1")])
+        self.assertEqual(1, len(self.told()))
+
+    def delete(self, agent: Agent) -> None:
+        volume = self.made(agent)
+        self.volumes.update("v1", {"status": VolumeStatus.DELETING})
+        payload = {"volume": volume.plain(), "pool_id": POOL, "claim_key": "v1"}
+        self.work.add(
+            WorkRequest(id="w-delete", queue="agent:host1@disk1", operation="delete", volume_id="v1", payload=payload)
+        )
+
+    def test_delete_removes_file_row_and_claims(self) -> None:
+        agent = self.agent()
+        self.delete(agent)
+        agent.work_once()
+        self.assertRaises(VolumeNotFound, self.volumes.get, "v1")
+        self.assertEqual([], self.files())
+        self.assertEqual([], list(self.claims.of("v1")))
+        self.assertEqual("volume.delete.end", self.events()[-1])
+
+    def test_failed_delete_keeps_the_room(self) -> None:
+        agent = self.agent()
+        self.delete(agent)
+        self.root.rename(self.root.with_name("unplugged"))
+        with self.assertLogs("volsched.agent.operations", "ERROR"):
+            agent.work_once()
+        self.assertEqual(VolumeStatus.ERROR_DELETING, self.volumes.get("v1").status)
+        self.assertEqual(["v1"], [claim.key for claim in self.claims.of("v1")])
+
+
+class TestManage(AgentTestCase):
+    def managing(self, agent: Agent, ref: object) -> None:
+        agent.report_all()
+        volume = Volume(id="v1", project_id="p1", user_id="u1", size_gb=0, status=VolumeStatus.MANAGING)
+        self.volumes.create(volume)
+        self.place(volume, "manage", {"host": POOL}, 0, "v1", ref=ref)
+
+    def test_takes_over_an_existing_file(self) -> None:
+        agent = self.agent()
+        (self.root / "thick" / "old").write_bytes(b"x" * (2 * MIB + 1))
+        self.managing(agent, {"source-name": "old"})
+        agent.work_once()
+        volume = self.volumes.get("v1")
+        self.assertEqual((VolumeStatus.AVAILABLE, 3), (volume.status, volume.size_gb))
+        self.assertEqual(["volume-v1"], self.files())
+
+    def test_bad_reference_leaves_no_row(self) -> None:
+        for ref in ({"source-name": "../../secret"}, {"source-name": "missing"}, None, 5):
+            with self.subTest(ref=ref):
+                self.setUp()
+                agent = self.agent()
+                self.managing(agent, ref)
+                with self.assertLogs("volsched.agent.operations", "ERROR"):
+                    agent.work_once()
+                self.assertRaises(VolumeNotFound, self.volumes.get, "v1")
+                self.assertEqual([], list(self.claims.of("v1")))
+                self.assertIn("nothing was taken under management: ", self.told()[0])
+
+    def test_storage_in_trouble_is_an_error_of_the_volume(self) -> None:
+        agent = self.agent()
+        self.managing(agent, {"source-name": "old"})
+        shutil.rmtree(self.root)
+        with self.assertLogs("volsched.agent.operations", "ERROR"):
+            agent.work_once()
+        self.assertEqual(VolumeStatus.ERROR_MANAGING, self.volumes.get("v1").status)
+
+
+class TestBackendErrors(TestCase):
+    def test_storage_error_names_path_and_mend(self) -> None:
+        path = Path(self.folder()) / "file"
+        path.touch()
+        backend = DirectoryBackend(path=str(path), pools=["p"])
+        with self.assertRaisesRegex(StorageError, f"making the pool's folder in {path}/p: .*"):
+            backend.start()

@@ -1,0 +1,75 @@
+"""What is known of a developer's installation, and what is said where it cannot be made."""
+
+from __future__ import annotations
+
+import stat
+import unittest.mock
+from dataclasses import replace
+
+import tests
+from volsched.exceptions import InvalidRequest
+from volsched.ops.devcluster import mariadb
+from volsched.ops.devcluster.cluster import Cluster, locked
+from volsched.ops.devcluster.configuration import write
+from volsched.ops.devcluster.plan import Plan, read
+from volsched.ops.devcluster.server import free_ports
+
+
+class TestPlan(tests.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.place = self.folder()
+        self.plan = Plan(folder=self.place, schedulers=1, agents=1).with_ports()
+
+    def test_it_is_read_as_it_was_saved(self) -> None:
+        self.assertIsNone(read(self.place))
+        plan = replace(self.plan, made=("postgresql",), running={"epmd": "here:7:9"})
+        plan.save()
+        self.assertEqual(plan, read(self.place))
+        self.assertEqual(0o600, stat.S_IMODE(plan.file.stat().st_mode))
+        self.assertNotIn(plan.password, repr(plan))
+
+    def test_what_is_none_is_refused(self) -> None:
+        for text in ("", "{", "[]", "{}", '{"ports": {}, "made": [], "colour": "red"}'):
+            with self.subTest(text=text), self.assertRaises(InvalidRequest):
+                self.plan.file.write_text(text)
+                read(self.place)
+
+    def test_ports_are_remembered_and_no_two_are_the_same(self) -> None:
+        ports = [port for taken in self.plan.ports.values() for port in taken]
+        self.assertEqual(4, len(set(ports)))
+        self.assertEqual(self.plan.ports, self.plan.with_ports().ports)
+        other = free_ports(3)
+        self.assertFalse(set(other) & set(free_ports(3, other)))
+
+    def test_a_server_that_is_missing_is_named_with_what_installs_it(self) -> None:
+        plan = replace(self.plan, database="mariadb")
+        with (
+            unittest.mock.patch.object(mariadb, "PROGRAMS", ("no-such-server",)),
+            self.assertRaises(InvalidRequest) as raised,
+        ):
+            Cluster(plan, lambda _: None).up()
+        for words in (
+            "MariaDB is not installed",
+            "no-such-server",
+            "apt-get install mariadb-server",
+            "install-servers",
+        ):
+            self.assertIn(words, str(raised.exception))
+
+    def test_nothing_is_put_among_other_things(self) -> None:
+        (self.place / "thesis.txt").touch()
+        with self.assertRaisesRegex(InvalidRequest, "holds other things"), locked(self.place):
+            pass
+
+    def test_a_folder_of_which_nothing_came_is_left_as_it_was(self) -> None:
+        with self.assertRaises(ZeroDivisionError), locked(self.place / "new"):
+            raise ZeroDivisionError
+        self.assertFalse((self.place / "new").exists())
+
+    def test_a_configuration_is_written_for_each(self) -> None:
+        write(self.plan)
+        texts = {file.name: file.read_text() for file in self.place.glob("*.conf")}
+        self.assertEqual({"volsched.conf", "agent-1.conf"}, set(texts))
+        self.assertIn("host = dev1", texts["agent-1.conf"])
+        self.assertIn(f"127.0.0.1:{self.plan.ports['rabbitmq'][0]}", texts["volsched.conf"])

@@ -1,0 +1,88 @@
+"""Tests of the exchange of applications: who works keeps what he began with, and nobody waits."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, cast
+
+from tests import TestCase
+from volsched.service.application import Application
+from volsched.service.generation import Current, DeliveryLoop, Interruption
+
+
+class Delivering:
+    """A delivery that says when it runs, and runs until it is told to end."""
+
+    def __init__(self) -> None:
+        self.begun, self.ended = threading.Semaphore(0), threading.Semaphore(0)
+
+    def run(self, stop: threading.Event) -> None:
+        self.begun.release()
+        while not stop.wait(0.01) and not stop.is_set():
+            pass
+        self.ended.release()
+
+
+class Stand:
+    """What stands for an application."""
+
+    def __init__(self) -> None:
+        self.delivery = Delivering()
+
+
+def an_application() -> Application:
+    return cast("Application", cast("Any", Stand()))
+
+
+class TestCurrent(TestCase):
+    def setUp(self) -> None:
+        self.old, self.new = an_application(), an_application()
+        self.current = Current(self.old)
+        self.retired: list[str] = []
+
+    def test_at_once_where_nobody_works(self) -> None:
+        with self.current.used() as application:
+            self.assertIs(self.old, application)
+        self.current.exchange(self.new, lambda: self.retired.append("old"))
+        self.assertEqual(["old"], self.retired)
+        with self.current.used() as application:
+            self.assertIs(self.new, application)
+
+    def test_who_works_keeps_the_old_one_until_he_is_done(self) -> None:
+        with self.current.used() as first, self.current.used():
+            self.current.exchange(self.new, lambda: self.retired.append("old"))
+            self.assertIs(self.old, first)
+            with self.current.used() as later:
+                self.assertIs(self.new, later)
+            self.assertEqual([], self.retired)
+        self.assertEqual(["old"], self.retired)
+
+
+class TestDeliveryLoop(TestCase):
+    def test_held_while_notifiers_are_exchanged(self) -> None:
+        old, new = an_application(), an_application()
+        current, stop = Current(old), threading.Event()
+        loop = DeliveryLoop(current)
+        thread = threading.Thread(target=loop.run, args=(stop,))
+        thread.start()
+        before, after = cast("Any", old).delivery, cast("Any", new).delivery
+        self.assertTrue(before.begun.acquire(timeout=30))
+        with loop.held():
+            self.assertTrue(before.ended.acquire(blocking=False), "it has ended before the block begins")
+            current.exchange(new, lambda: None)
+            self.assertFalse(after.begun.acquire(blocking=False))
+        self.assertTrue(after.begun.acquire(timeout=30))
+        stop.set()
+        thread.join()
+        self.assertTrue(after.ended.acquire(blocking=False))
+        self.assertFalse(before.begun.acquire(blocking=False))
+
+
+class TestInterruption(TestCase):
+    def test_by_itself_or_with_the_other(self) -> None:
+        other = threading.Event()
+        one, two = Interruption(other), Interruption(other)
+        one.set()
+        self.assertEqual((True, False), (one.is_set(), two.is_set()))
+        other.set()
+        self.assertTrue(two.is_set())

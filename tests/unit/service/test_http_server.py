@@ -1,0 +1,122 @@
+"""The pages of a service, and clients that behave badly."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from http import HTTPStatus
+from http.client import HTTPConnection
+from unittest import mock
+
+from tests import TestCase
+from volsched.exceptions import ConfigurationError
+from volsched.service import http_server
+from volsched.service.http_server import Answer, PagesServer
+
+PATIENCE_SECONDS = 30
+
+
+def fine() -> Answer:
+    return Answer(HTTPStatus.OK, "text/plain", b"fine\n")
+
+
+def broken() -> Answer:
+    raise RuntimeError("a secret")
+
+
+class TestPagesServer(TestCase):
+    def served(self, host: str = "127.0.0.1", port: int = 0) -> PagesServer:
+        made = PagesServer({"/fine": fine, "/broken": broken}, host=host, port=port, option="[x] port")
+        made.start()
+        self.addCleanup(made.stop)
+        return made
+
+    def ask(self, served: PagesServer, page: str, method: str = "GET") -> tuple[int, bytes]:
+        connection = HTTPConnection(served.address, timeout=PATIENCE_SECONDS)
+        self.addCleanup(connection.close)
+        connection.request(method, page)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    def test_pages(self) -> None:
+        served = self.served()
+        self.assertEqual((200, b"fine\n"), self.ask(served, "/fine?x=1"))
+        self.assertEqual((200, b""), self.ask(served, "/fine", "HEAD"))
+        status, said = self.ask(served, "/other")
+        self.assertEqual(404, status)
+        self.assertIn(b"/fine, /broken", said)
+        self.assertEqual(501, self.ask(served, "/fine", "DELETE")[0])
+
+    def test_a_page_that_breaks_says_nothing_of_why(self) -> None:
+        served = self.served()
+        with self.assertLogs("volsched.service.http_server", "ERROR") as logged:
+            self.assertEqual((500, b"it broke; the log says why\n"), self.ask(served, "/broken"))
+        self.assertIn("a secret", logged.output[0])
+        self.assertEqual(200, self.ask(served, "/fine")[0])
+
+    def test_a_port_in_use_is_a_mistake_in_the_configuration(self) -> None:
+        port = int(self.served().address.rpartition(":")[2])
+        with self.assertRaises(ConfigurationError) as raised:
+            PagesServer({}, host="127.0.0.1", port=port, option="[x] port")
+        self.assertEqual("[x] port", raised.exception.option)
+        self.assertIn(f"127.0.0.1:{port} cannot be listened at: Address already in use", str(raised.exception))
+
+    def test_an_address_of_another_machine(self) -> None:
+        with self.assertRaises(ConfigurationError):
+            PagesServer({}, host="no-such-host.invalid", port=0, option="[x] port")
+
+    def test_clients_that_say_nothing_hold_up_nobody_and_are_let_go(self) -> None:
+        with mock.patch.object(http_server, "CLIENT_SECONDS", 0.5):
+            served = self.served()
+            host, _, port = served.address.rpartition(":")
+            silent = [socket.create_connection((host, int(port))) for _ in range(5)]
+            for connection in silent:
+                self.addCleanup(connection.close)
+            self.assertEqual(200, self.ask(served, "/fine")[0])
+            self.assertTrue(self.is_shut_while_it_dribbles(silent[0]))
+            for connection in silent[1:]:
+                connection.settimeout(PATIENCE_SECONDS)
+                self.assertEqual(b"", connection.recv(100), "it was shut")
+
+    def is_shut_while_it_dribbles(self, connection: socket.socket) -> bool:
+        nap = threading.Event()
+        for _ in range(20 * PATIENCE_SECONDS):
+            try:
+                connection.sendall(b"x")
+            except OSError:
+                return True
+            nap.wait(0.05)
+        return False
+
+    def test_too_many_clients_are_turned_away_and_come_again(self) -> None:
+        with mock.patch.object(http_server, "MOST_CLIENTS", 1):
+            served = self.served()
+        host, _, port = served.address.rpartition(":")
+        with socket.create_connection((host, int(port))) as silent:
+            silent.sendall(b"G")
+            with self.assertRaises(OSError):
+                self.ask(served, "/fine")
+        nap = threading.Event()
+        for _ in range(PATIENCE_SECONDS * 20):
+            try:
+                self.assertEqual(200, self.ask(served, "/fine")[0])
+                return
+            except OSError:
+                nap.wait(0.05)
+        self.fail("the place is not free again")
+
+    def test_stopping_twice_is_harmless(self) -> None:
+        served = self.served()
+        served.stop()
+        served.stop()
+        with self.assertRaises(OSError):
+            self.ask(served, "/fine")
+
+    def test_over_ipv6(self) -> None:
+        try:
+            socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+        except OSError:
+            self.skipTest("this machine has no IPv6")
+        served = self.served("::1")
+        self.assertRegex(served.address, r"^\[::1\]:\d+$")
+        self.assertEqual(200, self.ask(served, "/fine")[0])

@@ -1,0 +1,67 @@
+"""Tests of the records of running services."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import tests
+from volsched.db.leases import this_owner
+from volsched.service.pidfile import Record, Records, made, send
+
+WAITS = (
+    "import signal, sys; from volsched.db.leases import this_owner; signal.signal(signal.SIGHUP, "
+    "lambda *_: sys.exit(7)); print(this_owner(), flush=True); signal.pause()"
+)
+
+
+class TestRecords(tests.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.home = self.folder()
+        self.records = Records(str(self.home))
+        self.record = made("volsched-scheduler", ("/etc/volsched.conf",), 4)
+
+    def test_what_is_written_is_found(self) -> None:
+        self.records.write(self.record)
+        self.assertEqual([self.record], list(self.records.alive()))
+        self.assertEqual(self.record, self.records.current(self.record))
+        later = replace(self.record, reloads=1, problem="VS101", until_restart=("[agent] host",))
+        self.records.write(later)
+        self.assertEqual(later, self.records.current(self.record))
+        self.records.remove(self.record)
+        self.assertEqual([], list(self.records.alive()))
+        self.assertIsNone(self.records.current(self.record))
+
+    def test_what_the_dead_left_is_removed(self) -> None:
+        host, pid, _ = this_owner().rsplit(":", 2)
+        dead = replace(self.record, owner=f"{host}:{pid}:1")
+        self.records.write(dead)
+        self.assertEqual([], list(self.records.alive()))
+        self.assertEqual([], list(self.records.folder.iterdir()))
+        self.assertFalse(send(dead.owner, signal.SIGHUP), "the number belongs to another process now")
+
+    def test_what_is_none_is_passed_over(self) -> None:
+        self.records.folder.mkdir()
+        for number, text in enumerate(("", "[]", "{}", '{"program": 1}', '{"owner": "x"}')):
+            Path(self.records.folder / f"{number}.json").write_text(text)
+        self.assertEqual([], list(self.records.alive()))
+
+    def test_nobody_speaks_for_process_1(self) -> None:
+        self.records.write(replace(self.record, owner=this_owner().split(":")[0] + ":1:1"))
+        self.assertEqual([], list(self.records.alive()))
+
+    def test_no_folder(self) -> None:
+        self.assertEqual([], list(Records(str(self.home / "not there")).alive()))
+
+    def test_a_signal_arrives(self) -> None:
+        with subprocess.Popen([sys.executable, "-c", WAITS], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            record: Record = replace(self.record, owner=process.stdout.readline().strip())
+            self.assertEqual(process.pid, record.pid)
+            self.assertTrue(send(record.owner, signal.SIGHUP))
+        self.assertEqual(7, process.returncode)
+        self.assertFalse(send(record.owner, signal.SIGHUP))

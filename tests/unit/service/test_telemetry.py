@@ -1,0 +1,150 @@
+"""What the stores of a process tell, and that they are the plain ones where nothing is to be told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from tests.stores.world import OnSQLite, a_placement, a_pool_state, an_event, created, reported, some_work
+from volsched.db.failures import Failures
+from volsched.db.work import WorkQueue
+from volsched.exceptions import ClaimConflict, PluginError
+from volsched.model.inconsistency import Drift
+from volsched.model.parsing import ParsedReport
+from volsched.model.report import CapabilityReport
+from volsched.model.work import Outcome
+from volsched.service.metrics import Counts
+from volsched.service.telemetry import Telemetry
+from volsched.testing import a_request, a_snapshot
+
+DECISION = {"rejected": {"capacity": 3}, "conflicts": 1}
+
+
+class TestTelemetry(OnSQLite):
+    def setUp(self) -> None:
+        super().setUp()
+        self.counts = Counts()
+        self.telemetry = Telemetry(self.counts)
+        self.work = self.telemetry.work(self.database)
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(f"volsched_{name}", labels)
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        return self.counts.registry
+
+    def test_silent_stores_are_the_plain_ones(self) -> None:
+        silent = Telemetry()
+        self.assertIs(WorkQueue, type(silent.work(self.database)))
+        self.assertIs(Failures, type(silent.failures(self.database)))
+        chooser: Any = object()
+        self.assertIs(chooser, silent.chooser(chooser))
+        silent.happened([an_event()])
+        silent.audited(["a"], [])
+        silent.stop()
+
+    def test_work_that_is_taken_over(self) -> None:
+        self.work.add(some_work("w1"))
+        self.assertIsNotNone(self.work.take(["scheduler"], "doomed", 5))
+        self.assertIsNone(self.value("lease_takeovers_total", queue="scheduler"))
+        self.clock.forward(6)
+        work = self.work.take(["scheduler"], "me", 5)
+        assert work is not None
+        self.assertTrue(work.taken_over)
+        self.assertEqual(1, self.value("lease_takeovers_total", queue="scheduler"))
+        self.work.finish(work.lease, Outcome(events=(an_event(payload={"took_ms": 5}),)))
+        self.assertEqual(1, self.value("work_seconds_count", queue="scheduler", operation="create"))
+        self.assertEqual(1, self.value("storage_operations_total", operation="create", outcome="end"))
+        self.work.finish(work.lease, Outcome())
+        self.assertEqual(1, self.value("work_seconds_count", queue="scheduler", operation="create"), "once")
+
+    def test_work_that_was_put_back_is_not_taken_over(self) -> None:
+        self.work.add(some_work("w1", held_by="asker", held_seconds=5))
+        self.clock.forward(6)
+        late = self.work.take(["scheduler"], "me", 5)
+        assert late is not None
+        self.assertTrue(late.taken_over)
+        self.work.add(some_work("w2", "v2", queue="agent:h@b"))
+        first = self.work.take(["agent:h@b"], "me", 5)
+        assert first is not None
+        self.assertFalse(first.taken_over)
+
+    def test_what_is_told_when_work_is_taken(self) -> None:
+        self.work.add(some_work("w1"))
+        self.work.take(["scheduler"], "me", 5, lambda work: [an_event(event_type="scheduler.create_volume.start")])
+        self.assertEqual(1, self.value("events_total", event_type="scheduler.create_volume.start", priority="info"))
+
+    def test_claims_and_what_they_tell(self) -> None:
+        claims = self.telemetry.claims(self.database)
+        reported(self.database, a_pool_state(total_gb=20))
+        created(self.database, "v1", "v2")
+        end = an_event(
+            event_type="scheduler.create_volume.end", payload={"driver": "filter", "took_ms": 4, "decision": DECISION}
+        )
+        claims.claim(a_placement(events=(end,)))
+        with self.assertRaises(ClaimConflict):
+            claims.claim(a_placement("v2", 15, events=(an_event("e2"),)))
+        self.assertEqual(1, self.value("claims_total"))
+        answered = {"operation": "create_volume", "driver": "filter", "outcome": "placed"}
+        self.assertEqual(
+            (1, 0.004), (self.value("decisions_total", **answered), self.value("decision_seconds_sum", **answered))
+        )
+        self.assertEqual(
+            (3, 1), (self.value("filter_rejections_total", filter="capacity"), self.value("claim_conflicts_total"))
+        )
+        self.assertIsNone(
+            self.value("storage_operations_total", operation="create", outcome="end"), "it did not become true"
+        )
+
+    def test_refusals_are_counted_once(self) -> None:
+        failures = self.telemetry.failures(self.database)
+        payload = {"driver": "filter", "took_ms": 4, "error": "NoValidBackend", "decision": DECISION}
+        event = an_event(event_type="scheduler.create_volume", payload=payload)
+        for _ in range(2):
+            failures.record(volume_id=None, status=None, event=event, message=None, decision=None)
+        refused = {"operation": "create_volume", "driver": "filter", "outcome": "refused"}
+        self.assertEqual(1, self.value("decisions_total", **refused))
+
+    def test_an_event_that_cannot_be_understood_harms_nothing(self) -> None:
+        with self.assertLogs("volsched.service.metrics", "WARNING"):
+            self.telemetry.outbox(self.database).emit(
+                an_event(event_type="scheduler.create_volume.end", payload={"took_ms": "long"})
+            )
+
+    def test_reports(self) -> None:
+        backends = self.telemetry.backends(self.database, down_after_seconds=60)
+        report = CapabilityReport(service_name="volume", host="h@b", capabilities={}, timestamp=self.clock())
+        parsed = ParsedReport(backend_id="h@b", pools=(a_pool_state(),), set_aside=(("h@b#x", "no name"),))
+        self.assertTrue(backends.record(report, parsed))
+        self.assertFalse(backends.record(report, parsed))
+        self.assertEqual((1, 1), tuple(self.value("reports_total", outcome=it) for it in ("applied", "out_of_date")))
+        self.assertEqual(2, self.value("report_items_set_aside_total"))
+
+    def test_drift_by_kind(self) -> None:
+        found = [Drift(check="b", subject="v1", what="", mend=""), Drift(check="b", subject="v2", what="", mend="")]
+        self.telemetry.audited(["a", "b"], found)
+        self.assertEqual((0, 2), (self.value("drift", check="a"), self.value("drift", check="b")))
+        self.telemetry.audited(["a", "b"], found[:1])
+        self.assertEqual(1, self.value("drift", check="b"))
+        self.assertLess(0, self.value("audit_timestamp_seconds") or 0)
+
+    def test_choosing_is_timed_also_where_a_plugin_breaks(self) -> None:
+        class Broken:
+            needs: frozenset[str] = frozenset({"x"})
+
+            def place(self, *arguments: object) -> Any:
+                raise PluginError("rack", "broke")
+
+        told = self.telemetry.chooser(Broken())  # type: ignore[arg-type]
+        self.assertEqual({"x"}, told.needs)
+        with self.assertRaises(PluginError):
+            told.place(a_request(), a_snapshot().candidates())
+        self.assertEqual(1, self.value("choosing_seconds_count"))
+
+    def test_who_lets_go_of_work_has_not_ended_it(self) -> None:
+        self.work.add(some_work("w1"))
+        self.work.take(["scheduler"], "me", 5)
+        self.assertIsNone(self.work.take(["scheduler"], "me", 5))
+        self.assertIsNone(self.value("work_seconds_count", queue="scheduler", operation="create"))

@@ -1,0 +1,182 @@
+"""Spans: what belongs to what, over stores and processes, and what is not told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from types import SimpleNamespace
+from unittest import mock
+
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from tests.stores.world import OnSQLite, a_placement, an_event, created, reported, some_work
+from volsched.db.work import WorkQueue
+from volsched.exceptions import ClaimConflict, ConfigurationError
+from volsched.model.trace_context import CURRENT, TRACE
+from volsched.model.work import Outcome, Work, WorkState
+from volsched.service.telemetry import Telemetry
+from volsched.service.tracing import Tracer, traced
+
+HIDDEN = "hidden"
+LOADED = """
+import sys, volsched.service.instrumented, volsched.service.application
+print([it for it in sys.modules if it.startswith(("opentelemetry", "prometheus"))])
+"""
+
+
+class Asking:
+    """What users ask, as a service."""
+
+    def __init__(self, work: WorkQueue) -> None:
+        self.work = work
+
+    def create(self, context: object, *, name: str) -> object:
+        self.work.add(some_work("w1"))
+        return SimpleNamespace(id="v1", name=name)
+
+
+class TestTracing(OnSQLite):
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(CURRENT.set, None)
+        self.exporter = InMemorySpanExporter()
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.telemetry = Telemetry(None, Tracer(provider))
+        self.addCleanup(self.telemetry.stop)
+        self.work = self.telemetry.work(self.database)
+
+    def spans(self) -> dict[str, ReadableSpan]:
+        return {span.name: span for span in self.exporter.get_finished_spans()}
+
+    def parent(self, name: str) -> str | None:
+        spans = self.spans()
+        parent = spans[name].parent
+        if parent is None:
+            return None
+        return next((one for one, span in spans.items() if span.context.span_id == parent.span_id), "elsewhere")
+
+    def take(self, *queues: str) -> Work:
+        work = self.work.take(queues or ("scheduler",), "me", 5)
+        assert work is not None
+        return work
+
+    def test_from_the_request_to_the_agent(self) -> None:
+        asking = self.telemetry.requests(Asking(WorkQueue(self.database)), "volume", ["create"])
+        asking.create({"project_id": HIDDEN}, name=HIDDEN)
+        self.assertIsNone(CURRENT.get())
+        reported(self.database)
+        created(self.database, "v1")
+        work = self.take()
+        self.assertRegex(work.payload[TRACE]["traceparent"], "^00-[0-9a-f]{32}-[0-9a-f]{16}-0[13]$")
+        handed_over = some_work("w2", queue="agent:h@b")
+        self.telemetry.claims(self.database).claim(a_placement(work=(handed_over,), fence=work.lease))
+        self.work.finish(work.lease, Outcome())
+        self.assertIsNone(CURRENT.get())
+        self.work.finish(self.take("agent:h@b").lease, Outcome())
+        spans = self.spans()
+        self.assertEqual(1, len({span.context.trace_id for span in spans.values()}))
+        expected = {
+            "volume create": None,
+            "cast scheduler create": "volume create",
+            "scheduler create": "cast scheduler create",
+            "claim": "scheduler create",
+            "cast agent create": "claim",
+            "agent create": "cast agent create",
+        }
+        self.assertEqual(expected, {name: self.parent(name) for name in spans})
+        self.assertNotIn(HIDDEN, " ".join(str(span.attributes) for span in spans.values()))
+
+    def test_work_that_was_asked_for_elsewhere(self) -> None:
+        carried = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}
+        WorkQueue(self.database).add(some_work(payload={TRACE: carried}))
+        self.work.finish(self.take().lease, Outcome())
+        self.assertEqual(int("ab" * 16, 16), self.spans()["scheduler create"].context.trace_id)
+
+    def test_what_is_no_trace_begins_one(self) -> None:
+        for number, carried in enumerate(({"traceparent": "nonsense"}, "nonsense", {}, None)):
+            WorkQueue(self.database).add(some_work(f"w{number}", payload={TRACE: carried}))
+            self.work.finish(self.take().lease, Outcome())
+        self.assertEqual([None] * 4, [span.parent for span in self.exporter.get_finished_spans()])
+
+    def test_who_asked_not_to_be_traced_is_not(self) -> None:
+        WorkQueue(self.database).add(some_work(payload={TRACE: {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-00"}}))
+        self.work.finish(self.take().lease, Outcome(follow_up=(some_work("w2"),)))
+        self.assertEqual({}, self.spans())
+        self.assertRegex(self.take().payload[TRACE]["traceparent"], f"^00-{'ab' * 16}-[0-9a-f]{{16}}-00$")
+
+    def test_what_fails_says_so(self) -> None:
+        claims, failures = self.telemetry.claims(self.database), self.telemetry.failures(self.database)
+        created(self.database, "v1")
+        self.work.add(some_work())
+        work = self.take()
+        with self.assertRaises(ClaimConflict):
+            claims.claim(a_placement())
+        event = an_event(event_type="scheduler.create_volume", payload={"error": "NoValidBackend"})
+        failures.record(volume_id=None, status=None, event=event, message=None, decision=None)
+        self.work.finish(work.lease, Outcome())
+        self.assertEqual("ClaimConflict", self.spans()["claim"].status.description)
+        self.assertEqual("NoValidBackend", self.spans()["scheduler create"].status.description)
+        self.exporter.clear()
+        self.work.add(some_work("w2", "v2"))
+        self.work.finish(self.take().lease, Outcome(state=WorkState.FAILED, problem=HIDDEN))
+        self.assertFalse(self.spans()["scheduler create"].status.is_ok)
+        self.exporter.clear()
+        self.work.add(some_work("w3", "v3"))
+        self.take()
+        self.assertIsNone(self.work.take(["nothing"], "me", 5))
+        self.assertFalse(self.spans()["scheduler create"].status.is_ok)
+
+    def test_threads_do_not_see_one_another(self) -> None:
+        self.work.add(some_work())
+        work = self.take()
+        seen: list[object] = []
+        thread = threading.Thread(target=lambda: seen.append(CURRENT.get()))
+        thread.start()
+        thread.join()
+        self.assertEqual([None], seen)
+        self.assertIsNotNone(CURRENT.get())
+        self.work.finish(work.lease, Outcome())
+
+
+class TestConfiguration(OnSQLite):
+    def options(self, **given: object) -> SimpleNamespace:
+        return SimpleNamespace(
+            **{"endpoint": "http://127.0.0.1:1/v1/traces", "sample_ratio": 1.0, "timeout": 0.1, **given}
+        )
+
+    def test_an_endpoint_that_is_none(self) -> None:
+        with self.assertRaises(ConfigurationError) as raised:
+            traced(self.options(endpoint="collector:4318"), "scheduler")
+        self.assertIn("'collector:4318' is no http:// or https:// URL", str(raised.exception))
+
+    def test_the_packages_are_missing(self) -> None:
+        with (
+            mock.patch.dict(sys.modules, {"opentelemetry.sdk.trace": None}),
+            self.assertRaises(ConfigurationError) as raised,
+        ):
+            traced(self.options(), "scheduler")
+        self.assertIn("pip install 'volsched[tracing]'", str(raised.exception))
+
+    def test_a_part_of_the_requests(self) -> None:
+        for ratio, expected in ((0.0, False), (1.0, True)):
+            tracer = traced(self.options(sample_ratio=ratio), "scheduler")
+            self.addCleanup(tracer.stop)
+            with tracer.span("anything") as span:
+                self.assertIs(expected, span.is_recording())
+
+    def test_nobody_listens(self) -> None:
+        tracer = traced(self.options(), "command")
+        with tracer.span("anything"):
+            pass
+        tracer.stop()
+        tracer.stop()
+
+    def test_off_nothing_of_it_is_loaded(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", LOADED], capture_output=True, text=True, check=True
+        )
+        self.assertEqual("[]\n", done.stdout)

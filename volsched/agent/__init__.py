@@ -1,0 +1,1 @@
+"""The volume agent: drives storage backends and reports what they have."""

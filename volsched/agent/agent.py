@@ -1,0 +1,174 @@
+"""The volume agent: drives storage backends, reports what they have, and does the work that waits for them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from typing import Protocol
+
+from volsched.agent.job import Job
+from volsched.agent.operations import OPERATIONS, outcome_of, unwanted
+from volsched.db.leases import held
+from volsched.exceptions import DatabaseUnavailable, LeaseLost, VolumeNotFound
+from volsched.model.ports import Clock, EventSink, VolumeCaster, VolumeStore, WorkStore
+from volsched.model.report import CapabilityReport
+from volsched.model.volume import Volume
+from volsched.model.work import Outcome, Work, WorkState, agent_queue
+from volsched.plugins import StorageBackend
+
+LOG = logging.getLogger(__name__)
+
+
+class ReportSink(Protocol):
+    """Where capability reports go: into the database, and from there to every scheduler."""
+
+    def record(self, report: CapabilityReport) -> object: ...
+
+
+class Agent:
+    """Serves the queues of its backends, each `host@name`.
+
+    Any number of agents may serve one queue (a cluster, or a second process started by mistake): each piece of work is
+    under one lease, and done again by another only when that is over.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        backends: Mapping[str, StorageBackend],
+        work: WorkStore,
+        volumes: VolumeStore,
+        reports: ReportSink,
+        events: EventSink,
+        caster: VolumeCaster,
+        clock: Clock,
+        owner: str,
+        lease_seconds: float = 60.0,
+        cluster: str | None = None,
+    ) -> None:
+        self._host = host
+        self._cluster = cluster
+        self._backends = {f"{cluster or host}@{name}": (name, backend) for name, backend in backends.items()}
+        self._work = work
+        self._volumes = volumes
+        self._reports = reports
+        self._events = events
+        self._caster = caster
+        self._clock = clock
+        self._owner = owner
+        self._lease_seconds = lease_seconds
+        self._problems: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def backend_ids(self) -> tuple[str, ...]:
+        """The backends that it serves, each `host@name` or `cluster@name`."""
+        return tuple(self._backends)
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The queues that it serves, one a backend."""
+        return tuple(map(agent_queue, self._backends))
+
+    @property
+    def problems(self) -> tuple[tuple[str, str], ...]:
+        """(backend_id, why) of each backend that could not report the last time."""
+        return self._problems
+
+    # -- reports -----------------------------------------------------------------------------------------------------
+
+    def report_all(self) -> tuple[tuple[str, str], ...]:
+        """Let every backend report; returns (backend_id, why) of those that could not."""
+        problems = []
+        for backend_id in self._backends:
+            try:
+                self._reports.record(self._report_of(backend_id))
+            except Exception as problem:  # noqa: BLE001 - a plugin, or the sink: the others report all the same
+                problems.append((backend_id, str(problem) or repr(problem)))
+        self._tell_changes(tuple(problems))
+        return self._problems
+
+    def _report_of(self, backend_id: str) -> CapabilityReport:
+        name, backend = self._backends[backend_id]
+        # Before measuring: what is made meanwhile may or may not be in the figures, so the report must not claim to
+        # know of it.
+        begun = self._clock()
+        capabilities = backend.report()
+        if not isinstance(capabilities, Mapping):
+            raise TypeError(f"the backend's report is no mapping but {type(capabilities).__name__}")
+        return CapabilityReport(
+            service_name="volume",
+            host=f"{self._host}@{name}",
+            cluster_name=f"{self._cluster}@{name}" if self._cluster else None,
+            capabilities={"volume_backend_name": name, **capabilities},
+            timestamp=begun,
+        )
+
+    def _tell_changes(self, problems: tuple[tuple[str, str], ...]) -> None:
+        """Log a problem when it appears and when it ends, not at every report between."""
+        before, self._problems = self._problems, problems
+        for backend_id, why in problems:
+            if (backend_id, why) not in before:
+                LOG.error("backend %s does not report, and nothing new is placed there for long: %s", backend_id, why)
+        for backend_id in {backend_id for backend_id, _ in before}.difference(dict(problems)):
+            LOG.info("backend %s reports again", backend_id)
+
+    # -- work --------------------------------------------------------------------------------------------------------
+
+    def work_once(self) -> bool:
+        """Take one piece of work and end it. False where there was none."""
+        work = self._work.take(self.queues, self._owner, self._lease_seconds)
+        if work is None:
+            return False
+        try:
+            with held(self._work, work.lease, self._lease_seconds) as lost:
+                outcome = self._carry_out(work)
+                if lost.is_set():
+                    LOG.warning("work %s: done, but its lease is lost; whoever took it over ends it", work.id)
+                    return True
+                self._end(work, outcome, lost)
+        except LeaseLost as problem:
+            LOG.warning("%s; whoever took it over ends it", problem)
+            return True
+        for queue in {request.queue for request in outcome.follow_up}:
+            self._caster.wake(queue)
+        return True
+
+    def _end(self, work: Work, outcome: Outcome, lost: threading.Event) -> None:
+        """Make the outcome durable. A database that is away is waited for as long as the lease would last."""
+        deadline = time.monotonic() + self._lease_seconds
+        while True:
+            try:
+                return self._work.finish(work.lease, outcome)
+            except DatabaseUnavailable as problem:
+                LOG.warning("work %s is done, but cannot be ended: %s", work.id, problem)
+                if time.monotonic() > deadline or lost.wait(min(1.0, self._lease_seconds / 10)):
+                    raise
+
+    def _carry_out(self, work: Work) -> Outcome:
+        volume = self._current(work)
+        why = unwanted(work, volume)
+        if volume is None or why is not None:
+            LOG.info("work %s (%s of volume %s) is left undone: %s", work.id, work.operation, work.volume_id, why)
+            return Outcome(state=WorkState.DONE, problem=why, cancel_reservation=work.payload.get("reservation"))
+        backend_id = work.queue.removeprefix(agent_queue(""))
+        job = Job(
+            work=work,
+            volume=volume,
+            backend_id=backend_id,
+            backend=self._backends[backend_id][1],
+            clock=self._clock,
+            publisher=f"agent.{self._host}",
+        )
+        operation = OPERATIONS.get(work.operation)
+        if operation is not None and operation.starts:
+            self._events.emit(job.event("start"))
+        return outcome_of(job)
+
+    def _current(self, work: Work) -> Volume | None:
+        try:
+            return self._volumes.get(work.volume_id or "")
+        except VolumeNotFound:
+            return None

@@ -1,0 +1,55 @@
+"""Claims, volumes, work and reports compared with one another, and put right in small steps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from volsched.db.database import Database
+from volsched.db.inconsistencies import CHECKS, Check
+from volsched.model.inconsistency import Drift
+
+LOG = logging.getLogger(__name__)
+
+Told = Callable[[Sequence[str], Sequence[Drift]], object]
+
+
+class Audit:
+    """Every check looks at one instant; every repair is a transaction of its own that looks again before it acts."""
+
+    def __init__(
+        self, database: Database, checks: Sequence[Check] = CHECKS, *, told: Told = lambda checks, found: None
+    ) -> None:
+        """`told` is given the names of the checks and what they found, whenever it is logged."""
+        self._database = database
+        self._checks = checks
+        self._told = told
+
+    def look(self, *, repair: bool = False) -> Iterator[Drift]:
+        """Every drift, by check. `repair`: put right what can be, and say so. Raises DatabaseUnavailable."""
+        for check in self._checks:
+            for drift in self._found(check):
+                yield self._repaired(check, drift) if repair and drift.repairable and check.repair else drift
+
+    def log(self) -> int:
+        """Every drift into the log; how many there are."""
+        found = list(self.look())
+        self._told([check.name for check in self._checks], found)
+        for drift in found:
+            mend = f"{drift.mend}: volsched audit --repair" if drift.repairable else drift.mend
+            LOG.warning("audit: %s: %s: %s; %s", drift.check, drift.subject, drift.what, mend)
+        return len(found)
+
+    def _found(self, check: Check) -> Sequence[Drift]:
+        return self._database.read(lambda connection: list(check.find(connection, self._database.now(connection))))
+
+    def _repaired(self, check: Check, drift: Drift) -> Drift:
+        repair = check.repair
+        assert repair is not None  # noqa: S101 - the caller asked
+        done = self._database.run(lambda connection: repair(connection, drift, self._database.now(connection)))
+        if done:
+            LOG.warning("audit: repaired %s: %s: %s (%s)", drift.check, drift.subject, drift.what, drift.mend)
+        else:
+            LOG.info("audit: %s: %s: it was put right meanwhile, or somebody is at it", drift.check, drift.subject)
+        return replace(drift, repaired=done)

@@ -1,1 +1,0 @@
-"""Plugins made for other schedulers, run unchanged."""

@@ -1,0 +1,164 @@
+"""Room in pools: taken by one conditional update, counted anew whenever a claim or a report changes what is pending.
+
+Always true of a committed state: a pool's pending_gb is the sum of its claims that its report cannot know
+(`Claim.known_to`). Whoever changes claims holds the rows of their pools; pools are locked in the order of their ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from volsched.db.schema import claims, pools
+from volsched.model.claim import Claim, ClaimState
+
+#: Rooms are given to 2 places; half a hundredth is the noise of binary fractions, not room.
+NOISE_GB = 0.005
+
+# What the report of the claim's pool cannot know: SQL for `not Claim.known_to(reported_at)`.
+UNKNOWN = sa.or_(
+    claims.c.confirmed_at.is_(None), pools.c.reported_at.is_(None), claims.c.confirmed_at >= pools.c.reported_at
+)
+
+
+def claim_of(row: Row[Any]) -> Claim:
+    """A claim from its row."""
+    values = dict(row._mapping)
+    return Claim(**{**values, "state": ClaimState(values["state"])})
+
+
+def take(connection: Connection, claim: Claim, *, thin: bool) -> bool:
+    """Take the room; False where the pool is gone or has not so much left, or the key is claimed (see `of_key`).
+
+    `thin`: see Placement.
+    """
+    wanted = {"key": claim.key, "pool": claim.pool_id, "size": claim.size_gb, "least": claim.size_gb - NOISE_GB}
+    return connection.execute(_TAKE_THIN if thin else _TAKE_THICK, wanted).rowcount == 1
+
+
+def _taking(room: sa.Column[Any]) -> sa.Update:
+    return (
+        sa.update(pools)
+        .where(
+            pools.c.id == sa.bindparam("pool"),
+            pools.c.present.is_(True),
+            sa.or_(room.is_(None), room - pools.c.pending_gb >= sa.bindparam("least", type_=sa.Double)),
+            sa.not_(sa.exists(sa.select(claims.c.key).where(claims.c.key == sa.bindparam("key")))),
+        )
+        .values(
+            pending_gb=pools.c.pending_gb + sa.bindparam("size", type_=sa.Double), generation=pools.c.generation + 1
+        )
+    )
+
+
+# Made once: to put a statement together takes ten times as long as to run it.
+_TAKE_THIN, _TAKE_THICK = _taking(pools.c.room_thin_gb), _taking(pools.c.room_thick_gb)
+_WRITE = sa.insert(claims)
+_OF_KEY = sa.select(claims).where(claims.c.key == sa.bindparam("the_key"))
+
+
+def of_key(connection: Connection, key: str) -> Claim | None:
+    """The claim of this key."""
+    row = connection.execute(_OF_KEY, {"the_key": key}).first()
+    return None if row is None else claim_of(row)
+
+
+def write(connection: Connection, claim: Claim) -> None:
+    """The claim's row; its room must have been taken in the same transaction."""
+    connection.execute(
+        _WRITE,
+        {
+            "key": claim.key,
+            "volume_id": claim.volume_id,
+            "pool_id": claim.pool_id,
+            "size_gb": claim.size_gb,
+            "made_at": claim.made_at,
+            "state": claim.state.value,
+            "confirmed_at": claim.confirmed_at,
+        },
+    )
+
+
+def pools_of(connection: Connection, keys: Iterable[str], volume_id: str | None = None) -> list[str]:
+    """The pools in which these claims, and all claims of this volume, are."""
+    which = claims.c.key.in_(sorted(set(keys)))
+    return _pools_of(connection, which if volume_id is None else sa.or_(which, claims.c.volume_id == volume_id))
+
+
+def lock(connection: Connection, pool_ids: Iterable[str]) -> None:
+    """Nobody else claims in these pools, gives back or reports for them, before this transaction ends."""
+    wanted = sorted(set(pool_ids))
+    if wanted:
+        statement = sa.select(pools.c.id).where(pools.c.id.in_(wanted)).order_by(pools.c.id)
+        connection.execute(statement.with_for_update(key_share=True)).all()
+
+
+def recount(connection: Connection, pool_ids: Iterable[str]) -> None:
+    """Set pending_gb of pools that are locked from the claims that there are."""
+    pending = (
+        sa.select(sa.func.coalesce(sa.func.sum(claims.c.size_gb), 0.0))
+        .where(claims.c.pool_id == pools.c.id, UNKNOWN)
+        .correlate(pools)
+        .scalar_subquery()
+    )
+    wanted = sorted(set(pool_ids))
+    if wanted:
+        connection.execute(
+            sa.update(pools).where(pools.c.id.in_(wanted)).values(pending_gb=pending, generation=pools.c.generation + 1)
+        )
+
+
+def confirm(
+    connection: Connection, keys: Iterable[str], at: datetime, sizes: Mapping[str, float] = MappingProxyType({})
+) -> None:
+    """The backend has made these claims real; the first confirmation counts, unknown keys are left out.
+
+    `sizes`: claim key -> what it really took, where that is not what was claimed.
+    """
+    wanted = sorted(set(keys))
+    affected = _pools_of(connection, claims.c.key.in_(wanted)) if wanted else []
+    if not affected:
+        return
+    lock(connection, affected)
+    connection.execute(
+        sa.update(claims)
+        .where(claims.c.key.in_(wanted), claims.c.confirmed_at.is_(None))
+        .values(state=ClaimState.CONFIRMED.value, confirmed_at=at)
+    )
+    for key in sorted(set(sizes) & set(wanted)):
+        connection.execute(sa.update(claims).where(claims.c.key == key).values(size_gb=sizes[key]))
+    recount(connection, affected)
+
+
+def give_back(connection: Connection, keys: Iterable[str]) -> None:
+    """Remove the claims. Room that a report counts as used stays so until the next report."""
+    wanted = sorted(set(keys))
+    if wanted:
+        _remove(connection, claims.c.key.in_(wanted))
+
+
+def give_back_in(connection: Connection, volume_id: str, pool_id: str) -> None:
+    """Remove the claims of a volume in one pool."""
+    _remove(connection, sa.and_(claims.c.volume_id == volume_id, claims.c.pool_id == pool_id))
+
+
+def give_back_all(connection: Connection, volume_id: str) -> None:
+    """Remove every claim of a volume."""
+    _remove(connection, claims.c.volume_id == volume_id)
+
+
+def _remove(connection: Connection, which: sa.ColumnElement[bool]) -> None:
+    affected = _pools_of(connection, which)
+    if affected:
+        lock(connection, affected)
+        connection.execute(sa.delete(claims).where(which))
+        recount(connection, affected)
+
+
+def _pools_of(connection: Connection, which: sa.ColumnElement[bool]) -> list[str]:
+    return list(connection.execute(sa.select(claims.c.pool_id).where(which).distinct()).scalars())

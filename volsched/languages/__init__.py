@@ -1,0 +1,1 @@
+"""The languages that operators write: driver expressions, JSON queries and extra specs."""

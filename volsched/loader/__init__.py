@@ -1,0 +1,25 @@
+"""The plugin door: what is published, what the configuration selects of it, and everything that is wrong with that."""
+
+from volsched.loader.catalog import Catalogue, Entry
+from volsched.loader.kinds import BACKEND, FILTER, KINDS, NOTIFIER, SCHEDULER, WEIGHER, WEIGHT_HANDLER, Kind
+from volsched.loader.loaded import Plugins
+from volsched.loader.loader import examine, load
+from volsched.loader.problems import LoadProblems, Problem
+
+__all__ = [
+    "BACKEND",
+    "FILTER",
+    "KINDS",
+    "NOTIFIER",
+    "SCHEDULER",
+    "WEIGHER",
+    "WEIGHT_HANDLER",
+    "Catalogue",
+    "Entry",
+    "Kind",
+    "LoadProblems",
+    "Plugins",
+    "Problem",
+    "examine",
+    "load",
+]

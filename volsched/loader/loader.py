@@ -1,0 +1,171 @@
+"""Load what the configuration selects, or say everything that is wrong, before anything starts."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from types import MappingProxyType
+
+from volsched import policy
+from volsched.conf.configuration import Configuration
+from volsched.conf.policy import file_of
+from volsched.exceptions import ConfigurationError
+from volsched.loader.catalog import Catalogue
+from volsched.loader.class_checks import load_class
+from volsched.loader.construction import Built, Prepared, build, prepare
+from volsched.loader.kinds import BACKEND, FILTER, KINDS, NOTIFIER, SCHEDULER, WEIGHER, Kind
+from volsched.loader.loaded import Plugins
+from volsched.loader.option_values import read
+from volsched.loader.problems import Findings, LoadProblems, Problem
+from volsched.loader.selection import Choice, select, select_named, select_profiles
+from volsched.loader.unread_options import find_unread
+
+LOG = logging.getLogger(__name__)
+
+
+def load(conf: Configuration, catalogue: Catalogue, kinds: Collection[Kind] = KINDS) -> Plugins:
+    """Import, check and construct every plugin of these kinds that the configuration names; nothing is started.
+
+    Raises LoadProblems with everything that is wrong. What is merely odd is logged, and is in `warnings`.
+    """
+    plugins, problems = examine(conf, catalogue, kinds)
+    if plugins is None:
+        raise LoadProblems(problem for problem in problems if problem.fatal)
+    log_warnings(plugins.warnings)
+    return plugins
+
+
+def log_warnings(warnings: Iterable[Problem]) -> None:
+    """Tell what is odd about a configuration that is used."""
+    for problem in warnings:
+        # An old name works as well as the new one: `volsched config check` tells who wants to know.
+        LOG.log(logging.INFO if problem.code == "VS122" else logging.WARNING, "%s", problem)
+
+
+def examine(
+    conf: Configuration, catalogue: Catalogue, kinds: Collection[Kind] = KINDS
+) -> tuple[Plugins | None, tuple[Problem, ...]]:
+    """The plugins, if all is well, and all problems and warnings."""
+    findings = Findings()
+    for group, option in list(conf.options()):
+        if (group, option.dest) not in {(kind.section, kind.option) for kind in KINDS} and group != "DEFAULT":
+            read(conf, group, option, findings)
+    _policy(conf, findings)
+    choices = select(conf, catalogue, kinds, findings)
+    profiles = select_profiles(conf, catalogue, findings) if FILTER in kinds and WEIGHER in kinds else []
+    everything = [*choices, *(choice for profile in profiles for choice in profile.choices)]
+    prepared = [prepare_whole(conf, catalogue, choice, findings) for choice in _each_once(everything, findings)]
+    ready = [item for item in prepared if item is not None]
+    driver = next((item for item in ready if item.choice.kind is SCHEDULER), None)
+    made = [Built(prepared=item, plugin=build(item, findings)) for item in ready if item is not driver]
+    _filters(conf, driver, [FILTER.section, *(profile.section for profile in profiles)], findings)
+    _weighers(made, findings)
+    find_unread(conf, catalogue, kinds, findings)
+    if findings.fatal:
+        return None, (*findings.fatal, *findings.warnings)
+    zones = {
+        each.choice.name: conf[each.choice.section].availability_zone for each in made if each.choice.kind is BACKEND
+    }
+    interests = {each.choice.name: each.prepared.interest for each in made if each.choice.kind is NOTIFIER}
+    everybodys = {choice.section for choice in choices}
+    plugins = Plugins(
+        built=tuple(each for each in made if each.choice.section in everybodys),
+        of_profiles=tuple(each for each in made if each.choice.section not in everybodys),
+        profiles=tuple(profiles),
+        driver=driver,
+        zones=MappingProxyType(zones),
+        interests=MappingProxyType(interests),
+        warnings=findings.warnings,
+    )
+    return plugins, findings.warnings
+
+
+def _policy(conf: Configuration, findings: Findings) -> None:
+    """Whether the policy file can be used, if there is one."""
+    try:
+        policy.of(file_of(conf.policy.file, conf.settings.files))
+    except ConfigurationError as problem:
+        mend = "correct the file; `volsched policy list` shows what is in force"
+        findings.add("VS131", problem.option, problem.problem, mend)
+
+
+def _each_once(choices: Iterable[Choice], findings: Findings) -> Iterable[Choice]:
+    """Each plugin once, however many profiles name it."""
+    kept: dict[str, Choice] = {}
+    for choice in choices:
+        known = kept.setdefault(choice.section, choice)
+        if known.entry != choice.entry:
+            what = f"{known.entry.full_name} and {choice.entry.full_name} would share the section [{choice.section}]"
+            findings.add("VS114", choice.where, what, "select one of them")
+    return kept.values()
+
+
+def prepare_whole(
+    conf: Configuration, catalogue: Catalogue, choice: Choice, findings: Findings, outer: tuple[Choice, ...] = ()
+) -> Prepared | None:
+    """A plugin's class and values, and those of the plugins that its options name; None where that fails."""
+    plugin_class = load_class(choice.entry, findings)
+    prepared = None if plugin_class is None else prepare(conf, choice, plugin_class, findings)
+    if prepared is None or not prepared.references:
+        return prepared
+    inner: dict[str, tuple[Prepared, ...]] = {}
+    for name in prepared.references:
+        named = _inner(conf, catalogue, prepared, name, findings, (*outer, choice))
+        if named is None:
+            return None
+        inner[name] = named
+    return replace(prepared, inner=MappingProxyType(inner))
+
+
+def _inner(
+    conf: Configuration,
+    catalogue: Catalogue,
+    prepared: Prepared,
+    name: str,
+    findings: Findings,
+    outer: tuple[Choice, ...],
+) -> tuple[Prepared, ...] | None:
+    """The plugins that an option names; None where one of them fails."""
+    where = conf.label(prepared.choice.section, name)
+    kind = next(kind for kind in KINDS if kind.entry_points == prepared.references[name].kind)
+    value = prepared.values[name]
+    before = len(findings.fatal)
+    made: list[Prepared] = []
+    for written in value if isinstance(value, list) else [str(value or "")]:
+        named = select_named(conf, catalogue, kind, written, where, findings)
+        if named is None:
+            continue
+        if any(named.section == other.section for other in outer):
+            findings.add(
+                "VS108", where, f"{named.name!r} would have to run itself", f"name another of the {kind.plural}"
+            )
+        elif any(named.section == other.choice.section for other in made):
+            findings.add("VS114", where, f"{named.name!r} is named twice", f"name each of the {kind.plural} once")
+        else:
+            inner = prepare_whole(conf, catalogue, named, findings, outer)
+            made.extend([] if inner is None else [inner])
+    return tuple(made) if len(findings.fatal) == before else None
+
+
+def _filters(conf: Configuration, driver: Prepared | None, sections: Iterable[str], findings: Findings) -> None:
+    uses_filters = driver is not None and getattr(driver.plugin_class, "uses_filters", True)
+    for section in sections:
+        if uses_filters and read(conf, section, conf.option(section, FILTER.option), Findings()) == []:
+            where = conf.label(section, FILTER.option)
+            findings.add("VS125", where, "no filter is selected: every pool would pass", "name at least one filter")
+
+
+def _weighers(made: Iterable[Built], findings: Findings) -> None:
+    for each in made:
+        choice = each.choice
+        if choice.kind is not WEIGHER or each.plugin is None:
+            continue
+        multiplier = getattr(each.plugin, "multiplier", None)
+        if not isinstance(multiplier, int | float) or not math.isfinite(multiplier):
+            what = f"{choice.entry} has the multiplier {multiplier!r}, which is no finite number"
+            findings.add("VS112", f"[{choice.section}]", what, f"tell the vendor of {choice.entry.package}")
+        elif multiplier == 0:
+            what = f"{choice.name} has the multiplier 0: it is asked and changes nothing"
+            findings.warn("VS117", f"[{choice.section}]", what, "give it another multiplier, or do not select it")

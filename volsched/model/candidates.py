@@ -1,0 +1,336 @@
+"""The table that scheduling works on: a snapshot of all pools, and the selection still in the running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from volsched.model.pool import PoolState
+
+S = TypeVar("S", bound=np.generic)
+T = TypeVar("T")
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.intp]
+
+#: Rows that may be others than a column, or a list of pools, that is shared has them, before it is written anew.
+MOST_BEHIND = 64
+#: Conclusions kept at a time; each may be as long as the snapshot.
+MOST_CONCLUSIONS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[S]):
+    """A typed key: how to read one value out of a pool. Plugins add their own.
+
+    `figures` says that the value changes when room is claimed (free, allocated, provisioned and what follows from
+    them); every other column is kept when claims alone change a pool.
+    """
+
+    name: str
+    dtype: type[S]
+    read: Callable[[PoolState], Any]
+    figures: bool = False
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def of(self, snapshot: PoolSnapshot) -> NDArray[S]:
+        """The value of each pool, read-only."""
+        return _read_only(np.fromiter(map(self.read, snapshot.pools), np.dtype(self.dtype), len(snapshot)))
+
+    def patched(self, before: NDArray[S], snapshot: PoolSnapshot, rows: Sequence[int]) -> NDArray[S]:
+        """The same, where only the pools of these rows are others than in `before`."""
+        values = before.copy()
+        for row in rows:
+            values[row] = self.read(snapshot.pool(row))
+        return _read_only(values)
+
+
+@dataclass(frozen=True, slots=True)
+class CodedColumn:
+    """A key whose values are interned: equal values share a code, so that a rule is judged once per distinct value."""
+
+    name: str
+    read: Callable[[PoolState], Any]
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def of(self, snapshot: PoolSnapshot) -> Coded:
+        """The value of each pool."""
+        nothing = Coded((), np.zeros(len(snapshot), np.intp))
+        return self._read(nothing, enumerate(snapshot.pools))
+
+    def patched(self, before: Coded, snapshot: PoolSnapshot, rows: Sequence[int]) -> Coded | None:
+        """The same, where only the pools of these rows are others; None where most values would be of the past."""
+        if len(before.values) > 2 * len(before.codes):
+            return None
+        return self._read(before, ((row, snapshot.pool(row)) for row in rows))
+
+    def _read(self, before: Coded, pools: Iterable[tuple[int, PoolState]]) -> Coded:
+        codes, values, marks = before.codes.copy(), list(before.values), dict(before.marks)
+        for row, pool in pools:
+            value = self.read(pool)
+            code = codes[row] = marks.setdefault(stand_in(value), len(values))
+            if code == len(values):
+                values.append(value)
+        return Coded(tuple(values), _read_only(codes), marks)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coded:
+    """Interned values: `values[codes[row]]` is row's value. `codes` has one entry a row, read-only.
+
+    Values that no row has any more may be among `values`.
+    """
+
+    values: tuple[Any, ...]
+    codes: NDArray[np.intp]
+    marks: Mapping[Any, int] = field(default_factory=dict)  # the stand-in of each value -> its code
+
+    def where(self, judge: Callable[[Any], bool]) -> Mask:
+        """The mask of rows whose value `judge` accepts; `judge` is called once per distinct value."""
+        return np.fromiter((judge(value) for value in self.values), np.bool_, len(self.values))[self.codes]
+
+
+def _read_only(array: NDArray[S]) -> NDArray[S]:
+    array.setflags(write=False)
+    return array
+
+
+def stand_in(value: Any) -> Any:
+    """A hashable stand-in that keeps types apart: 1, 1.0 and True are different values."""
+    if isinstance(value, Mapping):
+        return (dict, tuple((key, stand_in(item)) for key, item in value.items()))
+    if isinstance(value, list | tuple):
+        return (type(value), tuple(stand_in(item) for item in value))
+    try:
+        hash(value)
+    except TypeError:
+        return (type(value), repr(value))
+    return (type(value), value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Verdicts on the pools, read as a column is."""
+
+    judge: Callable[[Candidates], NDArray[Any]]
+
+    def of(self, snapshot: PoolSnapshot) -> NDArray[Any]:
+        return _read_only(self.judge(snapshot.candidates()))
+
+    def patched(self, before: NDArray[Any], snapshot: PoolSnapshot, rows: Sequence[int]) -> NDArray[Any]:
+        verdicts = before.copy()
+        changed = np.unique(rows)
+        verdicts[changed] = self.judge(Candidates(snapshot, _read_only(changed)))
+        return _read_only(verdicts)
+
+
+class _Columns:
+    """The columns of one snapshot that were read, and those of the snapshots before, with the rows they are behind by.
+
+    A column is made good when it is asked for, or when it is behind by many rows; verdicts are forgotten then.
+    """
+
+    __slots__ = ("_behind", "_read")
+
+    def __init__(self) -> None:
+        self._read: dict[Any, Any] = {}
+        self._behind: dict[Any, tuple[Any, tuple[int, ...]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+    def known(self, key: Any) -> Any:
+        """What was read under this key; None where it was not, or is behind."""
+        return self._read.get(key)
+
+    def get(self, key: Any, snapshot: PoolSnapshot, reader: Any = None) -> Any:
+        """What `reader` reads, under this key; a column reads itself."""
+        found = self._read.get(key)
+        if found is None:
+            reader = key if reader is None else reader
+            before, rows = self._behind.pop(key, (None, ()))
+            if before is not None:
+                found = reader.patched(before, snapshot, rows)
+            if found is None:
+                found = reader.of(snapshot)
+            self._read[key] = found
+        return found
+
+    def following(self, rows: tuple[int, ...], snapshot: PoolSnapshot) -> _Columns:
+        """The columns of the next snapshot, in which these rows are others."""
+        made = _Columns()
+        for key, (before, others) in list(self._behind.items()):
+            if len(others) <= MOST_BEHIND:
+                made._behind[key] = (before, others + rows)
+            elif isinstance(key, Column | CodedColumn):
+                self.get(key, snapshot)
+        for key, column in list(self._read.items()):
+            made._behind[key] = (column, rows)
+        return made
+
+
+class PoolSnapshot:
+    """All pools at one instant, in the order in which they were first reported. Never changes.
+
+    Columns are read once and kept. `replace` gives the next snapshot, which shares all that the replaced rows leave as
+    it was: the pools, the columns (patched row by row when they are asked for), and after a claim everything that
+    does not depend on figures.
+    """
+
+    __slots__ = ("_changed", "_concluded", "_figures", "_judged", "_lasting", "_listed", "_rows", "every_row")
+
+    def __init__(self, pools: Sequence[PoolState]) -> None:
+        self._listed = pools
+        self._changed: dict[int, PoolState] = {}  # instead of those in `_listed`
+        self._figures = _Columns()
+        self._lasting = _Columns()
+        self._judged = _Columns()
+        self._concluded: dict[Hashable, Any] = {}
+        self._rows: dict[str, int] | None = None
+        self.every_row: Rows = _read_only(np.arange(len(pools)))
+
+    def __len__(self) -> int:
+        return len(self._listed)
+
+    @property
+    def pools(self) -> Sequence[PoolState]:
+        """The pools in their order."""
+        changed = self._changed  # always read before `_listed`: threads may come here together
+        if changed:
+            listed = list(self._listed)
+            for row, pool in changed.items():
+                listed[row] = pool
+            self._listed, self._changed = listed, {}
+        return self._listed
+
+    def pool(self, row: int) -> PoolState:
+        """The pool at a row."""
+        return self._changed.get(row) or self._listed[row]
+
+    def column(self, key: Column[S]) -> NDArray[S]:
+        """One value a pool, in snapshot order, read-only."""
+        found: NDArray[S] = (self._figures if key.figures else self._lasting).get(key, self)
+        return found
+
+    def coded(self, key: CodedColumn) -> Coded:
+        """The interned values of `key`, one code a pool, in snapshot order."""
+        found: Coded = self._lasting.get(key, self)
+        return found
+
+    def judged(self, key: Hashable, judge: Callable[[Candidates], NDArray[S]]) -> NDArray[S]:
+        """What `judge` says of each pool, read-only, asked once; after a report it is asked of the pools reported.
+
+        It judges each candidate by itself, and all that it says must follow from `key` and from columns that are no
+        figures.
+        """
+        found: NDArray[S] | None = self._judged.known(key)
+        if found is None:
+            if len(self._judged) > MOST_CONCLUSIONS:
+                self._judged = _Columns()
+            found = self._judged.get(key, self, _Judged(judge))
+        return found
+
+    def concluded(self, key: Hashable, conclude: Callable[[], T]) -> T:
+        """What `conclude` gives, asked once. It must follow from `key` and from columns that are no figures."""
+        found: T | None = self._concluded.get(key)
+        if found is None:
+            if len(self._concluded) >= MOST_CONCLUSIONS:
+                self._concluded.clear()
+            found = self._concluded[key] = conclude()
+        return found
+
+    def row(self, pool_id: str) -> int | None:
+        """The row of a pool, or None where it is not in the snapshot."""
+        if self._rows is None:
+            self._rows = {pool.pool_id: row for row, pool in enumerate(self.pools)}
+        return self._rows.get(pool_id)
+
+    def replace(self, pools: Mapping[int, PoolState], *, only_figures: bool = False) -> PoolSnapshot:
+        """The next snapshot: the pools at these rows replaced, the rest as it was.
+
+        `only_figures`: nothing but free, allocated and provisioned capacity changed, so that every other column is
+        shared with this snapshot.
+        """
+        made = object.__new__(PoolSnapshot)
+        changed = self._changed if len(self._changed) <= MOST_BEHIND else {}
+        made._listed, made._changed = self._listed if changed else self.pools, {**changed, **pools}
+        rows = tuple(pools)
+        made._figures = self._figures.following(rows, self)
+        made._lasting = self._lasting if only_figures else self._lasting.following(rows, self)
+        made._judged = self._judged if only_figures else self._judged.following(rows, self)
+        made._concluded = self._concluded if only_figures else {}
+        made._rows = self._rows
+        made.every_row = self.every_row
+        return made
+
+    def candidates(self) -> Candidates:
+        """Every pool, still in the running."""
+        return Candidates(self, self.every_row)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """A selection of a snapshot. Filters narrow it, weighers reorder it.
+
+    `rows` are snapshot row numbers, in the order in which the pools are considered.
+    """
+
+    snapshot: PoolSnapshot
+    rows: Rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[PoolState]:
+        """The row face: one pool after the other."""
+        pools = self.snapshot.pools
+        return (pools[row] for row in self.rows.tolist())
+
+    def __getitem__(self, position: int) -> PoolState:
+        return self.snapshot.pool(int(self.rows[position]))
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """One total a candidate: 0 as long as they are not ranked."""
+        return np.zeros(len(self))
+
+    @property
+    def _untouched(self) -> bool:
+        """Whether these are all pools of the snapshot in their order: positions are row numbers."""
+        return self.rows is self.snapshot.every_row
+
+    @property
+    def complete(self) -> bool:
+        """Whether these are all pools of the snapshot (a selection never repeats a row)."""
+        return len(self.rows) == len(self.snapshot)
+
+    def column(self, key: Column[S]) -> NDArray[S]:
+        """The column face: one value a candidate, in candidate order. May be read-only."""
+        column = self.snapshot.column(key)
+        return column if self._untouched else column[self.rows]
+
+    def coded(self, key: CodedColumn) -> Coded:
+        """The interned face: `values` are those of the whole snapshot, `codes` one a candidate."""
+        coded = self.snapshot.coded(key)
+        return coded if self._untouched else Coded(coded.values, coded.codes[self.rows])
+
+    def judged(self, key: Hashable, judge: Callable[[Candidates], NDArray[S]]) -> NDArray[S]:
+        """What `judge` says of each candidate, out of what it said once of the whole snapshot; see PoolSnapshot."""
+        verdicts = self.snapshot.judged(key, judge)
+        return verdicts if self._untouched else verdicts[self.rows]
+
+    def take(self, selection: Mask | Rows) -> Candidates:
+        """Narrow by a mask, or permute and narrow by positions (not snapshot rows)."""
+        if selection.dtype != np.bool_ or len(selection) != len(self.rows):
+            return Candidates(self.snapshot, self.rows[selection])
+        positions = selection.nonzero()[0]  # and not by the mask itself, which takes twice as long
+        if len(positions) == len(selection):
+            return self
+        return Candidates(self.snapshot, _read_only(positions if self._untouched else self.rows[positions]))

@@ -1,0 +1,56 @@
+"""Room taken in a pool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from volsched.model.event import Event
+from volsched.model.work import Lease, WorkRequest
+
+
+class ClaimState(StrEnum):
+    """How far the work for which room was taken has come."""
+
+    CLAIMED = "claimed"  # the room is taken; the backend has not confirmed the work
+    CONFIRMED = "confirmed"  # the work is done; reports made after `confirmed_at` know of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Room taken in one pool for one volume. `key` makes taking it again harmless.
+
+    `key` is the volume's id for its creation, `<volume id>/extend-<new size>` for a growth,
+    `<volume id>/migrate-<pool id>` for a move, the snapshot's id for a snapshot. The claims that a volume has in the
+    pool where it lives add up to its size and those of its snapshots.
+    """
+
+    key: str
+    volume_id: str
+    pool_id: str
+    size_gb: float
+    made_at: datetime
+    state: ClaimState = ClaimState.CLAIMED
+    confirmed_at: datetime | None = None
+
+    def known_to(self, reported_at: datetime) -> bool:
+        """Whether a report with this time stamp already counts the claimed room as used."""
+        return self.confirmed_at is not None and self.confirmed_at < reported_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Everything that becomes true in the one transaction that claims a pool."""
+
+    claim: Claim
+    thin: bool  # whether the request accepts thin provisioning: which room of the pool counts
+    volume_changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # host, zone, status…
+    decision: Callable[[], Mapping[str, Any]] | None = None  # gives Decision.plain(), for a store that keeps it
+    decision_id: Callable[[], str] | None = None  # gives the id that it is kept under
+    events: Sequence[Event] = ()
+    work: Sequence[WorkRequest] = ()  # casts to the agent, as work rows
+    fence: Lease | None = None  # refused with LeaseLost where it is no longer held; its work ends with the claim

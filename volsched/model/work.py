@@ -1,0 +1,158 @@
+"""Work that must be done once and must not be lost: a row in the database, taken under a lease.
+
+The message bus only wakes whoever waits for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Self
+
+from volsched.model.event import Event
+from volsched.model.volume import Volume
+
+SCHEDULER_QUEUE = "scheduler"
+
+
+def agent_queue(backend_id: str) -> str:
+    """The queue of the agent that serves a backend."""
+    return f"agent:{backend_id}"
+
+
+class WorkState(StrEnum):
+    """Where a piece of work is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"  # somebody holds the lease, or held it and died
+    DONE = "done"
+    FAILED = "failed"  # done with a negative answer; never retried
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkRequest:
+    """Work to be queued. The same `id` twice is the same work."""
+
+    id: str
+    queue: str  # SCHEDULER_QUEUE or agent_queue(backend_id)
+    operation: str  # create, delete, extend, manage, retype, migrate, offer, clear, snapshot, group…
+    volume_id: str | None
+    payload: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # plain data
+    held_by: str | None = None  # who is not done with asking: nobody takes it before this owner puts it into its queue,
+    held_seconds: float = 0.0  # or dies, or this long has passed
+
+
+def pool_work(operation: str, work_id: str, volume_id: str, pool_id: str, payload: Mapping[str, Any]) -> WorkRequest:
+    """Return work on a volume for the agent that serves `pool_id`."""
+    return WorkRequest(
+        id=work_id,
+        queue=agent_queue(pool_id.split("#", 1)[0]),
+        operation=operation,
+        volume_id=volume_id,
+        payload={**payload, "pool_id": pool_id},
+    )
+
+
+def offer_work(work_id: str, volume: Volume, payload: Mapping[str, Any]) -> WorkRequest:
+    """Return the first step of a move to another pool.
+
+    `payload` has from_pool, to_pool, claim_key, changes, and a reservation if there is one.
+    """
+    return pool_work("offer", work_id, volume.id, payload["from_pool"], {**payload, "volume": volume.plain()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to do one piece of work until `until`. `attempt` fences off earlier holders."""
+
+    work_id: str
+    owner: str
+    attempt: int
+    until: datetime
+
+    def plain(self) -> dict[str, Any]:
+        """The lease as it travels through a flow, beside the request that it guards."""
+        return {
+            "work_id": self.work_id,
+            "owner": self.owner,
+            "attempt": self.attempt,
+            "until": self.until.isoformat(),
+        }
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> Self:
+        """The lease that `plain()` wrote down."""
+        return cls(
+            work_id=given["work_id"],
+            owner=given["owner"],
+            attempt=given["attempt"],
+            until=datetime.fromisoformat(given["until"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Work taken under a lease."""
+
+    id: str
+    queue: str
+    operation: str
+    volume_id: str | None
+    payload: Mapping[str, Any]
+    lease: Lease
+    taken_over: bool = field(default=False, compare=False)  # from a holder whose lease had run out
+    begun: float = field(default_factory=time.perf_counter, compare=False)  # when it was taken, by this process's clock
+
+    @property
+    def took_ms(self) -> float:
+        """Milliseconds since it was taken."""
+        return round((time.perf_counter() - self.begun) * 1000, 3)
+
+
+#: What is told when work is taken, and becomes true with it.
+Starting = Callable[[Work], Sequence[Event]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message that a user reads about the own volume; free of operators' detail."""
+
+    volume_id: str  # or the group's, of a message about a group
+    project_id: str
+    code: str  # e.g. VS001, stable, for programs
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChange:
+    """A snapshot's or a group's row, as work leaves it."""
+
+    kind: str  # snapshot or group
+    id: str
+    changes: Mapping[str, Any] | None = None  # None: the row is removed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Everything that becomes true in the one transaction that ends a piece of work."""
+
+    state: WorkState = WorkState.DONE
+    problem: str | None = None  # for the operator, where it failed
+    volume_id: str | None = None
+    volume_changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    remove_volume: bool = False
+    confirm: tuple[str, ...] = ()  # claim keys that the backend has now made real
+    confirmed_at: datetime | None = None
+    sizes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # claim key -> what it really took
+    release: tuple[str, ...] = ()  # claim keys whose room is given back
+    left_pool: str | None = None  # holds nothing of the volume any more: all its claims there are given back
+    rows: tuple[RowChange, ...] = ()
+    follow_up: tuple[WorkRequest, ...] = ()
+    events: tuple[Event, ...] = ()
+    message: Message | None = None
+    commit_reservation: str | None = None  # quota
+    cancel_reservation: str | None = None

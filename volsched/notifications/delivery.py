@@ -1,0 +1,307 @@
+"""Delivery of events: from the outbox to every notifier, each at its own pace, none in anybody's way."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from volsched.exceptions import EventRefused
+from volsched.model.event import EVERYTHING, DueEvent, Event, Interest
+from volsched.model.ports import Clock, OutboxStore
+
+LOG = logging.getLogger(__name__)
+
+#: So long at most until a loop that has nothing to deliver sees that it is to stop.
+LONGEST_NAP = 0.5
+#: So often, in seconds, the outbox is told which notifiers there are.
+ANNOUNCE_EVERY = 600.0
+#: So often, in seconds, events that wait for nobody are removed, where they are old enough.
+PURGE_EVERY = 3600.0
+#: So many threads of one notifier may hang at a time.
+MOST_HANGING = 3
+
+
+class Recipient(Protocol):
+    """What delivery needs of a notifier."""
+
+    def notify(self, event: Event) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long delivery waits, and how often it tries."""
+
+    timeout: float = 10.0  # seconds that a notifier has for one event
+    tries: int = 40  # after so many failures an event is parked
+    first_pause: float = 1.0  # seconds after the first failure; doubled after each
+    longest_pause: float = 300.0
+    batch: int = 20  # events taken at a time
+
+    def pause(self, failures: int) -> timedelta:
+        """How long to wait after this many failures (at least one)."""
+        return timedelta(seconds=min(self.longest_pause, self.first_pause * 2.0 ** min(failures - 1, 32)))
+
+    @property
+    def lease_seconds(self) -> float:
+        """Long enough for a whole batch of the slowest deliveries."""
+        return self.timeout * (self.batch + 1)
+
+
+class Delivery:
+    """Hands every event to every notifier ("all"), in order for each volume, at least once.
+
+    Each notifier has a lane of its own, so that one that hangs or fails delays no other. An event that failed is tried
+    again after a pause that grows, then parked with a line in the log; it is in the outbox for the operator to see.
+    """
+
+    def __init__(
+        self,
+        outbox: OutboxStore,
+        notifiers: Mapping[str, Recipient],
+        *,
+        clock: Clock,
+        owner: str,
+        patience: Patience | None = None,
+        poll_interval: float = 1.0,
+        interests: Mapping[str, Interest] | None = None,
+        elsewhere: Collection[str] = (),
+        keep: timedelta | None = None,
+    ) -> None:
+        """`interests`: what each notifier is told, where that is not everything.
+
+        `elsewhere`: notifiers that only other processes deliver to; events wait for them as well. `keep`: how long
+        events that wait for nobody are kept (None: for ever).
+        """
+        chosen = patience if patience is not None else Patience()
+        self._outbox = outbox
+        self._expected_at: float | None = None
+        self._clock = clock
+        self._keep = keep
+        self._purged_at: float | None = None
+        self._elsewhere = tuple(elsewhere)
+        self._lanes = tuple(
+            Lane(
+                name,
+                notifier,
+                interest=(interests or {}).get(name, EVERYTHING),
+                outbox=outbox,
+                clock=clock,
+                owner=owner,
+                patience=chosen,
+                announce=self._announce,
+            )
+            for name, notifier in notifiers.items()
+        )
+        self._poll_interval = poll_interval
+
+    def deliver_once(self) -> int:
+        """One batch to each notifier that does not hang, all at the same time; returns how many were tried."""
+        tried: list[int] = []
+        threads = [
+            threading.Thread(target=lambda lane=lane: tried.append(lane.deliver_batch()), name=f"notify-{lane.name}")
+            for lane in self._lanes
+            if not lane.stuck
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sum(tried)
+
+    def run(self, stop: threading.Event) -> None:
+        """Deliver until `stop` is set; what is being delivered then is waited for, within its timeout."""
+        threads = [
+            threading.Thread(target=self._keep_delivering, args=(lane, stop), name=f"notify-{lane.name}", daemon=True)
+            for lane in self._lanes
+        ]
+        for thread in threads:
+            thread.start()
+        self._purge_in_time()
+        while not stop.is_set():
+            stop.wait(LONGEST_NAP)
+            self._purge_in_time()
+        for thread in threads:
+            thread.join()
+
+    def _purge_in_time(self) -> None:
+        now = time.monotonic()
+        if self._keep is None or (self._purged_at is not None and now - self._purged_at < PURGE_EVERY):
+            return
+        self._purged_at = now
+        try:
+            gone = self._outbox.purge(before=self._clock() - self._keep)
+        except Exception:  # e.g. the database is away; there is another hour
+            LOG.exception("events that were delivered long ago could not be removed")
+        else:
+            LOG.debug("%d events that were delivered long ago are removed", gone)
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """The notifiers that did not take the last event that they were handed."""
+        return tuple(lane.name for lane in self._lanes if not lane.well)
+
+    def wake(self) -> None:
+        """There may be events."""
+        for lane in self._lanes:
+            lane.woken.set()
+
+    def _announce(self) -> None:
+        """All notifiers are known to the outbox before any of them gets an event: else it would be done with then."""
+        now = time.monotonic()
+        if self._expected_at is None or now - self._expected_at >= ANNOUNCE_EVERY:
+            self._outbox.expect([*(lane.name for lane in self._lanes), *self._elsewhere])
+            self._expected_at = now
+
+    def _keep_delivering(self, lane: Lane, stop: threading.Event) -> None:
+        while not stop.is_set():
+            lane.woken.clear()
+            if lane.deliver_batch(stop) and not lane.stuck:
+                continue
+            left = self._poll_interval
+            while left > 0 and not stop.is_set() and not lane.woken.wait(min(left, LONGEST_NAP)):
+                left -= LONGEST_NAP
+
+
+class Lane:
+    """One notifier and what waits for it. One thread at a time delivers a batch."""
+
+    def __init__(
+        self,
+        name: str,
+        notifier: Recipient,
+        *,
+        outbox: OutboxStore,
+        clock: Clock,
+        owner: str,
+        patience: Patience,
+        announce: Callable[[], None],
+        interest: Interest = EVERYTHING,
+    ) -> None:
+        self.name = name
+        self._interest = interest
+        self.woken = threading.Event()
+        self._notifier = notifier
+        self._outbox = outbox
+        self._clock = clock
+        self._owner = owner
+        self._patience = patience
+        self._announce = announce
+        self._hanging: list[threading.Thread] = []
+        self.well = True
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the notifier hangs: asking again at once would be no use."""
+        self._hanging = [thread for thread in self._hanging if thread.is_alive()]
+        return bool(self._hanging)
+
+    def deliver_batch(self, stop: threading.Event | None = None) -> int:
+        """Returns how many deliveries were tried. Never raises: what went wrong is in the log."""
+        try:
+            return self._deliver(stop)
+        except Exception:  # e.g. the database is away; a lane never dies, the next round tries again
+            LOG.exception("notifier %s: events could not be taken from the outbox, or ended there", self.name)
+            return 0
+
+    def _deliver(self, stop: threading.Event | None) -> int:
+        self._announce()
+        due = self._outbox.due(
+            self.name, owner=self._owner, limit=self._patience.batch, lease_seconds=self._patience.lease_seconds
+        )
+        unwanted = [item.event.id for item in due if not self._interest.in_event(item.event)]
+        if unwanted:
+            self._outbox.delivered(self.name, *unwanted)
+        tried = len(unwanted)
+        held_back: set[str] = set()  # volumes whose earlier event failed: their order is kept
+        for item in due:
+            if not self._interest.in_event(item.event):
+                continue
+            volume_id = item.event.volume_id
+            if volume_id in held_back:
+                continue
+            if stop is not None and stop.is_set():
+                break
+            tried += 1
+            problem = self._hand_over(item.event)
+            if problem is None:
+                self._delivered(item)
+                continue
+            if isinstance(problem, _Refused):
+                self._park(item, problem, item.tries + 1)
+                continue
+            self._failed(item, problem)
+            if volume_id is not None:
+                held_back.add(volume_id)
+            if self.stuck:
+                break  # the others stay held by this owner, and are given again
+        return tried
+
+    def _hand_over(self, event: Event) -> str | None:
+        """Why the notifier did not take it within its time; None where it did.
+
+        A thread that hangs cannot be stopped. It is left behind, and while too many are, nothing is handed over.
+        """
+        if self.stuck and len(self._hanging) >= MOST_HANGING:
+            return f"{len(self._hanging)} earlier deliveries still hang"
+        problems: list[str | None] = []
+        thread = threading.Thread(
+            target=lambda: problems.append(_problem_of(self._notifier, event)),
+            name=f"notify-{self.name}-{event.id[:8]}",
+            daemon=True,
+        )
+        thread.start()
+        thread.join(self._patience.timeout)
+        if problems:
+            return problems[0]
+        self._hanging.append(thread)
+        return f"no answer within {self._patience.timeout:g} s"
+
+    def _delivered(self, item: DueEvent) -> None:
+        self._outbox.delivered(self.name, item.event.id)
+        if not self.well:
+            self.well = True
+            LOG.info("notifier %s takes events again", self.name)
+
+    def _failed(self, item: DueEvent, problem: str) -> None:
+        failures = item.tries + 1
+        if failures >= self._patience.tries:
+            self._park(item, problem, failures)
+            return
+        retry_at = self._clock() + self._patience.pause(failures)
+        self._outbox.failed(self.name, item.event.id, problem, retry_at=retry_at)
+        if self.well:
+            self.well = False
+            LOG.warning("notifier %s does not take events, which wait for it: %s", self.name, problem)
+
+    def _park(self, item: DueEvent, problem: str, tries: int) -> None:
+        """Nothing waits for it any more: later events of its volume go on."""
+        self._outbox.failed(self.name, item.event.id, problem, retry_at=None)
+        LOG.error(
+            "notifier %s: event %s (%s) is parked after %d tries: %s",
+            self.name,
+            item.event.id,
+            item.event.event_type,
+            tries,
+            problem,
+        )
+
+
+class _Refused(str):
+    """A problem that another try would not mend."""
+
+    __slots__ = ()
+
+
+def _problem_of(notifier: Recipient, event: Event) -> str | None:
+    try:
+        notifier.notify(event)
+    except EventRefused as problem:
+        return _Refused(problem)
+    except BaseException as problem:  # noqa: BLE001 - a plugin's, in a thread of its own: told by the return value
+        return f"{type(problem).__name__}: {problem}"
+    return None

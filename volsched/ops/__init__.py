@@ -1,0 +1,1 @@
+"""Tools for operators and developers: doctor, development cluster, package scaffolds."""

@@ -1,0 +1,124 @@
+"""The backends that take part in scheduling, in the order in which they were first seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from volsched.model.parsing import pools_from
+from volsched.model.pool import PoolState
+from volsched.model.report import CapabilityReport, ServiceState
+
+
+class Backend:
+    """One backend: whose report it is, and the pools of the report that was applied last.
+
+    `host` and `cluster_name` are those of the service that was seen first, for as long as the backend takes part.
+    A pool that is set aside keeps its place among the others.
+    """
+
+    __slots__ = ("applied", "cluster_name", "host", "pools", "service", "set_aside")
+
+    def __init__(self, service: ServiceState) -> None:
+        self.host = service.host
+        self.cluster_name = service.cluster_name
+        self.service = service
+        self.applied: tuple[CapabilityReport, ServiceState] | None = None
+        self.pools: dict[str, PoolState | None] = {}
+        self.set_aside: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def backend_id(self) -> str:
+        return self.cluster_name or self.host
+
+    def usable(self) -> Iterator[PoolState]:
+        """The pools that can be used, in their order."""
+        return (pool for pool in self.pools.values() if pool is not None)
+
+    def apply(self, report: CapabilityReport, default_ratio: str) -> bool | None:
+        """Take over a report. None: nothing changed; False: the same pools, with other values; True: other pools.
+
+        A report older than the one applied changes nothing.
+        """
+        if self.applied is not None and report.timestamp < self.applied[0].timestamp:
+            report = self.applied[0]
+        if self.applied is not None and self.applied[0] is report and self.applied[1] == self.service:
+            return None
+        self.applied = (report, self.service)
+        seen = replace(self.service, host=self.host, cluster_name=self.cluster_name)
+        parsed = pools_from(report, seen, default_ratio)
+        self.set_aside = parsed.set_aside
+        usable = {pool.name: pool for pool in parsed.pools}
+        named = dict.fromkeys(parsed.names)
+        before = [pool.name for pool in self.usable()]
+        places = {**{name: None for name in self.pools if name in named}, **named}
+        self.pools = {name: usable.get(name) for name in places}
+        return before != [pool.name for pool in self.usable()]
+
+
+class BackendMap:
+    """The backends that are up, enabled and have reported. Not safe for threads by itself."""
+
+    def __init__(self) -> None:
+        self.backends: dict[str, Backend] = {}
+        #: Backends that are up and enabled, but have not reported.
+        self.missing: set[str] = set()
+        #: Backends that take no part whatever they report, each with the reason.
+        self.closed: dict[str, str] = {}
+
+    def pool(self, pool_id: str) -> PoolState | None:
+        """A usable pool as it was reported."""
+        backend_id, _, name = pool_id.partition("#")
+        backend = self.backends.get(backend_id)
+        return None if backend is None else backend.pools.get(name)
+
+    def walk(self, services: Iterable[ServiceState], reports: Mapping[str, CapabilityReport]) -> bool:
+        """Let exactly the backends of these services take part that are up, enabled and have reported.
+
+        The first service of a backend that is up speaks for it. Returns whether the set of backends changed.
+        """
+        present: dict[str, Backend] = {}
+        missing: set[str] = set()
+        closed: dict[str, str] = {}
+        changed = False
+        for service in services:
+            key = service.backend_id
+            if service.kind != "volume":
+                continue
+            why = _closed(service)
+            if why is not None:
+                closed.setdefault(key, why)
+                continue
+            if key in present or key in missing:
+                continue
+            if report_for(service, reports) is None:
+                missing.add(key)
+                continue
+            backend = self.backends.get(key)
+            if backend is None:
+                backend = self.backends[key] = Backend(service)
+                changed = True
+            backend.service = service
+            present[key] = backend
+        gone = [key for key in self.backends if key not in present]
+        for key in gone:
+            del self.backends[key]
+        self.missing = missing
+        self.closed = {key: why for key, why in closed.items() if key not in present and key not in missing}
+        return changed or bool(gone)
+
+
+def _closed(service: ServiceState) -> str | None:
+    """Why a service takes no volumes; None: it does."""
+    if service.disabled:
+        reason = f": {service.disabled_reason}" if service.disabled_reason else ""
+        return f"disabled by the operator{reason}"
+    if service.frozen:
+        return "frozen by the operator"
+    return None if service.up else "down: it has not been heard of for too long"
+
+
+def report_for(service: ServiceState, reports: Mapping[str, CapabilityReport]) -> CapabilityReport | None:
+    """What a service reported: under its cluster's name, else under its own."""
+    found = reports.get(service.cluster_name) if service.cluster_name else None
+    return found if found is not None else reports.get(service.host)

@@ -1,0 +1,123 @@
+"""Claims that the reports taken in cannot know of yet: their room is subtracted from what was reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from volsched.model.changed import changed
+from volsched.model.claim import Claim, ClaimState
+from volsched.model.pool import PoolState
+
+
+class PendingClaims:
+    """The claims to subtract, by pool. Not safe for threads by itself: the registry's lock guards it.
+
+    A claim is known to a report that arrives after the claim was confirmed and bears a later time stamp. What a
+    report knows is settled when it arrives (`arrived`) and takes effect when it is applied (`settle`): a stamp from
+    the future cannot make a claim known that was confirmed after the report came in.
+    """
+
+    def __init__(self) -> None:
+        self._by_pool: dict[str, dict[str, Claim]] = {}
+        self._pools_of: dict[str, set[str]] = {}  # backend id -> its pools with claims
+        self._pool_of: dict[str, str] = {}  # claim key -> pool id
+        self._known: set[str] = set()
+        self._sums: dict[str, tuple[float, datetime]] = {}  # pool id -> what its claims take, when the last was made
+
+    def add(self, claim: Claim) -> tuple[str, ...]:
+        """Subtract a claim; the same one again changes nothing. Returns the pools whose figures change."""
+        before = self._pool_of.get(claim.key)
+        if before is not None:
+            if before == claim.pool_id and self._by_pool[before][claim.key].size_gb == claim.size_gb:
+                if claim.confirmed_at is not None:
+                    self._by_pool[before][claim.key] = claim
+                return ()
+            self.remove(claim.key)
+        self._pool_of[claim.key] = claim.pool_id
+        self._by_pool.setdefault(claim.pool_id, {})[claim.key] = claim
+        self._pools_of.setdefault(_backend_of(claim.pool_id), set()).add(claim.pool_id)
+        taken, latest = self._sums.get(claim.pool_id, (0.0, claim.made_at))
+        self._sums[claim.pool_id] = (taken + claim.size_gb, max(latest, claim.made_at))
+        return (claim.pool_id,) if before is None or before == claim.pool_id else (before, claim.pool_id)
+
+    def confirm(self, key: str, at: datetime) -> None:
+        """The backend has made the claim real at this time of its clock; reports made later know of it."""
+        pool_id = self._pool_of.get(key)
+        if pool_id is not None:
+            held = self._by_pool[pool_id]
+            held[key] = replace(held[key], state=ClaimState.CONFIRMED, confirmed_at=at)
+
+    def remove(self, key: str) -> str | None:
+        """Give the room back. Returns the pool; None where the claim is not subtracted (any more)."""
+        pool_id = self._pool_of.pop(key, None)
+        self._known.discard(key)
+        if pool_id is None:
+            return None
+        held = self._by_pool[pool_id]
+        del held[key]
+        if held:
+            self._sums[pool_id] = (
+                float(sum(claim.size_gb for claim in held.values())),
+                max(claim.made_at for claim in held.values()),
+            )
+        else:
+            del self._by_pool[pool_id], self._sums[pool_id]
+            pools = self._pools_of[_backend_of(pool_id)]
+            pools.discard(pool_id)
+            if not pools:
+                del self._pools_of[_backend_of(pool_id)]
+        return pool_id
+
+    def replace_pool(self, pool_id: str, claims: Iterable[Claim]) -> None:
+        """These are the claims of a pool, whatever was thought before."""
+        for key in list(self._by_pool.get(pool_id, ())):
+            self.remove(key)
+        for claim in claims:
+            self.add(claim)
+
+    def replace_all(self, claims: Iterable[Claim]) -> set[str]:
+        """These are the claims, whatever was thought before. Returns the pools whose figures change."""
+        wanted = {claim.key: claim for claim in claims}
+        changed: set[str] = set()
+        for key, pool_id in list(self._pool_of.items()):
+            if key not in wanted or wanted[key].pool_id != pool_id:
+                self.remove(key)
+                changed.add(pool_id)
+        for claim in wanted.values():
+            changed.update(self.add(claim))
+        return changed
+
+    def arrived(self, backend_id: str, reported_at: datetime) -> None:
+        """A report of this backend came in: remember which claims it already counts."""
+        for pool_id in self._pools_of.get(backend_id, ()):
+            for key, claim in self._by_pool[pool_id].items():
+                if claim.known_to(reported_at):
+                    self._known.add(key)
+
+    def settle(self, backend_id: str) -> None:
+        """The report that came in is applied: what it counts is no longer subtracted."""
+        if not self._known:
+            return
+        for pool_id in tuple(self._pools_of.get(backend_id, ())):
+            for key in [key for key in self._by_pool[pool_id] if key in self._known]:
+                self.remove(key)
+
+    def subtracted(self, pool: PoolState) -> PoolState:
+        """The pool as reported, less its claims."""
+        held = self._sums.get(pool.pool_id)
+        if held is None:
+            return pool
+        taken, latest = held
+        return changed(
+            pool,
+            free_gb=pool.free_gb - taken,
+            allocated_gb=pool.allocated_gb + taken,
+            provisioned_gb=pool.provisioned_gb + taken,
+            updated=latest if pool.updated is None else max(pool.updated, latest),
+        )
+
+
+def _backend_of(pool_id: str) -> str:
+    return pool_id.partition("#")[0]

@@ -1,0 +1,399 @@
+"""Capability reports and claims in, snapshots out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from volsched.exceptions import ServiceNotFound
+from volsched.model.candidates import PoolSnapshot
+from volsched.model.changed import changed
+from volsched.model.claim import Claim
+from volsched.model.pool import PoolState
+from volsched.model.ports import Clock
+from volsched.model.report import CapabilityReport, ServiceState
+from volsched.model.request import SeededDraws
+from volsched.placement.backends import BackendMap, report_for
+from volsched.placement.pending_claims import PendingClaims
+from volsched.placement.usage import changed_pools, comparable, usage_of
+
+ClaimsOf = Callable[[str], Iterable[Claim]]
+MOST_STRAY_REPORTS = 100
+
+
+def utc_now() -> datetime:
+    """Now, in UTC, naive."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class Registry:
+    """What is known of all pools. Safe for threads: readers take the current snapshot without a lock.
+
+    Reports, claims and services are taken in at once and become a snapshot when the next one is asked for. A report
+    replaces the rows of its backend, a claim one row; all rows are laid out anew only when the set of pools changes.
+
+    `default_ratio` is the configured max_over_subscription_ratio. `claims_of` looks up the claims of one pool that
+    a report may not know, for `refresh`. `backup_use_same_host`: backups prefer the volume's own host.
+    """
+
+    def __init__(
+        self,
+        default_ratio: str = "20.0",
+        *,
+        clock: Clock = utc_now,
+        claims_of: ClaimsOf | None = None,
+        backup_use_same_host: bool = False,
+    ) -> None:
+        self._default_ratio = default_ratio
+        self._clock = clock
+        self._claims_of = claims_of
+        self._backup_use_same_host = backup_use_same_host
+        self._lock = threading.RLock()
+        self._services: tuple[ServiceState, ...] = ()
+        self._reports: dict[str, CapabilityReport] = {}
+        self._backup_reports: dict[str, CapabilityReport] = {}
+        self._last_told: dict[str, CapabilityReport | None] = {}
+        self._map = BackendMap()
+        self._pending = PendingClaims()
+        self._strays: dict[str, str] = {}
+        # What the next snapshot has to take in.
+        self._walk_due = True
+        self._strays_due = False
+        self._reported: set[str] = set()
+        self._claimed: set[str] = set()
+        self._recordoned: set[str] = set()
+        self._cordons: Mapping[str, Mapping[str, str]] = {}
+        self._stale = True
+        self._snapshot = PoolSnapshot(())
+        self._set_aside: tuple[tuple[str, str], ...] = ()
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> PoolSnapshot:
+        """All pools as they stand now."""
+        if self._stale:
+            with self._lock:
+                self._take_in()
+        return self._snapshot
+
+    def reported(self, pool_id: str) -> PoolState | None:
+        """A pool as it reported, whatever was claimed since."""
+        with self._lock:
+            self.snapshot()
+            return self._map.pool(pool_id)
+
+    def set_aside(self) -> tuple[tuple[str, str], ...]:
+        """Pools and backends whose report could not be used, each with the reason."""
+        self.snapshot()
+        return self._set_aside
+
+    def closed(self) -> tuple[tuple[str, str], ...]:
+        """Backends that take no part whatever they report, each with the reason."""
+        self.snapshot()
+        return tuple(self._map.closed.items())
+
+    def ready(self) -> bool:
+        """Whether every backend that was up when a snapshot was last taken has reported."""
+        return not self._map.missing
+
+    def first_received(self) -> bool:
+        """Whether reports have begun to repeat, some backend takes part, and none that is up is missing."""
+        return bool(self._last_told) and bool(self._map.backends) and not self._map.missing
+
+    # -- services and reports ------------------------------------------------------------------------------------
+
+    def services(self, services: Sequence[ServiceState]) -> None:
+        """These are the services there are, in the order of their registration."""
+        with self._lock:
+            first = not self._services
+            self._services = tuple(services)
+            self._walk_due = self._stale = True
+            if first:
+                self._take_in()
+
+    def report(self, report: CapabilityReport) -> None:
+        """Take in a capability report; what cannot be used is set aside with its reason, nothing is raised.
+
+        A report that is older than the one before is dropped.
+        """
+        starting = not self._last_told
+        self._keep(report)
+        if starting and report.service_name == "volume":
+            self.snapshot()
+
+    def _keep(self, report: CapabilityReport) -> None:
+        fit = self._fit(report)
+        if fit is None:
+            return
+        with self._lock:
+            if fit.service_name == "backup":
+                self._backup_reports[fit.backend_id] = fit
+            elif fit.service_name == "volume":
+                self._volume_report(fit)
+
+    def _fit(self, report: CapabilityReport) -> CapabilityReport | None:
+        """The report with a usable name and time stamp, None (and noted) where it has none."""
+        problem = None
+        if not isinstance(report.backend_id, str) or not isinstance(report.host, str) or not report.host:
+            problem = "host: names no backend; report the service's host as text, like host@backend"
+        elif not isinstance(report.timestamp, datetime):
+            problem = f"timestamp: {report.timestamp!r:.60} is no time; report one in UTC"
+        if problem is not None:
+            with self._lock:
+                if len(self._strays) < MOST_STRAY_REPORTS:
+                    self._strays[f"{report.backend_id!s:.200}"] = problem
+                    self._strays_due = self._stale = True
+            return None
+        if report.timestamp.tzinfo is None:
+            return report
+        return replace(report, timestamp=report.timestamp.astimezone(UTC).replace(tzinfo=None))
+
+    def _volume_report(self, report: CapabilityReport) -> None:
+        key = report.backend_id
+        old = self._reports.get(key)
+        if old is not None and report.timestamp < old.timestamp:
+            return
+        if comparable(report.capabilities) and not changed_pools(_capabilities(old), report.capabilities):
+            told = self._last_told.get(key)
+            if old is None or told is None or told.timestamp < old.timestamp:
+                self._last_told[key] = old
+        self._reports[key] = report
+        self._map.missing.discard(key)
+        self._strays.pop(key, None)
+        self._pending.arrived(key, report.timestamp)
+        if key in self._map.backends:
+            self._reported.add(key)
+        else:
+            self._walk_due = True
+        self._stale = True
+
+    def usage_changes(self, report: CapabilityReport) -> tuple[Mapping[str, Any], ...]:
+        """The usage records (one a changed pool, one for the backend) that a capacity notification is about."""
+        fit = self._fit(report) if report.service_name == "volume" else None
+        if fit is None:
+            return ()
+        with self._lock:
+            key = fit.backend_id
+            stored = self._reports.get(key)
+            told = changed = changed_pools(_capabilities(stored), fit.capabilities)
+            if stored is not None and fit.timestamp <= stored.timestamp:
+                return ()
+            if stored is not None and not changed:
+                changed = changed_pools(_capabilities(self._last_told.get(key)), stored.capabilities)
+                backend = self._map.backends.get(key)
+                applied = backend.applied if backend is not None else None
+                # What a snapshot showed already is told as part of the sum only.
+                told = () if applied is not None and applied[0] is stored else changed
+            if not changed:
+                return ()
+            self._last_told[key] = fit
+        return usage_of(told, fit, self._default_ratio)
+
+    def cordon(self, cordons: Mapping[str, Mapping[str, str]]) -> None:
+        """These pools are closed for operations, each with the operator's reason, and no others.
+
+        Costs nothing where that is known.
+        """
+        with self._lock:
+            if cordons == self._cordons:
+                return
+            either = {*cordons, *self._cordons}
+            self._recordoned.update(key for key in either if cordons.get(key) != self._cordons.get(key))
+            self._cordons = dict(cordons)
+            self._stale = True
+
+    # -- claims --------------------------------------------------------------------------------------------------
+
+    def claimed(self, claim: Claim) -> None:
+        """A claim succeeded: the next snapshot shows it. The same claim again changes nothing."""
+        with self._lock:
+            if claim.confirmed_at is None or not self._knows(claim):
+                self._touch(self._pending.add(claim))
+
+    def confirmed(self, key: str, at: datetime) -> None:
+        """The backend made a claim real at this time of its clock: its later reports know of it."""
+        with self._lock:
+            self._pending.confirm(key, at)
+
+    def released(self, key: str) -> None:
+        """A claim was given back: the next snapshot shows it. What a report counts comes back with a later report."""
+        with self._lock:
+            pool_id = self._pending.remove(key)
+            if pool_id is not None:
+                self._touch((pool_id,))
+
+    def refresh(self, pool_id: str) -> None:
+        """Look at this pool's claims anew: somebody else changed it."""
+        if self._claims_of is None:
+            return
+        found = list(self._claims_of(pool_id))
+        with self._lock:
+            self._pending.replace_pool(pool_id, [claim for claim in found if not self._knows(claim)])
+            self._touch((pool_id,))
+
+    def renew(self) -> bool:
+        """Nothing changes unseen: whatever changes comes in by itself."""
+        return False
+
+    def stamps(self) -> Mapping[tuple[str, str], datetime]:
+        """Kind of service and backend id -> the time stamp of the last report, of all that are known."""
+        with self._lock:
+            kept = (("volume", self._reports), ("backup", self._backup_reports))
+            return {(kind, key): report.timestamp for kind, reports in kept for key, report in reports.items()}
+
+    def load(
+        self,
+        services: Sequence[ServiceState],
+        reports: Iterable[CapabilityReport],
+        claims: Iterable[Claim] = (),
+        cordons: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """Take over what is stored elsewhere. `reports` are those that may be new; `claims` are all there are, but for
+        those that the reports know.
+
+        `cordons`: pool id -> operation -> reason; None: as before.
+
+        What is known already costs next to nothing.
+        """
+        with self._lock:
+            for report in reports:
+                known = self._reports.get(report.backend_id)
+                if known is None or known != report:
+                    self._keep(report)
+            if tuple(services) != self._services:
+                self.services(services)
+            if cordons is not None:
+                self.cordon(cordons)
+            self.snapshot()
+            self._touch(self._pending.replace_all(claim for claim in claims if not self._knows(claim)))
+
+    def _knows(self, claim: Claim) -> bool:
+        """Whether the report that was applied last counts a claim already."""
+        backend = self._map.backends.get(claim.pool_id.partition("#")[0])
+        applied = backend.applied if backend is not None else None
+        return applied is not None and claim.known_to(applied[0].timestamp)
+
+    def _touch(self, pool_ids: Iterable[str]) -> None:
+        self._claimed.update(pool_ids)
+        self._stale = self._stale or bool(self._claimed)
+
+    # -- the next snapshot ---------------------------------------------------------------------------------------
+
+    def _take_in(self) -> None:
+        """Make the next snapshot of what came in since the last one."""
+        relaid = False
+        if self._walk_due or self._reported or self._recordoned or self._strays_due:
+            relaid = self._take_in_reports()
+        if self._claimed and not relaid:
+            self._snapshot = self._snapshot.replace(self._rows_of(self._claimed), only_figures=True)
+        self._claimed.clear()
+        self._stale = False
+
+    def _take_in_reports(self) -> bool:
+        """Take in all but claims. Returns whether all rows were laid out anew, less what is claimed in them."""
+        relaid = False
+        reported = self._reported
+        others = self._recordoned
+        if self._walk_due:
+            relaid = self._map.walk(self._services, self._reports)
+            reported = set(self._map.backends)
+        for key in reported:
+            backend = self._map.backends.get(key)
+            report = report_for(backend.service, self._reports) if backend is not None else None
+            if backend is None or report is None:
+                continue
+            outcome = backend.apply(report, self._default_ratio)
+            if outcome is None:
+                continue
+            relaid = relaid or outcome
+            if report.backend_id != key:  # a service of a cluster that reports under its own name
+                self._pending.arrived(key, report.timestamp)
+            self._pending.settle(key)
+            others.update(pool.pool_id for pool in backend.usable())
+        if relaid:
+            self._lay_out()
+        elif others:
+            self._snapshot = self._snapshot.replace(self._rows_of(others))
+        if self._walk_due or reported or self._strays_due:
+            aside = [item for backend in self._map.backends.values() for item in backend.set_aside]
+            self._set_aside = (*aside, *self._strays.items())
+        self._walk_due = self._strays_due = False
+        self._reported = set()
+        self._recordoned = set()
+        return relaid
+
+    def _lay_out(self) -> None:
+        pools = [self._as_it_stands(pool) for each in self._map.backends.values() for pool in each.usable()]
+        self._snapshot = PoolSnapshot(pools)
+
+    def _as_it_stands(self, pool: PoolState) -> PoolState:
+        """The pool as reported, less its claims, closed for what an operator closed it for."""
+        less = self._pending.subtracted(pool)
+        cordoned = self._cordons.get(pool.pool_id)
+        return less if cordoned is None else changed(less, cordoned=cordoned)
+
+    def _rows_of(self, pool_ids: Iterable[str]) -> dict[int, PoolState]:
+        """The pools of these names as they stand, by the row that they have."""
+        made = {}
+        for pool_id in pool_ids:
+            row, pool = self._snapshot.row(pool_id), self._map.pool(pool_id)
+            if row is not None and pool is not None:
+                made[row] = self._as_it_stands(pool)
+        return made
+
+    # -- backups -------------------------------------------------------------------------------------------------
+
+    def backup_hosts(self, zone: str | None = None, driver: str | None = None) -> tuple[str, ...]:
+        """The hosts whose backup service reported that it works, of a zone and a driver where these are given."""
+        with self._lock:
+            reports = list(self._backup_reports.items())
+        return tuple(key for key, report in reports if _backs_up(report.capabilities, zone, driver))
+
+    def backup_host(self, volume: Mapping[str, Any] | None, zone: str | None, driver: str | None) -> str:
+        """A host for a backup; only the volume's own where the configuration says so. Raises ServiceNotFound.
+
+        Which one of several follows from the volume's id.
+        """
+        volume = volume or {}
+        zone = zone or volume.get("availability_zone")
+        own = str(volume.get("host") or "").partition("#")[0].partition("@")[0]
+        if own and self._backup_use_same_host:
+            if self._backup_service_up(own, zone):
+                return own
+            raise ServiceNotFound("backup", f"none is up on {own}, where the volume is, and no other may do it")
+        hosts = self.backup_hosts(zone, driver)
+        if not hosts:
+            asked = [f"zone {zone}" if zone else "", f"driver {driver}" if driver else ""]
+            raise ServiceNotFound(
+                "backup", "none that works has reported" + "".join(f", {word}" for word in asked if word)
+            )
+        draw = SeededDraws(str(volume.get("id") or "")).uniform("backup", 1)[0]
+        return hosts[int(np.floor(draw * len(hosts)))]
+
+    def _backup_service_up(self, host: str, zone: str | None) -> bool:
+        return any(
+            service.kind == "backup"
+            and service.host == host
+            and service.up
+            and not service.disabled
+            and (not zone or service.zone == zone)
+            for service in self._services
+        )
+
+
+def _capabilities(report: CapabilityReport | None) -> Any:
+    return None if report is None else report.capabilities
+
+
+def _backs_up(capabilities: Any, zone: str | None, driver: str | None) -> bool:
+    return (
+        isinstance(capabilities, Mapping)
+        and bool(capabilities.get("backend_state"))
+        and (not driver or capabilities.get("driver_name") == driver)
+        and (not zone or capabilities.get("availability_zone") == zone)
+    )

@@ -1,0 +1,184 @@
+"""Cinder's own and out-of-tree filters and weighers, unchanged, through adapters; selected as `cinder:ClassName`.
+
+Nothing of Cinder is imported here: an adapted class brings its own imports, and where Cinder is not installed there is
+simply no such class to adapt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from volsched.model.candidates import Candidates
+from volsched.model.decision import Screening
+from volsched.model.plain import plain
+from volsched.model.pool import PoolState
+from volsched.model.request import RequestSpec
+from volsched.plugins import ColumnFilter, ColumnWeigher
+
+
+class BackendFilter(Protocol):
+    """What a Cinder filter is to its scheduler."""
+
+    def backend_passes(self, backend_state: Any, filter_properties: Mapping[str, Any]) -> bool:
+        """Return whether the backend passes."""
+        ...
+
+
+class HostWeigher(Protocol):
+    """What a Cinder weigher is to its scheduler."""
+
+    minval: float | None
+    maxval: float | None
+
+    def weight_multiplier(self) -> float:
+        """Return the factor that its weights are multiplied by."""
+        ...
+
+    def _weigh_object(self, host_state: Any, weight_properties: Mapping[str, Any]) -> float: ...
+
+
+class CinderFilter(ColumnFilter):
+    """A Cinder filter as volsched sees it: asked about one pool at a time."""
+
+    contract = (1, 0)
+
+    def __init__(self, name: str, adapted: BackendFilter) -> None:
+        self.name = name
+        self.adapted = adapted
+
+    def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
+        """Ask `backend_passes` about every candidate. Cinder's filters give no reasons; the name must do."""
+        properties = filter_properties(request)
+        verdicts = (bool(self.adapted.backend_passes(backend_state(pool), properties)) for pool in candidates)
+        passed = np.fromiter(verdicts, np.bool_, len(candidates))
+        return Screening(passed, lambda position: f"{self.name} (Cinder) does not let it pass")
+
+
+class CinderWeigher(ColumnWeigher):
+    """A Cinder weigher as volsched sees it: asked about one pool at a time."""
+
+    contract = (1, 0)
+
+    def __init__(self, name: str, adapted: HostWeigher) -> None:
+        self.name = name
+        self.adapted = adapted
+        self.multiplier = float(adapted.weight_multiplier())
+
+    def weigh(self, request: RequestSpec, candidates: Candidates) -> NDArray[np.float64]:
+        """Ask `_weigh_object` about every candidate."""
+        properties = filter_properties(request)
+        weights = (float(self.adapted._weigh_object(backend_state(pool), properties)) for pool in candidates)
+        return np.fromiter(weights, np.float64, len(candidates))
+
+
+def adapted_filter(adapted: type[BackendFilter]) -> type[CinderFilter]:
+    """A filter class of ours for a filter class of Cinder's."""
+
+    class AdaptedFilter(CinderFilter):
+        __doc__ = adapted.__doc__
+        contract = (1, 0)
+
+        def __init__(self) -> None:
+            super().__init__(adapted.__name__, adapted())
+
+    return AdaptedFilter
+
+
+def adapted_weigher(adapted: type[HostWeigher]) -> type[CinderWeigher]:
+    """A weigher class of ours for a weigher class of Cinder's."""
+
+    class AdaptedWeigher(CinderWeigher):
+        __doc__ = adapted.__doc__
+        contract = (1, 0)
+
+        def __init__(self) -> None:
+            super().__init__(adapted.__name__, adapted())
+
+    return AdaptedWeigher
+
+
+def filter_properties(request: RequestSpec) -> dict[str, Any]:
+    """The request as Cinder's plugins know it: a dict of their own that they may write to."""
+    volume_type = None
+    if request.volume_type is not None:
+        volume_type = plain(request.volume_type)
+    properties = dict(request.properties)
+    request_spec = {
+        "volume_id": request.volume_id,
+        "group_id": request.group_id,
+        "snapshot_id": request.snapshot_id,
+        "operation": request.operation.value,
+        "volume_properties": properties,
+        "resource_properties": properties,
+        "volume_type": volume_type,
+        "availability_zones": list(request.zones) or None,
+    }
+    made: dict[str, Any] = {
+        "context": _context(request),
+        "request_spec": request_spec,
+        "config_options": {},
+        "volume_type": volume_type or {},
+        "resource_type": volume_type or {},
+        "size": request.size_gb,
+        "new_size": request.new_size_gb,
+        "availability_zone": request.zone,
+        "user_id": request.user_id,
+        "metadata": dict(request.metadata),
+        "qos_specs": dict(request.qos_specs) if request.qos_specs is not None else None,
+        "scheduler_hints": dict(request.hints),
+    }
+    if request.retry is not None:
+        made["retry"] = plain(request.retry)
+    if request.exists_on is not None:
+        made["vol_exists_on"] = request.exists_on
+    return made
+
+
+def _context(request: RequestSpec) -> Any:
+    from oslo_context.context import RequestContext  # heavy, and only plugins that ask a service use it
+
+    return RequestContext(user_id=request.user_id, project_id=request.project_id, is_admin=request.is_admin)
+
+
+def backend_state(pool: PoolState) -> SimpleNamespace:
+    """A pool as Cinder's plugins know it."""
+    protocol = pool.storage_protocol
+    return SimpleNamespace(
+        host=f"{pool.host}#{pool.name}",
+        cluster_name=f"{pool.cluster_name}#{pool.name}" if pool.cluster_name else None,
+        backend_id=pool.pool_id,
+        pool_name=pool.name,
+        capabilities=pool.capabilities,
+        service={"host": pool.host, "cluster_name": pool.cluster_name, "availability_zone": pool.zone},
+        updated=pool.updated or datetime.min,
+        volume_backend_name=pool.volume_backend_name,
+        vendor_name=pool.vendor_name,
+        driver_version=pool.driver_version,
+        storage_protocol=list(protocol) if isinstance(protocol, tuple) else protocol,
+        QoS_support=pool.qos_support,
+        total_capacity_gb=_figure(pool.total_gb),
+        free_capacity_gb=_figure(pool.free_gb),
+        allocated_capacity_gb=pool.allocated_gb,
+        provisioned_capacity_gb=pool.provisioned_gb,
+        reserved_percentage=pool.reserved_percentage,
+        max_over_subscription_ratio=pool.max_over_subscription_ratio,
+        thin_provisioning_support=pool.thin,
+        thick_provisioning_support=pool.thick,
+        multiattach=pool.multiattach,
+        filter_function=pool.filter_function,
+        goodness_function=pool.goodness_function,
+    )
+
+
+def _figure(gb: float) -> float | str:
+    """Cinder writes an unbounded capacity `infinite`, and one that nobody knows `unknown`."""
+    if math.isnan(gb):
+        return "unknown"
+    return "infinite" if math.isinf(gb) else gb

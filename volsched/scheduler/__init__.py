@@ -1,0 +1,1 @@
+"""The scheduler worker: takes requests from the queue, decides and makes the outcome durable."""

@@ -1,0 +1,67 @@
+"""What the scheduler tells of the work that it does: that it begins, how it ended, or why the answer is no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from volsched.exceptions import VolschedError
+from volsched.model.decision import Decision
+from volsched.model.event import Event, Priority
+from volsched.model.identity import derived_id
+from volsched.model.work import Work
+from volsched.plugins import SchedulerWorld
+
+GROUP = "group"
+
+
+def starting(world: SchedulerWorld, work: Work) -> tuple[Event, ...]:
+    """The work is taken; told once an attempt."""
+    event_type = f"{_topic(work)}.start"
+    return (_event(world, work, event_type, {"attempt": work.lease.attempt}, once=(work.lease.attempt,)),)
+
+
+def ended(world: SchedulerWorld, work: Work, decision: Decision, payload: Mapping[str, Any]) -> Event:
+    """The answer is yes."""
+    return _event(world, work, f"{_topic(work)}.end", {**_figures(work, decision), **payload})
+
+
+def refused(world: SchedulerWorld, work: Work, refusal: VolschedError) -> Event:
+    """The answer is no: what errored, the reason and the request."""
+    payload = {
+        **_figures(work, getattr(refusal, "decision", None)),
+        "error": type(refusal).__name__,
+        "reason": str(refusal),
+        "request_spec": work.payload.get("request_spec"),
+    }
+    return _event(world, work, _topic(work), payload, Priority.ERROR)
+
+
+def _topic(work: Work) -> str:
+    return f"scheduler.{'create_group' if work.operation == GROUP else f'{work.operation}_volume'}"
+
+
+def _figures(work: Work, decision: Decision | None) -> dict[str, Any]:
+    return {"took_ms": work.took_ms, "decision": decision.summary() if decision is not None else None}
+
+
+def _event(
+    world: SchedulerWorld,
+    work: Work,
+    event_type: str,
+    payload: Mapping[str, Any],
+    priority: Priority = Priority.INFO,
+    once: tuple[object, ...] = (),
+) -> Event:
+    about = work.payload.get("volume") or work.payload.get(GROUP) or work.payload.get("context") or {}
+    group = {"group_id": work.payload[GROUP]["id"]} if work.operation == GROUP else {}
+    return Event(
+        id=derived_id("event", work.id, event_type, *once),
+        event_type=event_type,
+        priority=priority,
+        occurred_at=world.clock().isoformat(),
+        publisher=world.publisher,
+        volume_id=None if group else work.volume_id,
+        project_id=about.get("project_id"),
+        payload={"volume_id": None if group else work.volume_id, **group, "driver": world.driver, **payload},
+    )

@@ -1,0 +1,384 @@
+"""One process of volsched, put together from one configuration.
+
+Each part is made when it is first asked for, so that a command which only reads starts fast.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from volsched.model.group import Group
+from volsched.model.snapshot import Snapshot
+from volsched.model.volume import Volume
+from volsched.service.stores import Stores
+
+if TYPE_CHECKING:
+    from volsched.agent.agent import Agent
+    from volsched.api.groups import GroupService
+    from volsched.api.quotas import QuotaService
+    from volsched.api.snapshots import SnapshotService
+    from volsched.api.volumes import VolumeService
+    from volsched.conf import Configuration
+    from volsched.flows.scheduler_queue import QueuedScheduler
+    from volsched.loader.loaded import Plugins
+    from volsched.messaging.caster import LocalCaster, RpcCaster
+    from volsched.notifications.delivery import Delivery
+    from volsched.placement.scheduler import PlacingScheduler
+    from volsched.plugins import Chooser, WritesMessages
+    from volsched.scheduler.shared_pools import SharedPools
+    from volsched.scheduler.worker import SchedulerService
+
+LOG = logging.getLogger(__name__)
+
+#: What a trace of a volume begins with.
+VOLUME_REQUESTS = ("create", "delete", "extend", "retype", "migrate", "manage")
+
+Progress = Callable[[Volume | Snapshot | Group], None]
+T = TypeVar("T", Volume, Snapshot, Group)
+
+
+def utcnow() -> datetime:
+    """Now, in UTC, naive: the clock of everything that is not told another."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class Application(Stores):
+    """volsched, put together from one configuration. Made by `open_application`, which also takes it apart.
+
+    `process` says which one this is: scheduler, agent or command.
+    """
+
+    def __init__(self, conf: Configuration, process: str = "command") -> None:
+        super().__init__(conf, process)
+        self._started = False
+        self.woken = threading.Event()
+
+    # -- parts ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        """Everything that the configuration selects. Raises LoadProblems with all that is wrong."""
+        from volsched.loader.catalog import Catalogue
+        from volsched.loader.loader import load
+
+        return load(self.conf, Catalogue.discover()).in_process(self.process)
+
+    @cached_property
+    def generation(self) -> int:
+        """The number of this configuration, which every decision names."""
+        from volsched.loader.reload_difference import generation_of
+
+        return generation_of(self.conf, self.plugins)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether commands do the work of scheduler and agent themselves: no message bus is configured."""
+        return not self.conf.messaging.transport_url
+
+    @cached_property
+    def bus(self) -> Any:
+        """The message bus. Raises ConfigurationError where the URL names none."""
+        from volsched.messaging import transport
+
+        return transport.connect(self.conf.messaging.transport_url)
+
+    @cached_property
+    def caster(self) -> LocalCaster | RpcCaster:
+        from volsched.messaging.caster import LocalCaster, RpcCaster
+        from volsched.messaging.rpcapi import waker
+
+        return LocalCaster(self.woken) if self.embedded else RpcCaster(waker(self.bus))
+
+    def scheduler_servers(self) -> Sequence[Any]:
+        """What a scheduler hears over the bus, not started: wake-ups, and reports sooner than it would look."""
+        from volsched.messaging import transport
+        from volsched.messaging.endpoints import ReportEndpoint, WorkEndpoint
+
+        if self.embedded:
+            return ()
+        endpoints = (WorkEndpoint(self.woken.set), ReportEndpoint(self.pools.hear, utcnow))
+        return (transport.server(self.bus, transport.SCHEDULER_TOPIC, self.owner, endpoints),)
+
+    def agent_servers(self) -> Sequence[Any]:
+        """What an agent hears over the bus, not started: wake-ups for each of its backends."""
+        from volsched.messaging import transport
+        from volsched.messaging.endpoints import WorkEndpoint
+
+        if self.embedded:
+            return ()
+        endpoint = WorkEndpoint(self.woken.set)
+        served = self.conf.agent.cluster or self.conf.agent.host
+        return tuple(
+            transport.server(self.bus, transport.AGENT_TOPIC, f"{served}@{name}", [endpoint])
+            for name in self.plugins.backends
+        )
+
+    @cached_property
+    def owner(self) -> str:
+        from volsched.db.leases import this_owner
+
+        return this_owner()
+
+    @cached_property
+    def pools(self) -> SharedPools:
+        from volsched.placement.registry import Registry
+        from volsched.scheduler.shared_pools import SharedPools
+
+        options = self.conf.scheduler
+        ratio = options.max_over_subscription_ratio
+        registry = Registry(ratio, clock=utcnow, backup_use_same_host=options.backup_use_same_host)
+        pools = SharedPools(registry, self.backends, self.claims, default_ratio=ratio)
+        pools.sync()
+        return pools
+
+    @cached_property
+    def chooser(self) -> Chooser:
+        """The selected filters and weighers, and those of the profiles."""
+        from volsched.loader.pipeline import chooser_of
+
+        return self.telemetry.chooser(chooser_of(self.plugins, slow_seconds=self.conf.scheduler.slow_plugin_seconds))
+
+    @cached_property
+    def driver(self) -> PlacingScheduler:
+        """The selected scheduler driver, in its world."""
+        from volsched.plugins import SchedulerWorld
+
+        plugins, options = self.plugins, self.conf.scheduler
+        world = SchedulerWorld(
+            pools=self.pools,
+            claims=self.claims,
+            volumes=self.stores.volumes,
+            types=self.types,
+            facts=self.facts,
+            caster=self.caster,
+            events=self.outbox,
+            decisions=self.stores.decisions,
+            failures=self.telemetry.failures(self.database),
+            chooser=self.chooser,
+            clock=utcnow,
+            publisher=f"scheduler.{socket.gethostname()}",
+            max_attempts=options.max_attempts,
+            claim_attempts=options.claim_attempts,
+            decision_detail=options.decision_detail_pools,
+            config_generation=self.generation,
+            driver=plugins.driver.choice.name if plugins.driver else "",
+            driver_package=plugins.driver.choice.entry.provider if plugins.driver else "",
+        )
+        return cast("PlacingScheduler", plugins.scheduler(world))
+
+    @cached_property
+    def scheduler(self) -> SchedulerService:
+        from volsched.scheduler.worker import SchedulerService
+
+        return SchedulerService(
+            driver=self.driver,
+            work=self.work,
+            caster=self.caster,
+            clock=utcnow,
+            owner=self.owner,
+            lease_seconds=self.conf.scheduler.lease_seconds,
+        )
+
+    @cached_property
+    def agent(self) -> Agent:
+        """The agent of the configured backends, which are started with it. Raises LoadProblems where one cannot.
+
+        It goes by the database's clock, as every agent: what one has done is compared with what another reports, and a
+        host's clock may be set right between.
+        """
+        from volsched.agent.agent import Agent
+
+        self.start()
+        return Agent(
+            host=self.conf.agent.host,
+            backends=self.plugins.backends,
+            work=self.work,
+            volumes=self.stores.volumes,
+            reports=self.pools,
+            events=self.outbox,
+            caster=self.caster,
+            clock=self.database.clock,
+            owner=self.owner,
+            lease_seconds=self.conf.scheduler.lease_seconds,
+            cluster=self.conf.agent.cluster or None,
+        )
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        from volsched.notifications.delivery import Delivery, Patience
+
+        self.start()
+        options, plugins = self.conf.notifications, self.plugins
+        return Delivery(
+            self.outbox,
+            plugins.notifiers,
+            owner=self.owner,
+            clock=self.database.clock,
+            patience=Patience(
+                timeout=options.timeout,
+                tries=options.tries,
+                first_pause=options.first_pause,
+                longest_pause=options.longest_pause,
+            ),
+            poll_interval=self.conf.scheduler.poll_interval,
+            interests=plugins.interests,
+            elsewhere=[name for name in plugins.interests if name not in plugins.notifiers],
+            keep=timedelta(days=options.keep_days),
+        )
+
+    @cached_property
+    def queued_scheduler(self) -> QueuedScheduler:
+        """The scheduler as the flows of the API side see it."""
+        from volsched.flows.scheduler_queue import QueuedScheduler
+
+        seconds = self.conf.scheduler.lease_seconds
+        return QueuedScheduler(self.work, self.caster, owner=self.owner, held_seconds=seconds)
+
+    @cached_property
+    def volumes(self) -> VolumeService:
+        """What users ask for."""
+        from volsched.api.volumes import VolumeService
+
+        service = VolumeService(
+            self.stores,
+            scheduler=lambda: self.driver,
+            scheduler_rpcapi=self.queued_scheduler,
+            caster=self.caster,
+            services=self.backends.services,
+            authority=self.authority,
+        )
+        return self.telemetry.requests(service, "volume", VOLUME_REQUESTS)
+
+    @cached_property
+    def snapshots(self) -> SnapshotService:
+        from volsched.api.snapshots import SnapshotService
+
+        service = SnapshotService(self.stores, self.caster, self.authority)
+        return self.telemetry.requests(service, "snapshot", ("create", "delete"))
+
+    @cached_property
+    def groups(self) -> GroupService:
+        from volsched.api.groups import GroupService
+
+        service = GroupService(self.stores, self.caster, self.backends.services, self.authority)
+        return self.telemetry.requests(service, "group", ("create", "delete"))
+
+    @cached_property
+    def quotas(self) -> QuotaService:
+        from volsched.api.quotas import QuotaService
+
+        return QuotaService(self.stores, self.authority)
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the plugins, once. Raises LoadProblems naming all that would not."""
+        if not self._started:
+            self._equip_notifiers()
+            self.plugins.start()
+            self._started = True
+
+    def take_over(self, other: Application, plugins: Plugins) -> None:
+        """Go on instead of another application: over its database, with these plugins, which run."""
+        self.process, self.database, self.owner, self.woken = other.process, other.database, other.owner, other.woken
+        self.telemetry = other.telemetry
+        if "bus" in vars(other):
+            self.bus = other.bus
+        self.plugins, self._started = plugins, True
+        self._equip_notifiers()
+
+    def _equip_notifiers(self) -> None:
+        """Give those that write messages for users the log of these."""
+        from volsched.plugins import MESSAGES
+
+        for notifier in self.plugins.notifiers.values():
+            if MESSAGES in notifier.capabilities:
+                cast("WritesMessages", notifier).messages(self.stores.messages)
+
+    def stop_driver(self) -> None:
+        """Stop the scheduler driver, if there is one."""
+        if "driver" in self.__dict__:
+            self.plugins.stop_scheduler(self.driver)
+
+    def close(self) -> None:
+        """Stop the plugins, close the database."""
+        self.stop_driver()
+        if self._started:
+            self.plugins.stop()
+        if "caster" in self.__dict__:
+            self.caster.stop()
+        if "telemetry" in self.__dict__:
+            self.telemetry.stop()
+        if "database" in self.__dict__:
+            self.database.close()
+
+    def report(self) -> None:
+        """Let the configured backends register themselves and say what they have now."""
+        host, cluster, zones = self.conf.agent.host, self.conf.agent.cluster, self.plugins.zones
+        for name in self.plugins.backends:
+            shared = f"{cluster}@{name}" if cluster else None
+            self.backends.heartbeat(f"{host}@{name}", cluster_name=shared, zone=zones.get(name))
+        self.pools.sync()
+        self.agent.report_all()
+        self.pools.sync()
+
+    def recover(self) -> None:
+        """Take up what dead processes of this host left."""
+        from volsched.scheduler.recovery import release_events, release_the_dead
+
+        release_the_dead(self.work)
+        release_events(self.outbox)
+
+    def settle(
+        self, volume_id: str, *, progress: Progress | None = None, timeout: float | None = None
+    ) -> Volume | None:
+        """Work through the queues until the volume is at rest; None where it is gone.
+
+        In the embedded form scheduler, agent and delivery are in this process. Where other processes do the work, or
+        another live process holds it, it is waited for, `timeout` seconds at most (None: as long as it takes).
+        """
+        return self._settled(lambda: self.stores.volumes.get(volume_id), progress, timeout)
+
+    def settle_snapshot(
+        self, snapshot_id: str, *, progress: Progress | None = None, timeout: float | None = None
+    ) -> Snapshot | None:
+        """The same for a snapshot."""
+        return self._settled(lambda: self.stores.snapshots.get(snapshot_id), progress, timeout)
+
+    def settle_group(
+        self, group_id: str, *, progress: Progress | None = None, timeout: float | None = None
+    ) -> Group | None:
+        """The same for a group."""
+        return self._settled(lambda: self.stores.groups.get(group_id), progress, timeout)
+
+    def _settled(self, look: Callable[[], T], progress: Progress | None, timeout: float | None) -> T | None:
+        from volsched.service.wait import settle
+
+        found = settle(
+            look,
+            steps=(lambda: self.scheduler.work_once(), lambda: self.agent.work_once()) if self.embedded else (),
+            woken=self.woken,
+            nap_seconds=self.conf.scheduler.poll_interval / 10,
+            progress=progress,
+            timeout=timeout,
+        )
+        while self.embedded and self.delivery.deliver_once():
+            pass
+        return found
+
+
+@contextmanager
+def open_application(conf: Configuration) -> Iterator[Application]:
+    """volsched for one `with` block."""
+    made = Application(conf)
+    try:
+        yield made
+    finally:
+        made.close()

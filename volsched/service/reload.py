@@ -1,0 +1,157 @@
+"""Reload with a seat belt: a candidate is read and checked whole, then exchanged; a bad one changes nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from volsched.conf import Configuration, monitoring, tracing
+from volsched.conf.configuration import BadValue
+from volsched.exceptions import VolschedError
+from volsched.loader import Catalogue, LoadProblems, examine
+from volsched.loader.loader import log_warnings
+from volsched.loader.reload_difference import Exchange, generation_of
+from volsched.service.application import Application
+from volsched.service.generation import Current, DeliveryLoop
+
+LOG = logging.getLogger(__name__)
+
+#: What a running service goes on with as it was, whatever a file says now.
+FIXED = (
+    ("database", "connection"),
+    ("agent", "host"),
+    ("agent", "cluster"),
+    ("agent", "backends"),
+    *((program, name) for program in ("scheduler", "agent") for name in ("workers", "graceful_shutdown_timeout")),
+    ("paths", "state_path"),
+    ("messaging", "transport_url"),
+    *(("monitoring", option.dest) for option in monitoring.options()),
+    *(("tracing", option.dest) for option in tracing.options()),
+)
+BACKENDS = "backend_"
+#: The options of [scheduler] that say how reports are understood.
+OF_POOLS = ("max_over_subscription_ratio", "service_down_time")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded:
+    """How it went. `problem` None: the new configuration is in force, as far as `until_restart` is empty."""
+
+    generation: int
+    changed: tuple[str, ...] = ()  # options by name: values may be secret
+    until_restart: tuple[str, ...] = ()  # those of `changed` that only a restart takes up
+    problem: str | None = None
+
+
+class Reloader:
+    """Gives a running service another configuration between two pieces of work."""
+
+    def __init__(self, current: Current, delivery: DeliveryLoop, read: Callable[[], Configuration]) -> None:
+        self._current = current
+        self._delivery = delivery
+        self._read = read
+
+    def reload(self) -> Reloaded:
+        """Never raises what a bad configuration or a plugin raises: it is logged, all of it, and told."""
+        done = self._reloaded()
+        self._current.reloaded(refused=done.problem is not None)
+        return done
+
+    def _reloaded(self) -> Reloaded:
+        try:
+            done = self._exchange()
+        except LoadProblems as problems:
+            return self._refused("\n".join(map(str, problems.problems)))
+        except VolschedError as problem:
+            return self._refused(str(problem))
+        except Exception as problem:  # the service goes on as it was, whatever this is; it is told
+            LOG.debug("the configuration was not reloaded", exc_info=True)
+            return self._refused(f"unexpected error: {type(problem).__name__}: {problem}")
+        LOG.info(
+            "configuration reloaded, now generation %d; %s",
+            done.generation,
+            f"changed: {', '.join(done.changed)}" if done.changed else "no option has another value",
+        )
+        for name in done.until_restart:
+            LOG.warning("%s cannot be reloaded: it stays as it was until this service is started anew", name)
+        return done
+
+    def _refused(self, problem: str) -> Reloaded:
+        LOG.error("the configuration was not reloaded, and nothing has changed:\n%s", problem)
+        return Reloaded(generation=self._current.application.generation, problem=problem)
+
+    def _exchange(self) -> Reloaded:
+        old = self._current.application
+        conf = self._read()
+        selected, problems = examine(conf, Catalogue.discover())
+        if selected is None:
+            raise LoadProblems(problem for problem in problems if problem.fatal)
+        changed = tuple(_changed(old.conf, conf))
+        until_restart = tuple(name for name in changed if _is_fixed(name))
+        _hold_on_to(old.conf, conf)
+        exchange = Exchange(old.plugins, selected.in_process(old.process))
+        with ExitStack() as undo:
+            undo.callback(exchange.start_placing())
+            fresh = Application(conf, old.process)
+            fresh.take_over(old, exchange.plugins)
+            fresh.generation = generation_of(conf, exchange.plugins, after=old.generation)
+            undo.callback(fresh.stop_driver)
+            _prepare(fresh, old)
+            with self._delivery.held():
+                exchange.exchange_notifiers()
+                undo.pop_all()
+                self._current.exchange(fresh, lambda: _retire(old, exchange))
+        log_warnings(selected.warnings)
+        return Reloaded(generation=fresh.generation, changed=changed, until_restart=until_restart)
+
+
+def _prepare(fresh: Application, old: Application) -> None:
+    """Make what the old one has made, so that what is wrong is known now."""
+    if "pools" in vars(old) and all(old.conf.scheduler[name] == fresh.conf.scheduler[name] for name in OF_POOLS):
+        fresh.pools = old.pools  # they hear reports over the bus
+    for name in ("driver", "scheduler", "agent", "pools", "delivery"):
+        if name in vars(old):
+            getattr(fresh, name)
+
+
+def _retire(old: Application, exchange: Exchange) -> None:
+    old.stop_driver()
+    exchange.stop_placing()
+
+
+def _values(conf: Configuration) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for group, option in conf.options():
+        if group != "DEFAULT":
+            found[f"[{group}] {option.dest}"] = _value(conf, group, option.dest)
+    return found
+
+
+def _value(conf: Configuration, group: str, name: str) -> object:
+    try:
+        return conf[group][name]
+    except BadValue:
+        return None  # of a section that nobody uses any more
+
+
+def _changed(old: Configuration, new: Configuration) -> Iterator[str]:
+    """The names of options that have another value now, or that only one of them has."""
+    before, after = _values(old), _values(new)
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            yield name
+
+
+def _is_fixed(name: str) -> bool:
+    return name.startswith(f"[{BACKENDS}") or name in {f"[{group}] {option}" for group, option in FIXED}
+
+
+def _hold_on_to(old: Configuration, new: Configuration) -> None:
+    """What is fixed stays in force."""
+    for group, option in FIXED:
+        value = old[group][option]
+        if new[group][option] != value:
+            # What is set by the program is looked through for $ as well.
+            new.set_override(option, value.replace("$", "$$") if isinstance(value, str) else value, group)

@@ -1,0 +1,111 @@
+"""The stores of one configuration, each made when it is first asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from volsched.api.authorization import Authority
+    from volsched.api.queries import VolumeDatabase
+    from volsched.conf import Configuration
+    from volsched.db.backends import Backends
+    from volsched.db.claims import Claims
+    from volsched.db.database import Database
+    from volsched.db.facts import Facts
+    from volsched.db.outbox import Outbox
+    from volsched.db.volume_types import VolumeTypes
+    from volsched.db.work import WorkQueue
+    from volsched.scheduler.compute_api import ComputeApi
+    from volsched.service.telemetry import Telemetry
+
+
+class Stores:
+    """What is kept: all over the one database of the configuration."""
+
+    def __init__(self, conf: Configuration, process: str = "command") -> None:
+        self.conf = conf
+        self.process = process
+
+    @cached_property
+    def telemetry(self) -> Telemetry:
+        """What this process counts and traces. Raises ConfigurationError where it cannot."""
+        from volsched.service.telemetry import telemetry_of
+
+        return telemetry_of(self.conf, self.process)
+
+    @cached_property
+    def database(self) -> Database:
+        """Raises DatabaseUnavailable where it is not there or not of this version."""
+        from volsched.db.database import Database
+
+        database = Database(self.conf.database.connection)
+        database.check()
+        return database
+
+    @cached_property
+    def types(self) -> VolumeTypes:
+        from volsched.db.volume_types import VolumeTypes
+
+        return VolumeTypes(self.database)
+
+    @cached_property
+    def backends(self) -> Backends:
+        return self.telemetry.backends(self.database, down_after_seconds=self.conf.scheduler.service_down_time)
+
+    @cached_property
+    def stores(self) -> VolumeDatabase:
+        """Volumes and what goes with them: the flows' `db_api`."""
+        from volsched.api.queries import VolumeDatabase
+        from volsched.db.decisions import Decisions
+        from volsched.db.groups import Groups
+        from volsched.db.messages import Messages
+        from volsched.db.quotas import Quotas
+        from volsched.db.snapshots import Snapshots
+        from volsched.db.volumes import Volumes
+
+        return VolumeDatabase(
+            volumes=Volumes(self.database),
+            types=self.types,
+            quotas=Quotas(self.database, defaults=dict(self.conf.quota)),
+            messages=Messages(self.database),
+            decisions=Decisions(self.database),
+            snapshots=Snapshots(self.database),
+            groups=Groups(self.database),
+        )
+
+    @cached_property
+    def claims(self) -> Claims:
+        return self.telemetry.claims(self.database)
+
+    @cached_property
+    def work(self) -> WorkQueue:
+        return self.telemetry.work(self.database)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return self.telemetry.outbox(self.database)
+
+    @cached_property
+    def authority(self) -> Authority:
+        """Who may do what. Raises ConfigurationError where the policy file cannot be used."""
+        from volsched.api.authorization import Authority
+        from volsched.conf.policy import file_of
+
+        conf = self.conf
+        return Authority(lambda: file_of(conf.policy.file, conf.settings.files))
+
+    @cached_property
+    def compute(self) -> ComputeApi:
+        from volsched.scheduler.compute_api import api_of
+
+        return api_of(self.conf.compute)
+
+    @cached_property
+    def facts(self) -> Facts:
+        from volsched.db.facts import Facts
+
+        if not self.conf.compute.auth_url:
+            return Facts(self.database)
+        # asked late, for few requests name an instance and the client is slow to import
+        return Facts(self.database, instance_host=lambda instance_id: self.compute.instance_host(instance_id))

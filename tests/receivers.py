@@ -45,17 +45,17 @@ class Receiver:
         *,
         port: int = 0,
         answering: Callable[[Received], Answer] = lambda received: (204, {}),
-        authority: trustme.CA | None = None,
+        authorizer: trustme.CA | None = None,
     ) -> None:
         self.received: list[Received] = []
         self.answering = answering
-        self.authority = authority if authority is not None else trustme.CA()
+        self.authorizer = authorizer if authorizer is not None else trustme.CA()
         self.ca_file = folder / "ca.pem"
-        self.authority.cert_pem.write_to_path(str(self.ca_file))
+        self.authorizer.cert_pem.write_to_path(str(self.ca_file))
         self._arrived = threading.Condition()
         self._server = _Server((ADDRESS, port), _handler_of(self))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.authority.issue_cert(ADDRESS).configure_cert(context)
+        self.authorizer.issue_cert(ADDRESS).configure_cert(context)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="receiver")
 

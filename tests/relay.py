@@ -1,4 +1,4 @@
-"""A server of this machine that can be taken away and given back: what is in between is cut, and mended."""
+"""A server of this machine that can be taken away and given back: what is in between is cut, and fixed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Relay:
         self.port = 0
 
     def __enter__(self) -> Self:
-        self.mend()
+        self.fix()
         return self
 
     def __exit__(self, *problem: object) -> None:
         self.cut()
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Listen, at the same port as before."""
         listener = socket.create_server((ADDRESS, self.port))
         self.port = listener.getsockname()[1]

@@ -49,7 +49,7 @@ class Server:
     keeper: int
     pid: int
     tls_port: int = 0  # where it speaks TLS
-    authority: str = ""  # the certificate of who vouches for it
+    authorizer: str = ""  # the certificate of who vouches for it
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
@@ -178,7 +178,7 @@ def keep(kind: str) -> None:
             kind=kind,
             url=url,
             tls_port=tls_port if kind == "rabbitmq" else ports[0],
-            authority=str(folder / "authority.pem"),
+            authorizer=str(folder / "authority.pem"),
             keeper=os.getpid(),
             pid=running.pid,
         )
@@ -199,9 +199,9 @@ def _certify(folder: Path, user: str | None) -> None:
     """Write a certificate for a server on loopback, its key, and the certificate of who vouches for it."""
     import trustme
 
-    authority = trustme.CA()
-    issued = authority.issue_cert("localhost", "127.0.0.1")
-    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    authorizer = trustme.CA()
+    issued = authorizer.issue_cert("localhost", "127.0.0.1")
+    authorizer.cert_pem.write_to_path(str(folder / "authority.pem"))
     issued.private_key_pem.write_to_path(str(folder / "server.key"))
     for blob in issued.cert_chain_pems:
         blob.write_to_path(str(folder / "server.pem"), append=True)

@@ -14,7 +14,7 @@ class VolschedError(Exception):
 
 
 class InvalidRequest(VolschedError):
-    """The caller is wrong; never retried. `field` names what, `problem` says why and how to mend it."""
+    """The caller is wrong; never retried. `field` names what, `problem` says why and how to fix it."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")
@@ -25,47 +25,47 @@ class InvalidRequest(VolschedError):
 class NotFound(InvalidRequest):
     """The caller named something that does not exist (or that the caller may not see)."""
 
-    def __init__(self, kind: str, name: str, mend: str = "") -> None:
-        super().__init__(kind, f"no {kind} {name!r}" + (f"; {mend}" if mend else ""))
+    def __init__(self, kind: str, name: str, fix: str = "") -> None:
+        super().__init__(kind, f"no {kind} {name!r}" + (f"; {fix}" if fix else ""))
         self.kind = kind
         self.name = name
 
 
 class VolumeNotFound(NotFound):
-    def __init__(self, name: str, mend: str = "volsched volume list names the ones there are") -> None:
-        super().__init__("volume", name, mend)
+    def __init__(self, name: str, fix: str = "volsched volume list names the ones there are") -> None:
+        super().__init__("volume", name, fix)
 
 
 class SnapshotNotFound(NotFound):
-    def __init__(self, name: str, mend: str = "volsched snapshot list names the ones there are") -> None:
-        super().__init__("snapshot", name, mend)
+    def __init__(self, name: str, fix: str = "volsched snapshot list names the ones there are") -> None:
+        super().__init__("snapshot", name, fix)
 
 
 class GroupNotFound(NotFound):
-    def __init__(self, name: str, mend: str = "volsched group list names the ones there are") -> None:
-        super().__init__("group", name, mend)
+    def __init__(self, name: str, fix: str = "volsched group list names the ones there are") -> None:
+        super().__init__("group", name, fix)
 
 
 class VolumeTypeNotFound(NotFound):
-    def __init__(self, name: str, mend: str = "volsched type list names the ones there are") -> None:
-        super().__init__("volume type", name, mend)
+    def __init__(self, name: str, fix: str = "volsched type list names the ones there are") -> None:
+        super().__init__("volume type", name, fix)
 
 
 class BackendNotFound(NotFound):
-    def __init__(self, name: str, mend: str = "volsched backend list names the ones there are") -> None:
-        super().__init__("backend", name, mend)
+    def __init__(self, name: str, fix: str = "volsched backend list names the ones there are") -> None:
+        super().__init__("backend", name, fix)
 
 
 class PoolNotFound(NotFound):
-    def __init__(self, name: str, mend: str = "volsched pool list names the ones there are") -> None:
-        super().__init__("pool", name, mend)
+    def __init__(self, name: str, fix: str = "volsched pool list names the ones there are") -> None:
+        super().__init__("pool", name, fix)
 
 
 class ServiceNotFound(NotFound):
     """No service of the kind asked for is up (backup placement)."""
 
-    def __init__(self, name: str, mend: str = "") -> None:
-        super().__init__("service", name, mend)
+    def __init__(self, name: str, fix: str = "") -> None:
+        super().__init__("service", name, fix)
 
 
 class InstanceNotLocated(InvalidRequest):

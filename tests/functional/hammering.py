@@ -151,11 +151,11 @@ def hosts(fleet: Fleet, thick: int, thin: int) -> tuple[list[Path], dict[str, fl
 def client(arguments: list[str]) -> int:
     """Asks as often as it is told, and waits for nothing."""
     from volsched import conf
-    from volsched.service import application
+    from volsched.service.application import open_application
 
     options = dict(zip(arguments[0::2], arguments[1::2], strict=True))
     chance = random.Random(options["--seed"])
-    with application(conf.load([options["--config-file"]])) as made:
+    with open_application(conf.load([options["--config-file"]])) as made:
         for number in range(int(options["--count"])):
             try:
                 made.volumes.create(WHO, size_gb=chance.choice(SIZES), name=f"{options['--seed']}-{number}")

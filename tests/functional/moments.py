@@ -15,7 +15,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from volsched.db.work import WorkQueue
-from volsched.model.work import Work
+from volsched.model.work import WorkItem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +71,10 @@ class Death:
 
     def prepare(self) -> None:
         """To be called in the process before anything else."""
-        taken: list[Work] = []
+        taken: list[WorkItem] = []
         real = WorkQueue.take
 
-        def take(*arguments: Any, **named: Any) -> Work | None:
+        def take(*arguments: Any, **named: Any) -> WorkItem | None:
             work = real(*arguments, **named)
             taken[:] = [work] if work is not None else []
             return work
@@ -92,7 +92,7 @@ class Death:
         arm(self.moment, ripe=ripe)
 
 
-def kind_of(work: Work) -> str:
+def kind_of(work: WorkItem) -> str:
     """Which kind of request the work is of: a key of MOMENTS."""
     spec = work.payload.get("request_spec") or {}
     no = {
@@ -114,8 +114,10 @@ _PLACING = (
 )
 _REFUSED = (
     _TAKEN,
-    Moment(process="scheduler", words="the answer is no", before="volsched.scheduler.outcomes.Answers.refuse"),
-    Moment(process="scheduler", words="the refusal is written", after="volsched.scheduler.outcomes.Answers.refuse"),
+    Moment(process="scheduler", words="the answer is no", before="volsched.scheduler.outcomes.OutcomeRecorder.refuse"),
+    Moment(
+        process="scheduler", words="the refusal is written", after="volsched.scheduler.outcomes.OutcomeRecorder.refuse"
+    ),
 )
 
 
@@ -147,7 +149,7 @@ MOMENTS: dict[str, tuple[Moment, ...]] = {
             after="volsched.flows.create_volume.ExtractSchedulerSpecTask.execute",
         ),
         *_PLACING[1:],
-        Moment(process="scheduler", words="the work is ended", after="volsched.scheduler.outcomes.Answers.end"),
+        Moment(process="scheduler", words="the work is ended", after="volsched.scheduler.outcomes.OutcomeRecorder.end"),
         *_storage("create_volume"),
         *_TOLD,
     ),
@@ -155,7 +157,7 @@ MOMENTS: dict[str, tuple[Moment, ...]] = {
         _TAKEN,
         Moment(process="scheduler", words="the answer is no", before="volsched.db.failures.Failures.record"),
         Moment(process="scheduler", words="the refusal is written", after="volsched.db.failures.Failures.record"),
-        Moment(process="scheduler", words="the work is ended", after="volsched.scheduler.outcomes.Answers.end"),
+        Moment(process="scheduler", words="the work is ended", after="volsched.scheduler.outcomes.OutcomeRecorder.end"),
     ),
     "manage": (
         Moment(

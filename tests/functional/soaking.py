@@ -115,7 +115,7 @@ class Post:
 
 @dataclass
 class Soak:
-    """One run. `harm`: more that can be struck: name -> what is done, which returns what mends it."""
+    """One run. `harm`: more that can be struck: name -> what is done, which returns what fixes it."""
 
     fleet: Fleet
     kind: str
@@ -151,8 +151,8 @@ class Soak:
         begun = time.monotonic()
         self._strike_until(begun + self.seconds, posts, observer)
         self._ending.touch()
-        for _, mend in self._mends:
-            mend()
+        for _, fix in self._mends:
+            fix()
         customers = [post.process for post in posts if post.program == "customer"]
         for customer in customers:
             assert customer is not None
@@ -203,8 +203,8 @@ class Soak:
         if self.harm and not self._down and self._chance.random() < 0.05:
             name = self._chance.choice(sorted(self.harm))
             self._kills[name] += 1
-            self._down, mend = True, self.harm[name]()
-            self._mends.append((now + self._chance.uniform(0.5, 5.0), lambda: self._up(mend)))
+            self._down, fix = True, self.harm[name]()
+            self._mends.append((now + self._chance.uniform(0.5, 5.0), lambda: self._up(fix)))
             return
         program = self._chance.choice(sorted({post.program for post in posts}))
         standing = [post for post in posts if post.program == program and post.process and not post.stopped]
@@ -221,8 +221,8 @@ class Soak:
         post.stopped = True
         self._mends.append((now + self._chance.uniform(0.3, 6.0), lambda: _continue(post)))
 
-    def _up(self, mend: Callable[[], None]) -> None:
-        mend()
+    def _up(self, fix: Callable[[], None]) -> None:
+        fix()
         self._down = False
 
     def _replace(self, post: Post, now: float) -> None:
@@ -372,13 +372,13 @@ class Journal:
 def customer(arguments: list[str]) -> int:
     """Asks for all kinds of things, one after the other, until a file says that it is over."""
     from volsched import conf
-    from volsched.service import application
+    from volsched.service.application import open_application
 
     options = dict(zip(arguments[0::2], arguments[1::2], strict=True))
     folder = Path(options["--folder"])
     with (
         (folder / "journals" / options["--seed"]).open("a") as journal,
-        application(conf.load([options["--config-file"]])) as made,
+        open_application(conf.load([options["--config-file"]])) as made,
     ):
         asking = _Asking(made, random.Random(options["--seed"]), journal, options["--seed"])
         nap = threading.Event()

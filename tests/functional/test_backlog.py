@@ -13,7 +13,7 @@ from volsched import conf
 from volsched.db.messages import Messages
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
-from volsched.service import application
+from volsched.service.application import open_application
 
 FITTING, TOO_LARGE = 100, 4
 
@@ -26,7 +26,7 @@ class TestBacklog(TestCase):
         url = stack.enter_context(servers.require("postgresql").database())
         fleet = stack.enter_context(Fleet(self.folder(), url))
         file = fleet.host("node", f"thick:{FITTING}, thin:{FITTING}", thick="thick")
-        made = stack.enter_context(application(conf.load([str(file)])))
+        made = stack.enter_context(open_application(conf.load([str(file)])))
         agent = fleet.start("agent", file)
         fleet.until(made.backends.reports)
         agent.kill()

@@ -10,7 +10,7 @@ import unittest
 
 from tests import TestCase
 from volsched import conf
-from volsched.loader.catalog import Catalogue
+from volsched.loader.catalog import Catalog
 from volsched.loader.kinds import FILTER, WEIGHER, WEIGHT_HANDLER
 from volsched.loader.loader import load
 from volsched.model.request import RequestSpec, VolumeType
@@ -45,7 +45,7 @@ class TestCinderPlugins(TestCase):
             "filters = cinder:AvailabilityZoneFilter, cinder:CapacityFilter, cinder:CapabilitiesFilter\n"
             "weighers = cinder:CapacityWeigher\n"
         )
-        plugins = load(conf.load([str(file)]), Catalogue.discover(), (FILTER, WEIGHER, WEIGHT_HANDLER))
+        plugins = load(conf.load([str(file)]), Catalog.discover(), (FILTER, WEIGHER, WEIGHT_HANDLER))
         assert plugins.weight_handler is not None
         return Placing(plugins.filters, plugins.weighers, plugins.weight_handler)
 

@@ -184,8 +184,8 @@ class TestVolumes(InAWorld):
         volume = refused.json()
         self.assertEqual(("error", None), _told(volume, "Status", "Pool"))
         self.assertIn("15 GiB asked, 10.00 GiB left", volume["Reason"])
-        self.assertEqual(f"volsched volume explain {volume['ID']}", volume["Mend"])
-        text = self.done(*volume["Mend"].split()[1:]).output
+        self.assertEqual(f"volsched volume explain {volume['ID']}", volume["Fix"])
+        text = self.done(*volume["Fix"].split()[1:]).output
         self.assertIn("Decision: no place for 15 GiB", text)
         self.assertIn("capacity turned away 2 of 3", text)
         self.done("volume", "delete", "big")

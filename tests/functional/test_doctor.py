@@ -51,7 +51,7 @@ class DoctorCase(TestCase):
 
 
 def told(text: str) -> list[str]:
-    """The problems in an output, each with its code, place, cause and mend."""
+    """The problems in an output, each with its code, place, cause and fix."""
     lines = text.splitlines()
     return [f"{line}\n{after}" for line, after in itertools.pairwise(lines) if line.startswith("VS1")]
 

@@ -174,7 +174,7 @@ class TestMonitoring(TestCase):
         rows = json.loads(said[said.rindex("[\n  {") :])
         self.assertEqual({"volsched-agent", "volsched-scheduler"}, {row["Service"] for row in rows})
         self.assertEqual([(True, False)] * 2, [(row["Live"], row["Ready"]) for row in rows])
-        relay.mend()
+        relay.fix()
         fleet.until(lambda: self.services.ready(scheduler)[0] == 200)
         self.assertEqual(1, self.services.metrics(scheduler)["database_up",])
 

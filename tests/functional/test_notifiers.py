@@ -120,7 +120,7 @@ class TestWebhookThatIsAway(NotifierTestCase):
             self.assertTrue(waiting)
             self.assertEqual([], self.ran(program, "event", "list", "--state", "delivered", "-f", "json"))
             let_go.set()
-            back = Receiver(self.folder(), port=self.port, authority=hanging.authority)
+            back = Receiver(self.folder(), port=self.port, authorizer=hanging.authorizer)
             with back:
                 outbox = self.outbox()
                 ids = [volume["ID"] for volume in (first, second)]

@@ -154,10 +154,10 @@ class TestThirdParty(TestCase):
             "VS107 [notifier_pager] key": ("notifier pager of night-pager 1.4.0 needs the option", "key = ..."),
         }
         self.assertEqual(set(expected), set(found))
-        for about, (what, mend) in expected.items():
+        for about, (what, fix) in expected.items():
             with self.subTest(about=about):
                 self.assertIn(what, found[about]["Problem"])
-                self.assertIn(mend, found[about]["Mend"])
+                self.assertIn(fix, found[about]["Fix"])
 
     def test_nothing_starts_with_a_broken_plugin_and_nothing_is_dropped(self) -> None:
         folder = self.folder()

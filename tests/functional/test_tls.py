@@ -20,11 +20,11 @@ from volsched.messaging.reachability import unreachable
 #: What [database] connection says, and how a connection tells that it is one.
 DATABASES = {
     "postgresql": (
-        {"sslmode": "verify-full", "sslrootcert": "{authority}"},
+        {"sslmode": "verify-full", "sslrootcert": "{authorizer}"},
         "SELECT ssl::text FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
     ),
     "mariadb": (
-        {"ssl_ca": "{authority}"},
+        {"ssl_ca": "{authorizer}"},
         "SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'SSL_VERSION'",
     ),
 }
@@ -43,11 +43,11 @@ class TestDatabases(TlsCase):
         for kind, (query, question) in DATABASES.items():
             with self.subTest(kind):
                 server = servers.require(kind)
-                self.believed(self.url(server, query, server.authority), question)
+                self.believed(self.url(server, query, server.authorizer), question)
                 self.refused(self.url(server, query, self.stranger))
 
-    def url(self, server: servers.Server, query: dict[str, str], authority: str) -> str:
-        asked = {key: value.format(authority=authority) for key, value in query.items()}
+    def url(self, server: servers.Server, query: dict[str, str], authorizer: str) -> str:
+        asked = {key: value.format(authorizer=authorizer) for key, value in query.items()}
         return sa.make_url(server.url).set(query=asked).render_as_string(hide_password=False)
 
     def believed(self, url: str, question: str) -> None:
@@ -72,16 +72,16 @@ class TestBus(TlsCase):
         super().setUp()
         self.server = servers.require("rabbitmq")
 
-    def url(self, authority: str, host: str = "127.0.0.1") -> str:
+    def url(self, authorizer: str, host: str = "127.0.0.1") -> str:
         parts = urlsplit(self.server.url)
         return (
             f"rabbit://{parts.username}:{parts.password}@{host}:{self.server.tls_port}/"
-            f"?ssl=true&ssl_ca_file={authority}"
+            f"?ssl=true&ssl_ca_file={authorizer}"
         )
 
     def test_wake_ups_come_through(self) -> None:
         woken = threading.Event()
-        bus = transport.connect(self.url(self.server.authority))
+        bus = transport.connect(self.url(self.server.authorizer))
         self.addCleanup(bus.cleanup)
         listening = transport.server(bus, transport.AGENT_TOPIC, "host@tls", [WorkEndpoint(woken.set)])
         listening.start()
@@ -93,9 +93,9 @@ class TestBus(TlsCase):
             listening.wait()
 
     def test_the_doctor_sees_what_is_wrong(self) -> None:
-        self.assertEqual([], list(unreachable(self.url(self.server.authority), 10)))
-        system = self.url(self.server.authority).partition("&")[0]  # whom the system believes: not ours
-        for url in (self.url(self.stranger), self.url(self.server.authority, "127.1"), system):
+        self.assertEqual([], list(unreachable(self.url(self.server.authorizer), 10)))
+        system = self.url(self.server.authorizer).partition("&")[0]  # whom the system believes: not ours
+        for url in (self.url(self.stranger), self.url(self.server.authorizer, "127.1"), system):
             ((_, why),) = unreachable(url, 10)
             self.assertIn("certificate", why)
 

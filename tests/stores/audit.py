@@ -15,7 +15,7 @@ from volsched.db.schema import claims, pools, volumes, work
 from volsched.db.snapshots import Snapshots
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
-from volsched.model.inconsistency import Drift
+from volsched.model.inconsistency import Inconsistency
 from volsched.model.snapshot import Snapshot, SnapshotStatus
 from volsched.model.volume import VolumeStatus
 from volsched.model.work import WorkState
@@ -40,7 +40,7 @@ class AuditContract(World):
     def run_(self, statement: Any) -> None:
         self.database.run(lambda connection: connection.execute(statement))
 
-    def found(self, *, repair: bool = False) -> list[Drift]:
+    def found(self, *, repair: bool = False) -> list[Inconsistency]:
         return list(self.audit.look(repair=repair))
 
     def drifts(self, check: str, subject: str, words: str) -> None:
@@ -50,7 +50,7 @@ class AuditContract(World):
         self.assertIn(words, drift.what)
         self.assertFalse(drift.repaired)
 
-    def mends(self, check: str) -> None:
+    def fixes(self, check: str) -> None:
         """It is put right, which is logged, and then it is gone."""
         with self.assertLogs("volsched.api.audit", "WARNING") as logged:
             (drift,) = self.found(repair=True)
@@ -68,7 +68,7 @@ class AuditContract(World):
     def test_a_claim_of_a_volume_that_is_elsewhere(self) -> None:
         Claims(self.database).claim(a_placement(key="v1/migrate", pool_id=OTHER))
         self.drifts("claims without a volume", "v1/migrate", f"in {OTHER}, and the volume v1 is in {POOL}")
-        self.mends("claims without a volume")
+        self.fixes("claims without a volume")
         self.assertEqual({"v1": 10}, self.sizes())
         self.assertEqual(0, Backends(self.database).pool(OTHER).pending_gb)
 
@@ -82,7 +82,7 @@ class AuditContract(World):
     def test_a_volume_without_a_claim(self) -> None:
         self.run_(sa.delete(claims))
         self.drifts("claims that differ", "v1", f"has 10 GiB in {POOL}, and nothing is claimed")
-        self.mends("claims that differ")
+        self.fixes("claims that differ")
         claim = Claims(self.database).get("v1")
         assert claim is not None
         self.assertEqual((10, POOL, self.clock.now), (claim.size_gb, claim.pool_id, claim.confirmed_at))
@@ -93,7 +93,7 @@ class AuditContract(World):
             with self.subTest(size):
                 self.run_(sa.update(claims).values(size_gb=size))
                 self.drifts("claims that differ", "v1", f"{size} GiB are claimed")
-                self.mends("claims that differ")
+                self.fixes("claims that differ")
                 self.assertEqual({"v1": 10}, self.sizes())
 
     def test_snapshots_count(self) -> None:
@@ -102,13 +102,13 @@ class AuditContract(World):
         )
         Snapshots(self.database).create(snapshot)
         self.drifts("claims that differ", "v1", "20 GiB with its snapshots")
-        self.mends("claims that differ")
+        self.fixes("claims that differ")
         self.assertEqual(20, sum(self.sizes().values()))
 
     def test_pending_that_does_not_add_up(self) -> None:
         self.run_(sa.update(pools).where(pools.c.id == OTHER).values(pending_gb=7.5))
         self.drifts("pending that differs", OTHER, "7.5 GiB are pending")
-        self.mends("pending that differs")
+        self.fixes("pending that differs")
         self.assertEqual(0, Backends(self.database).pool(OTHER).pending_gb)
 
     def test_a_volume_whose_work_is_lost(self) -> None:
@@ -125,7 +125,7 @@ class AuditContract(World):
                 self.assertEqual([], self.found(), "it has only just begun")
                 self.clock.forward(61)
                 self.drifts("volumes without work", "v1", f"is {status.value}")
-                self.mends("volumes without work")
+                self.fixes("volumes without work")
                 self.assertIs(after, Volumes(self.database).get("v1").status)
 
     def test_a_volume_whose_work_waits_is_left_alone(self) -> None:
@@ -140,7 +140,7 @@ class AuditContract(World):
         self.assertEqual([], self.found(), "it has only just been queued")
         self.clock.forward(61)
         self.drifts("work without a volume", "w1", "extend waits in scheduler, and its volume v9 is gone")
-        self.mends("work without a volume")
+        self.fixes("work without a volume")
         (record,) = queue.of("v9")
         self.assertEqual((WorkState.FAILED, "its volume is gone; ended by the audit"), (record.state, record.problem))
 
@@ -159,7 +159,7 @@ class AuditContract(World):
         self.assertEqual([], self.found(), "that is how it should be")
         self.clock.forward(3600)
         self.drifts("expired reservations", reservation, "project p1 has reserved 1 volumes, 5 GiB")
-        self.mends("expired reservations")
+        self.fixes("expired reservations")
 
     def test_claims_in_a_pool_that_is_not_reported_any_more(self) -> None:
         reported(self.database, a_pool_state(OTHER), when=at(3))

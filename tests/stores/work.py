@@ -26,7 +26,7 @@ from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
 from volsched.exceptions import LeaseLost, VolumeNotFound
 from volsched.model.volume import VolumeStatus
-from volsched.model.work import Lease, Message, Outcome, Work, WorkState
+from volsched.model.work import Lease, Message, Outcome, WorkItem, WorkState
 
 
 class WorkContract(World):
@@ -34,7 +34,7 @@ class WorkContract(World):
         super().setUp()
         self.queue = WorkQueue(self.database)
 
-    def taken(self, *queues: str, owner: str = "me") -> Work:
+    def taken(self, *queues: str, owner: str = "me") -> WorkItem:
         work = self.queue.take(queues or ("scheduler",), owner, 10)
         assert work is not None
         return work

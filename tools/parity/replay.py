@@ -26,7 +26,7 @@ from volsched.exceptions import (
     VolumeTypeNotFound,
 )
 from volsched.model import parsing
-from volsched.model.candidates import Candidates, PoolSnapshot
+from volsched.model.candidates import Candidates, PoolTable
 from volsched.model.claim import Claim
 from volsched.model.decision import Decision
 from volsched.model.pool import PoolState
@@ -182,7 +182,7 @@ class Replay:
                 listed.sort(key=lambda pool: known.get(pool.pool_id, len(known)))
             self.stage.draws.position = position
             with contextlib.suppress(VolschedError):  # told by a difference of the passes
-                decision = placing.place(other(request), PoolSnapshot(listed).candidates())
+                decision = placing.place(other(request), PoolTable(listed).candidates())
                 passes.append(pass_of(decision))
         return tuple(passes)
 

@@ -8,14 +8,14 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
-from volsched.agent.job import Job
+from volsched.agent.job import OperationContext
 from volsched.agent.operations import OPERATIONS, outcome_of, unwanted
 from volsched.db.leases import held
 from volsched.exceptions import DatabaseUnavailable, LeaseLost, VolumeNotFound
 from volsched.model.ports import Clock, EventSink, VolumeCaster, VolumeStore, WorkStore
 from volsched.model.report import CapabilityReport
 from volsched.model.volume import Volume
-from volsched.model.work import Outcome, Work, WorkState, agent_queue
+from volsched.model.work import Outcome, WorkItem, WorkState, agent_queue
 from volsched.plugins import StorageBackend
 
 LOG = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ class Agent:
             self._caster.wake(queue)
         return True
 
-    def _end(self, work: Work, outcome: Outcome, lost: threading.Event) -> None:
+    def _end(self, work: WorkItem, outcome: Outcome, lost: threading.Event) -> None:
         """Make the outcome durable. A database that is away is waited for as long as the lease would last."""
         deadline = time.monotonic() + self._lease_seconds
         while True:
@@ -147,14 +147,14 @@ class Agent:
                 if time.monotonic() > deadline or lost.wait(min(1.0, self._lease_seconds / 10)):
                     raise
 
-    def _carry_out(self, work: Work) -> Outcome:
+    def _carry_out(self, work: WorkItem) -> Outcome:
         volume = self._current(work)
         why = unwanted(work, volume)
         if volume is None or why is not None:
             LOG.info("work %s (%s of volume %s) is left undone: %s", work.id, work.operation, work.volume_id, why)
             return Outcome(state=WorkState.DONE, problem=why, cancel_reservation=work.payload.get("reservation"))
         backend_id = work.queue.removeprefix(agent_queue(""))
-        job = Job(
+        job = OperationContext(
             work=work,
             volume=volume,
             backend_id=backend_id,
@@ -167,7 +167,7 @@ class Agent:
             self._events.emit(job.event("start"))
         return outcome_of(job)
 
-    def _current(self, work: Work) -> Volume | None:
+    def _current(self, work: WorkItem) -> Volume | None:
         try:
             return self._volumes.get(work.volume_id or "")
         except VolumeNotFound:

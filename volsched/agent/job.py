@@ -14,7 +14,7 @@ from volsched.model.identity import derived_id
 from volsched.model.plain import plain
 from volsched.model.ports import Clock
 from volsched.model.volume import Volume, VolumeStatus
-from volsched.model.work import Message, Outcome, Work, WorkState
+from volsched.model.work import Message, Outcome, WorkItem, WorkState
 from volsched.plugins import StorageBackend
 
 #: Codes of the messages that users read, stable for programs.
@@ -33,10 +33,10 @@ DONE_TO_A_VOLUME: Mapping[str, str] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class OperationContext:
     """One piece of work with all that its operation needs."""
 
-    work: Work
+    work: WorkItem
     volume: Volume  # the row of now
     backend_id: str
     backend: StorageBackend
@@ -88,16 +88,16 @@ class Operation:
 
     #: Where the volume may be while the work waits: in any other status it is not wanted any more.
     waits_in: frozenset[VolumeStatus]
-    carry_out: Callable[[Job], Outcome]
-    failed: Callable[[Job, Exception], Outcome]
+    carry_out: Callable[[OperationContext], Outcome]
+    failed: Callable[[OperationContext, Exception], Outcome]
     #: Whether the start of it is told: False where it is only a part of something larger.
     starts: bool = True
     #: Why it is not wanted any more, beyond that.
-    unwanted: Callable[[Work, Volume], str | None] = field(default=lambda work, volume: None)
+    unwanted: Callable[[WorkItem, Volume], str | None] = field(default=lambda work, volume: None)
 
 
 def done_at(
-    job: Job, done: datetime, changes: Mapping[str, Any], sizes: Mapping[str, float] = MappingProxyType({})
+    job: OperationContext, done: datetime, changes: Mapping[str, Any], sizes: Mapping[str, float] = MappingProxyType({})
 ) -> Outcome:
     """The volume is available. `done` is taken after the work: a report that was begun before may not know of it."""
     return Outcome(
@@ -111,17 +111,17 @@ def done_at(
     )
 
 
-def ends_in(status: VolumeStatus, *, keeps_room: bool = False) -> Callable[[Job, Exception], Outcome]:
+def ends_in(status: VolumeStatus, *, keeps_room: bool = False) -> Callable[[OperationContext, Exception], Outcome]:
     """A failure after which the volume is in this status. `keeps_room`: what it has stays claimed."""
 
-    def failed(job: Job, problem: Exception) -> Outcome:
+    def failed(job: OperationContext, problem: Exception) -> Outcome:
         return failed_in(job, problem, status, keeps_room=keeps_room)
 
     return failed
 
 
 def failed_in(
-    job: Job,
+    job: OperationContext,
     problem: Exception,
     status: VolumeStatus,
     detail: Mapping[str, Any] | None = None,
@@ -146,5 +146,5 @@ def failed_in(
     )
 
 
-def message(job: Job, code: str, text: str) -> Message:
+def message(job: OperationContext, code: str, text: str) -> Message:
     return Message(volume_id=job.volume.id, project_id=job.volume.project_id, code=code, text=text)

@@ -23,11 +23,11 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from volsched.agent.job import STORAGE_FAILED, Job, Operation, message
+from volsched.agent.job import STORAGE_FAILED, Operation, OperationContext, message
 from volsched.model.event import Priority
 from volsched.model.identity import derived_id
 from volsched.model.volume import Volume, VolumeStatus
-from volsched.model.work import Outcome, Work, WorkRequest, WorkState, pool_work
+from volsched.model.work import Outcome, WorkItem, WorkRequest, WorkState, pool_work
 from volsched.plugins import migrates
 
 LOG = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ NOT_MOVED = (
 )
 
 
-def _next(job: Job, operation: str, pool_id: str, **more: Any) -> WorkRequest:
+def _next(job: OperationContext, operation: str, pool_id: str, **more: Any) -> WorkRequest:
     work_id = derived_id("work", job.work.id, operation)
     return pool_work(operation, work_id, job.volume.id, pool_id, {**job.payload, **more})
 
@@ -47,12 +47,12 @@ def _next(job: Job, operation: str, pool_id: str, **more: Any) -> WorkRequest:
 # -- what is done ------------------------------------------------------------------------------------------------------
 
 
-def _offer(job: Job) -> Outcome:
+def _offer(job: OperationContext) -> Outcome:
     offered = dict(migrates(job.backend, job.backend_id).offer(job.volume, job.pool))
     return Outcome(volume_id=job.volume.id, follow_up=(_next(job, "migrate", job.payload["to_pool"], offer=offered),))
 
 
-def _migrate(job: Job) -> Outcome:
+def _migrate(job: OperationContext) -> Outcome:
     location = migrates(job.backend, job.backend_id).migrate(job.volume, job.pool, job.payload["offer"])
     done = job.clock()
     changes = {**job.payload["changes"], "host": job.pool_id, "provider_location": location}
@@ -67,7 +67,7 @@ def _migrate(job: Job) -> Outcome:
     )
 
 
-def _clear(job: Job) -> Outcome:
+def _clear(job: OperationContext) -> Outcome:
     left = Outcome(
         volume_id=job.volume.id, volume_changes={"status": VolumeStatus.AVAILABLE}, left_pool=job.payload["pool_id"]
     )
@@ -82,7 +82,7 @@ def _clear(job: Job) -> Outcome:
 # -- what becomes true when it fails -----------------------------------------------------------------------------------
 
 
-def _not_moved(job: Job, problem: Exception) -> Outcome:
+def _not_moved(job: OperationContext, problem: Exception) -> Outcome:
     return Outcome(
         state=WorkState.FAILED,
         problem=str(problem),
@@ -95,7 +95,7 @@ def _not_moved(job: Job, problem: Exception) -> Outcome:
     )
 
 
-def _clear_failed(job: Job, problem: Exception) -> Outcome:
+def _clear_failed(job: OperationContext, problem: Exception) -> Outcome:
     """The volume is where its row says all the same; what is left elsewhere is the operator's, and shows in reports."""
     return Outcome(
         state=WorkState.FAILED,
@@ -107,7 +107,7 @@ def _clear_failed(job: Job, problem: Exception) -> Outcome:
     )
 
 
-def _moved(work: Work, volume: Volume) -> str | None:
+def _moved(work: WorkItem, volume: Volume) -> str | None:
     if volume.host != work.payload.get("from_pool"):
         return f"the volume is in {volume.host} since"
     return None

@@ -27,12 +27,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from volsched.agent import moves, snapshots
-from volsched.agent.job import BAD_REFERENCE, Job, Operation, done_at, ends_in, failed_in, message
+from volsched.agent.job import BAD_REFERENCE, Operation, OperationContext, done_at, ends_in, failed_in, message
 from volsched.exceptions import DatabaseUnavailable, InvalidRequest, LeaseLost
 from volsched.flows.scheduler_queue import scheduler_work
 from volsched.model.event import Priority
 from volsched.model.volume import Volume, VolumeStatus
-from volsched.model.work import Outcome, Work, WorkRequest, WorkState
+from volsched.model.work import Outcome, WorkItem, WorkRequest, WorkState
 from volsched.plugins import clones, takes_snapshots
 
 LOG = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ NOT_TAKEN = (
 )
 
 
-def outcome_of(job: Job) -> Outcome:
+def outcome_of(job: OperationContext) -> Outcome:
     """Do the work; returns what becomes true by it, also where it failed. Raises DatabaseUnavailable, LeaseLost."""
     operation = OPERATIONS.get(job.work.operation)
     if operation is None:
@@ -60,7 +60,7 @@ def outcome_of(job: Job) -> Outcome:
         return operation.failed(job, problem)
 
 
-def unwanted(work: Work, volume: Volume | None) -> str | None:
+def unwanted(work: WorkItem, volume: Volume | None) -> str | None:
     """Why the work is not wanted any more; None where it is."""
     if volume is None:
         return "the volume is gone"
@@ -72,7 +72,7 @@ def unwanted(work: Work, volume: Volume | None) -> str | None:
     return operation.unwanted(work, volume)
 
 
-def _elsewhere(work: Work, volume: Volume) -> str | None:
+def _elsewhere(work: WorkItem, volume: Volume) -> str | None:
     if volume.host != work.payload.get("pool_id"):
         return f"the volume was placed elsewhere since, in {volume.host}"
     return None
@@ -81,13 +81,13 @@ def _elsewhere(work: Work, volume: Volume) -> str | None:
 # -- what is done ------------------------------------------------------------------------------------------------------
 
 
-def _create(job: Job) -> Outcome:
+def _create(job: OperationContext) -> Outcome:
     location = _made(job)
     done = job.clock()
     return done_at(job, done, {"provider_location": location, "launched_at": done.isoformat()})
 
 
-def _made(job: Job) -> str:
+def _made(job: OperationContext) -> str:
     """The volume, empty or out of what it is to begin as; returns where it is."""
     volume = job.volume
     if volume.snapshot_id is not None:
@@ -100,7 +100,7 @@ def _made(job: Job) -> str:
     return job.backend.create_volume(volume, job.pool)
 
 
-def _extend(job: Job) -> Outcome:
+def _extend(job: OperationContext) -> Outcome:
     new_size = job.payload.get("new_size_gb")
     if not isinstance(new_size, int):
         raise InvalidRequest("new_size_gb", f"{new_size!r} is no whole number of GiB")
@@ -108,7 +108,7 @@ def _extend(job: Job) -> Outcome:
     return done_at(job, job.clock(), {"size_gb": new_size})
 
 
-def _manage(job: Job) -> Outcome:
+def _manage(job: OperationContext) -> Outcome:
     ref = job.payload.get("ref")
     if not isinstance(ref, Mapping):
         raise InvalidRequest("ref", f"{ref!r} is no mapping that names an existing volume")
@@ -126,7 +126,7 @@ def _manage(job: Job) -> Outcome:
     )
 
 
-def _delete(job: Job) -> Outcome:
+def _delete(job: OperationContext) -> Outcome:
     job.backend.delete_volume(job.volume, job.pool)
     return Outcome(
         volume_id=job.volume.id,
@@ -140,7 +140,7 @@ def _delete(job: Job) -> Outcome:
 # -- what becomes true when it fails -----------------------------------------------------------------------------------
 
 
-def _create_failed(job: Job, problem: Exception) -> Outcome:
+def _create_failed(job: OperationContext, problem: Exception) -> Outcome:
     left = _cleared_away(job)
     detail = {"reason": str(problem), **({"left_behind": left} if left else {})}
     again = None if isinstance(problem, InvalidRequest) else _another_attempt(job, problem)
@@ -165,7 +165,7 @@ def _create_failed(job: Job, problem: Exception) -> Outcome:
     )
 
 
-def _another_attempt(job: Job, problem: Exception) -> WorkRequest | None:
+def _another_attempt(job: OperationContext, problem: Exception) -> WorkRequest | None:
     """The same question to the scheduler again, with the record of this attempt; None where there were enough."""
     properties = job.payload.get("filter_properties") or {}
     retry = properties.get("retry")
@@ -189,7 +189,7 @@ def _another_attempt(job: Job, problem: Exception) -> WorkRequest | None:
     )
 
 
-def _cleared_away(job: Job) -> str | None:
+def _cleared_away(job: OperationContext) -> str | None:
     """Nothing of a volume that could not be made may stay: it may be made elsewhere. Returns why something did."""
     try:
         job.backend.delete_volume(job.volume, job.pool)
@@ -199,7 +199,7 @@ def _cleared_away(job: Job) -> str | None:
     return None
 
 
-def _manage_failed(job: Job, problem: Exception) -> Outcome:
+def _manage_failed(job: OperationContext, problem: Exception) -> Outcome:
     """A reference that will not do is the asker's mistake: the row goes away, as if nothing had been asked."""
     if not isinstance(problem, InvalidRequest):
         return failed_in(job, problem, VolumeStatus.ERROR_MANAGING)

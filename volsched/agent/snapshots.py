@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from volsched.agent.job import STORAGE_FAILED, Job, Operation, message
+from volsched.agent.job import STORAGE_FAILED, Operation, OperationContext, message
 from volsched.model.event import Priority
 from volsched.model.snapshot import Snapshot, SnapshotStatus
 from volsched.model.volume import VolumeStatus
@@ -20,15 +20,15 @@ from volsched.plugins import takes_snapshots
 ANY = frozenset(VolumeStatus)
 
 
-def _snapshot_of(job: Job) -> Snapshot:
+def _snapshot_of(job: OperationContext) -> Snapshot:
     return Snapshot.parse(job.payload["snapshot"])
 
 
-def _row(job: Job, changes: Mapping[str, Any] | None) -> tuple[RowChange, ...]:
+def _row(job: OperationContext, changes: Mapping[str, Any] | None) -> tuple[RowChange, ...]:
     return (RowChange(kind="snapshot", id=_snapshot_of(job).id, changes=changes),)
 
 
-def _take(job: Job) -> Outcome:
+def _take(job: OperationContext) -> Outcome:
     snapshot = _snapshot_of(job)
     takes_snapshots(job.backend, job.backend_id).snapshot(job.volume, job.pool, snapshot.id)
     done = job.clock()
@@ -41,7 +41,7 @@ def _take(job: Job) -> Outcome:
     )
 
 
-def _delete(job: Job) -> Outcome:
+def _delete(job: OperationContext) -> Outcome:
     snapshot = _snapshot_of(job)
     takes_snapshots(job.backend, job.backend_id).delete_snapshot(job.volume, job.pool, snapshot.id)
     return Outcome(
@@ -52,16 +52,18 @@ def _delete(job: Job) -> Outcome:
     )
 
 
-def _take_failed(job: Job, problem: Exception) -> Outcome:
+def _take_failed(job: OperationContext, problem: Exception) -> Outcome:
     """A snapshot is there whole or not at all, so there is nothing to clear away."""
     return _failed(job, problem, "taken", SnapshotStatus.ERROR, job.claims)
 
 
-def _delete_failed(job: Job, problem: Exception) -> Outcome:
+def _delete_failed(job: OperationContext, problem: Exception) -> Outcome:
     return _failed(job, problem, "removed", SnapshotStatus.ERROR_DELETING, ())
 
 
-def _failed(job: Job, problem: Exception, done: str, status: SnapshotStatus, release: tuple[str, ...]) -> Outcome:
+def _failed(
+    job: OperationContext, problem: Exception, done: str, status: SnapshotStatus, release: tuple[str, ...]
+) -> Outcome:
     snapshot = _snapshot_of(job)
     told = (
         f"snapshot {snapshot.id} could not be {done}: the volume's storage reported a problem. "

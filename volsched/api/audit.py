@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from volsched.db.database import Database
 from volsched.db.inconsistencies import CHECKS, Check
-from volsched.model.inconsistency import Drift
+from volsched.model.inconsistency import Inconsistency
 
 LOG = logging.getLogger(__name__)
 
-Told = Callable[[Sequence[str], Sequence[Drift]], object]
+Told = Callable[[Sequence[str], Sequence[Inconsistency]], object]
 
 
 class Audit:
@@ -26,7 +26,7 @@ class Audit:
         self._checks = checks
         self._told = told
 
-    def look(self, *, repair: bool = False) -> Iterator[Drift]:
+    def look(self, *, repair: bool = False) -> Iterator[Inconsistency]:
         """Every drift, by check. `repair`: put right what can be, and say so. Raises DatabaseUnavailable."""
         for check in self._checks:
             for drift in self._found(check):
@@ -37,19 +37,19 @@ class Audit:
         found = list(self.look())
         self._told([check.name for check in self._checks], found)
         for drift in found:
-            mend = f"{drift.mend}: volsched audit --repair" if drift.repairable else drift.mend
-            LOG.warning("audit: %s: %s: %s; %s", drift.check, drift.subject, drift.what, mend)
+            fix = f"{drift.fix}: volsched audit --repair" if drift.repairable else drift.fix
+            LOG.warning("audit: %s: %s: %s; %s", drift.check, drift.subject, drift.what, fix)
         return len(found)
 
-    def _found(self, check: Check) -> Sequence[Drift]:
+    def _found(self, check: Check) -> Sequence[Inconsistency]:
         return self._database.read(lambda connection: list(check.find(connection, self._database.now(connection))))
 
-    def _repaired(self, check: Check, drift: Drift) -> Drift:
+    def _repaired(self, check: Check, drift: Inconsistency) -> Inconsistency:
         repair = check.repair
         assert repair is not None  # noqa: S101 - the caller asked
         done = self._database.run(lambda connection: repair(connection, drift, self._database.now(connection)))
         if done:
-            LOG.warning("audit: repaired %s: %s: %s (%s)", drift.check, drift.subject, drift.what, drift.mend)
+            LOG.warning("audit: repaired %s: %s: %s (%s)", drift.check, drift.subject, drift.what, drift.fix)
         else:
             LOG.info("audit: %s: %s: it was put right meanwhile, or somebody is at it", drift.check, drift.subject)
         return replace(drift, repaired=done)

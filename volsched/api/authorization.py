@@ -35,7 +35,7 @@ class Owned(Protocol):
 OwnedThing = TypeVar("OwnedThing", bound=Owned)
 
 
-class Authority:
+class Authorizer:
     """The policy of the moment. A file that changed is read anew; one that cannot be used changes nothing."""
 
     def __init__(self, find: Callable[[], Path | None] = lambda: None) -> None:

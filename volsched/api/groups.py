@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from volsched.api.authorization import Authority
+from volsched.api.authorization import Authorizer
 from volsched.api.validation import check_zone, plain_type, text
 from volsched.exceptions import InvalidRequest
 from volsched.model.context import plain_context
@@ -30,10 +30,10 @@ class GroupService:
         db: VolumeDatabase,
         caster: VolumeCaster,
         services: Callable[[], Sequence[ServiceState]],
-        authority: Authority,
+        authorizer: Authorizer,
     ) -> None:
         self._db = db
-        self._authority = authority
+        self._authority = authorizer
         self._caster = caster
         self._services = services
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from volsched.api import explanation
-from volsched.api.authorization import Authority
+from volsched.api.authorization import Authorizer
 from volsched.db.decisions import Decisions
 from volsched.db.groups import Groups
 from volsched.db.messages import MessageRecord, Messages
@@ -40,9 +40,9 @@ class Looking:
     those only that may see it.
     """
 
-    def __init__(self, db: VolumeDatabase, authority: Authority) -> None:
+    def __init__(self, db: VolumeDatabase, authorizer: Authorizer) -> None:
         self._db = db
-        self._authority = authority
+        self._authority = authorizer
 
     def get(self, context: Any, name_or_id: str) -> Volume:
         """Raises VolumeNotFound, and InvalidRequest where several volumes have the name."""

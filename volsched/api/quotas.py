@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from volsched.api.authorization import Authority
+from volsched.api.authorization import Authorizer
 from volsched.db.quotas import Usage
 
 if TYPE_CHECKING:
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 class QuotaService:
     """How much a project may have, has, and has asked for. A project sees its own only."""
 
-    def __init__(self, db: VolumeDatabase, authority: Authority) -> None:
+    def __init__(self, db: VolumeDatabase, authorizer: Authorizer) -> None:
         self._db = db
-        self._authority = authority
+        self._authority = authorizer
 
     def usage(self, context: Any, project_id: str, volume_type: str | None = None) -> Sequence[Usage]:
         """Of all types together, or of one, by name or id. Raises NotAuthorized, VolumeTypeNotFound."""

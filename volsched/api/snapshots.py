@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from volsched.api.authorization import Authority
+from volsched.api.authorization import Authorizer
 from volsched.api.validation import question, text
 from volsched.exceptions import InvalidRequest
 from volsched.flows.scheduler_queue import scheduler_work
@@ -26,9 +26,9 @@ DELETABLE = (SnapshotStatus.AVAILABLE, SnapshotStatus.ERROR, SnapshotStatus.ERRO
 class SnapshotService:
     """Snapshots as a user sees them. A project sees its own only."""
 
-    def __init__(self, db: VolumeDatabase, caster: VolumeCaster, authority: Authority) -> None:
+    def __init__(self, db: VolumeDatabase, caster: VolumeCaster, authorizer: Authorizer) -> None:
         self._db = db
-        self._authority = authority
+        self._authority = authorizer
         self._caster = caster
 
     def get(self, context: Any, name_or_id: str) -> Snapshot:

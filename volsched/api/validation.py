@@ -21,11 +21,11 @@ def size_from(value: object, field: str = "size") -> int:
     """A whole number of GiB from 1 to MOST_GB, given as a number or as its digits. Raises InvalidRequest."""
     if value is None:
         raise InvalidRequest(field, f"is missing; give a whole number of GiB from 1 to {MOST_GB}")
-    mend = f"must be a whole number of GiB from 1 to {MOST_GB}"
+    fix = f"must be a whole number of GiB from 1 to {MOST_GB}"
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(MOST_GB)):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_GB:
-        raise InvalidRequest(field, f"{str(value)[:40]!r} {mend}")
+        raise InvalidRequest(field, f"{str(value)[:40]!r} {fix}")
     return value
 
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from volsched.api import validation
-from volsched.api.authorization import Authority
+from volsched.api.authorization import Authorizer
 from volsched.exceptions import InvalidRequest
 from volsched.model.group import Group, GroupStatus
 from volsched.model.request import VolumeType
@@ -59,7 +59,7 @@ class Beginning:
 
 def beginning(
     db: VolumeDatabase,
-    authority: Authority,
+    authorizer: Authorizer,
     context: Any,
     *,
     snapshot: str | None,
@@ -71,16 +71,16 @@ def beginning(
         raise InvalidRequest("source", "a volume begins as a copy of a snapshot or of a volume, not of both")
     begins = Beginning()
     if snapshot is not None:
-        found = db.snapshots.find(snapshot, authority.sees(context, "snapshot"))
-        begins = _from_snapshot(db, authority.checked(context, "snapshot:get", found))
+        found = db.snapshots.find(snapshot, authorizer.sees(context, "snapshot"))
+        begins = _from_snapshot(db, authorizer.checked(context, "snapshot:get", found))
     elif source is not None:
         begins = _from_volume(
-            authority.checked(context, "volume:get", db.volumes.find(source, authority.sees(context, "volume")))
+            authorizer.checked(context, "volume:get", db.volumes.find(source, authorizer.sees(context, "volume")))
         )
     if group is None:
         return begins
     return _in_group(
-        begins, authority.checked(context, "group:get", db.groups.find(group, authority.sees(context, "group")))
+        begins, authorizer.checked(context, "group:get", db.groups.find(group, authorizer.sees(context, "group")))
     )
 
 

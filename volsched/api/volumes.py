@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from volsched.api import volume_sources
-from volsched.api.authorization import Authority
+from volsched.api.authorization import Authorizer
 from volsched.api.queries import Looking, VolumeDatabase
 from volsched.api.validation import check_zone, entries, plain_type, question, size_from, text
 from volsched.exceptions import BackendNotFound, InvalidRequest
@@ -50,9 +50,9 @@ class VolumeService(Looking):
         scheduler_rpcapi: QueuedScheduler,
         caster: VolumeCaster,
         services: Callable[[], Sequence[ServiceState]],
-        authority: Authority,
+        authorizer: Authorizer,
     ) -> None:
-        super().__init__(db, authority)
+        super().__init__(db, authorizer)
         self._scheduler = scheduler
         self._scheduler_rpcapi = scheduler_rpcapi
         self._caster = caster

@@ -8,7 +8,7 @@ from typing import Any
 
 from volsched.cli.command import ANSWER_IS_NO, Lister
 
-COLUMNS = ("Drift", "Of", "Problem", "Mend", "Repaired")
+COLUMNS = ("Drift", "Of", "Problem", "Fix", "Repaired")
 
 
 class Audit(Lister):
@@ -30,13 +30,13 @@ class Audit(Lister):
 
         with self.application() as application:
             if parsed_args.repair:
-                application.authority.check(self.context(), "audit:repair")
+                application.authorizer.check(self.context(), "audit:repair")
             found = list(audit.Audit(application.database).look(repair=parsed_args.repair))
         if not all(drift.repaired for drift in found):
             self.exit_status = ANSWER_IS_NO
         if any(drift.repairable and not drift.repaired for drift in found) and not parsed_args.repair:
             self.say("to put right what can be: volsched audit --repair")
-        return COLUMNS, [(drift.check, drift.subject, drift.what, drift.mend, drift.repaired) for drift in found]
+        return COLUMNS, [(drift.check, drift.subject, drift.what, drift.fix, drift.repaired) for drift in found]
 
     def nothing(self, parsed_args: argparse.Namespace) -> str:
         return "everything fits"

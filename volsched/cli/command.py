@@ -79,7 +79,7 @@ class _Shared:
 
         with open_application(self.configuration()) as application:
             if self.rule:
-                application.authority.check(self.context(), self.rule)
+                application.authorizer.check(self.context(), self.rule)
             yield application
 
     @contextmanager

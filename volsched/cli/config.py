@@ -39,14 +39,14 @@ class ConfigCheck(Lister):
     Nothing is started, and no storage is touched. Exit status: 0 all is well (there may be warnings), 2 it is not.
     """
 
-    columns = ("Code", "Severity", "Where", "Problem", "Mend")
+    columns = ("Code", "Severity", "Where", "Problem", "Fix")
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         from volsched.cli import config_facts
-        from volsched.loader import Catalogue, examine
+        from volsched.loader import Catalog, examine
 
         conf = self.configuration()
-        plugins, problems = examine(conf, Catalogue.discover())
+        plugins, problems = examine(conf, Catalog.discover())
         self._read = f"{len(list(conf.options()))} options, files: {', '.join(conf.settings.files) or 'none'}"
         if plugins is not None:
             problems += tuple(self._of_the_database(conf, config_facts.problems))
@@ -54,7 +54,7 @@ class ConfigCheck(Lister):
             self.exit_status = USERS_MISTAKE
         self._problems = problems
         return self.columns, [
-            (problem.code, "error" if problem.fatal else "warning", problem.where, problem.what, problem.mend)
+            (problem.code, "error" if problem.fatal else "warning", problem.where, problem.what, problem.fix)
             for problem in problems
         ]
 
@@ -92,10 +92,10 @@ class ConfigShow(Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         from volsched.conf import Source
         from volsched.exceptions import InvalidRequest
-        from volsched.loader import Catalogue, examine
+        from volsched.loader import Catalog, examine
 
         conf = self.configuration()
-        examine(conf, Catalogue.discover())  # which registers the options of the plugins
+        examine(conf, Catalog.discover())  # which registers the options of the plugins
         if parsed_args.section and parsed_args.section not in conf.groups():
             known = ", ".join(sorted(conf.groups()))
             raise InvalidRequest("section", f"no section {parsed_args.section!r}; there are {known}")

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 def problems(conf: Configuration) -> Iterator[Problem]:
     """Problems that only show beside what backends have reported. Raises DatabaseUnavailable."""
-    from volsched.loader import Catalogue, Problem
-    from volsched.ops.doctor import Scene, expressions
+    from volsched.loader import Catalog, Problem
+    from volsched.ops.doctor import DoctorContext, expressions
 
-    scene = Scene(conf, Catalogue.discover())
+    scene = DoctorContext(conf, Catalog.discover())
     try:
         problem = scene.database_problem
         if isinstance(problem, ConfigurationError):
             where = conf.label("database", "connection")
-            mend = "volsched config sample shows what will do"
-            yield Problem(code="VS108", where=where, what=problem.problem, mend=mend)
+            fix = "volsched config sample shows what will do"
+            yield Problem(code="VS108", where=where, what=problem.problem, fix=fix)
             return
         if problem is not None:
             raise problem

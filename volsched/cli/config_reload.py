@@ -42,13 +42,13 @@ class ConfigReload(Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
-        from volsched.loader import Catalogue, LoadProblems, examine
+        from volsched.loader import Catalog, LoadProblems, examine
         from volsched.service.pidfile import Records, send
 
         if not parsed_args.timeout >= 0:
             raise InvalidRequest("--timeout", f"{parsed_args.timeout:g} is no number of seconds; it is 0 or more")
         conf = self.configuration()
-        plugins, problems = examine(conf, Catalogue.discover())
+        plugins, problems = examine(conf, Catalog.discover())
         if plugins is None:
             raise LoadProblems((problem for problem in problems if problem.fatal), "no service was asked to reload")
         self._state_path = conf.paths.state_path

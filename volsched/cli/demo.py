@@ -79,8 +79,8 @@ def _folder(named: str | None, *, again: bool) -> Path:
         if again:
             _clear(folder)
         if any(folder.iterdir()):
-            mend = "remove what is in it, or name another; --again does away with an earlier demonstration"
-            raise InvalidRequest("--folder", f"{folder} is not empty; {mend}")
+            fix = "remove what is in it, or name another; --again does away with an earlier demonstration"
+            raise InvalidRequest("--folder", f"{folder} is not empty; {fix}")
     except OSError as problem:
         raise InvalidRequest("--folder", f"{folder} cannot be used: {problem.strerror}") from problem
     return folder

@@ -1,4 +1,4 @@
-"""`volsched doctor`: everything that is wrong, or will be, with its place and its mend."""
+"""`volsched doctor`: everything that is wrong, or will be, with its place and its fix."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Doctor(Lister):
     Exit status: 0 all is well, 1 there are warnings, 2 there are failures.
     """
 
-    columns = ("Severity", "Code", "Where", "Problem", "Mend", "Check")
+    columns = ("Severity", "Code", "Where", "Problem", "Fix", "Check")
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         self._since = time.monotonic()
@@ -37,16 +37,16 @@ class Doctor(Lister):
         return self.columns, [_row(finding) for finding in self._findings]
 
     def _look(self) -> list[Finding]:
-        from volsched.loader import Catalogue, Problem
-        from volsched.ops.doctor import Finding, Scene, diagnose
+        from volsched.loader import Catalog, Problem
+        from volsched.ops.doctor import DoctorContext, Finding, diagnose
 
         try:
             conf = self.configuration()
         except ConfigurationError as error:
-            mend = "correct the file, or name another one"
-            unread = Problem(code="VS130", where=error.option, what=error.problem, mend=mend)
+            fix = "correct the file, or name another one"
+            unread = Problem(code="VS130", where=error.option, what=error.problem, fix=fix)
             return [Finding(check="configuration", problem=unread)]
-        scene = Scene(conf, Catalogue.discover())
+        scene = DoctorContext(conf, Catalog.discover())
         try:
             return list(diagnose(scene, progress=self._progress))
         finally:
@@ -89,4 +89,4 @@ def _count(number: int, what: str) -> str:
 def _row(finding: Finding) -> Sequence[Any]:
     problem = finding.problem
     severity = "failure" if problem.fatal else "warning"
-    return severity, problem.code, problem.where, problem.what, problem.mend, finding.check
+    return severity, problem.code, problem.where, problem.what, problem.fix, finding.check

@@ -110,7 +110,7 @@ class GroupShow(ShowOne):
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
         with self.application() as application:
             group = application.groups.get(self.context(), parsed_args.group)
-            everybody = application.authority.allows(self.context(), "volume:list_all_projects")
+            everybody = application.authorizer.allows(self.context(), "volume:list_all_projects")
             seen = application.volumes.list(self.context(), all_projects=everybody)
             volumes = [volume.id for volume in seen if volume.group_id == group.id]
             return self.columns, (*_fields(application, group), volumes)

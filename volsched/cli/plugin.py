@@ -12,7 +12,7 @@ from volsched.cli.command import Document, Lister
 from volsched.exceptions import NotFound
 
 if TYPE_CHECKING:
-    from volsched.loader import Catalogue, Entry
+    from volsched.loader import Catalog, Entry
 
 Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
 Fields = tuple[Sequence[str], Sequence[Any]]
@@ -30,27 +30,27 @@ class PluginList(Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
-        from volsched.loader import KINDS, Catalogue
+        from volsched.loader import KINDS, Catalog
         from volsched.loader.selection import selected_entries
 
-        catalogue = Catalogue.discover()
+        catalog = Catalog.discover()
         kinds = {name: kind for kind in KINDS for name in (kind.plural, kind.name, kind.plural.replace(" ", "_"))}
         if parsed_args.kind is not None and parsed_args.kind not in kinds:
             known = f"there are {', '.join(kind.plural for kind in KINDS)}"
             raise NotFound("kind of plugin", parsed_args.kind, known)
         wanted = KINDS if parsed_args.kind is None else (kinds[parsed_args.kind],)
-        selected = selected_entries(self.configuration(), catalogue)
-        entries = [entry for kind in wanted for entry in catalogue.of(kind)]
+        selected = selected_entries(self.configuration(), catalog)
+        entries = [entry for kind in wanted for entry in catalog.of(kind)]
         if parsed_args.selected:
             entries = [entry for entry in entries if entry in selected]
-        return self.columns, [_listed(catalogue, entry, entry in selected) for entry in entries]
+        return self.columns, [_listed(catalog, entry, entry in selected) for entry in entries]
 
 
-def _listed(catalogue: Catalogue, entry: Entry, selected: bool) -> Sequence[Any]:
+def _listed(catalog: Catalog, entry: Entry, selected: bool) -> Sequence[Any]:
     from volsched.loader.descriptions import stated
 
     said = stated(entry)
-    rivals = [other.provider for other in catalogue.called(entry.kind, entry.name) if other != entry]
+    rivals = [other.provider for other in catalog.called(entry.kind, entry.name) if other != entry]
     note = f"also published by {', '.join(rivals)}" if rivals else said.note
     return (
         entry.kind.name,
@@ -74,10 +74,10 @@ class PluginShow(Document):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        from volsched.loader import Catalogue
+        from volsched.loader import Catalog
         from volsched.loader.descriptions import described
 
-        document = described(_the_one(Catalogue.discover(), parsed_args.name, parsed_args.kind))
+        document = described(_the_one(Catalog.discover(), parsed_args.name, parsed_args.kind))
         return tuple(document), tuple(document.values())
 
     def lines(self, document: Mapping[str, Any]) -> Iterator[str]:
@@ -96,16 +96,16 @@ def _default(option: Mapping[str, Any]) -> str:
     return ("required" if option["required"] else f"default: {table.for_people(option['default'])}") + secret
 
 
-def _the_one(catalogue: Catalogue, name: str, kind: str | None) -> Entry:
+def _the_one(catalog: Catalog, name: str, kind: str | None) -> Entry:
     from volsched.loader import KINDS
     from volsched.loader.problems import did_you_mean
 
     kinds = [it for it in KINDS if kind in (None, it.name, it.plural, it.plural.replace(" ", "_"))]
-    found = [entry for it in kinds for entry in catalogue.called(it, name)]
+    found = [entry for it in kinds for entry in catalog.called(it, name)]
     if len(found) == 1:
         return found[0]
     if found:
         ways = [f"--kind {entry.kind.plural.replace(' ', '_')} {entry.full_name}" for entry in found]
         raise NotFound("plugin", name, f"say which one: {' or '.join(ways)}")
-    hint = did_you_mean(name, {entry.name for entry in catalogue})
+    hint = did_you_mean(name, {entry.name for entry in catalog})
     raise NotFound("plugin", name, f"{hint}volsched plugin list names the ones there are")

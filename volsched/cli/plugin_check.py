@@ -32,14 +32,14 @@ class PluginCheck(Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
-        from volsched.loader import Catalogue
+        from volsched.loader import Catalog
         from volsched.ops.doctor import plugin_trials
 
-        conf, catalogue, probe = self.configuration(), Catalogue.discover(), parsed_args.probe
+        conf, catalog, probe = self.configuration(), Catalog.discover(), parsed_args.probe
         if parsed_args.name is None:
-            self._tried = plugin_trials.selected(conf, catalogue, probe=probe)
+            self._tried = plugin_trials.selected(conf, catalog, probe=probe)
         else:
-            self._tried = plugin_trials.named(conf, catalogue, parsed_args.name, parsed_args.kind, probe=probe)
+            self._tried = plugin_trials.named(conf, catalog, parsed_args.name, parsed_args.kind, probe=probe)
         if not all(tried.sound for tried in self._tried):
             self.exit_status = USERS_MISTAKE
         return self.columns, [_row(tried) for tried in self._tried]
@@ -69,7 +69,7 @@ def _called(tried: Tried) -> str:
 
 
 def _row(tried: Tried) -> Sequence[Any]:
-    problems = [f"{problem.code} {problem.where}: {problem.what}; {problem.mend}" for problem in tried.problems]
+    problems = [f"{problem.code} {problem.where}: {problem.what}; {problem.fix}" for problem in tried.problems]
     choice = tried.choice
     if choice is None:
         return None, None, None, None, False, problems
@@ -85,10 +85,10 @@ class PluginVerify(Lister):
     columns = ("Package", "Version", "Files", "Changed", "Missing", "Unrecorded", "Note")
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
-        from volsched.loader import Catalogue
+        from volsched.loader import Catalog
         from volsched.ops.doctor.packages import verify
 
-        found = list(verify(Catalogue.discover()))
+        found = list(verify(Catalog.discover()))
         if not all(it.well for it in found):
             self.exit_status = ANSWER_IS_NO
         return self.columns, [

@@ -98,7 +98,7 @@ class Changing(ShowOne):
         """The fields; a volume in error is said to be so on stderr, and by the exit status."""
         if volume.status in volume_fields.FAILED:
             self.refuse(volume_fields.last_message(application, self.context(), volume.id) or volume.status.value)
-            self.say(f"  see: {volume_fields.mend(volume)}")
+            self.say(f"  see: {volume_fields.fix(volume)}")
         return volume_fields.SHOWN, volume_fields.shown(application, self.context(), volume)
 
     def refuse(self, why: str) -> None:

@@ -19,7 +19,7 @@ SHOWN = (
     "Description",
     "Status",
     "Reason",
-    "Mend",
+    "Fix",
     "Size GiB",
     "Type",
     "Zone",
@@ -48,7 +48,7 @@ def shown(application: Application, context: Any, volume: Volume) -> tuple[Any, 
     fields = _fields(volume, type_names(application))
     if volume.status in FAILED:
         fields["Reason"] = last_message(application, context, volume.id)
-        fields["Mend"] = mend(volume)
+        fields["Fix"] = fix(volume)
     return tuple(fields[name] for name in SHOWN)
 
 
@@ -58,7 +58,7 @@ def last_message(application: Application, context: Any, volume_id: str) -> str 
     if not messages:
         return None
     last = messages[-1]
-    why = _said(application, context, volume_id, last.code) if application.authority.detailed(context) else None
+    why = _said(application, context, volume_id, last.code) if application.authorizer.detailed(context) else None
     return f"{last.text}{'' if last.text.endswith('.') else '.'} {why}" if why else last.text
 
 
@@ -95,7 +95,7 @@ def stays(volume: Volume) -> str:
     return f"volume {volume.id} stays as it is" + (f", in {volume.host}" if volume.host else "")
 
 
-def mend(volume: Volume) -> str:
+def fix(volume: Volume) -> str:
     """What to do about a volume in error: a command to begin with."""
     if volume.status is VolumeStatus.ERROR and volume.host is None:
         return f"volsched volume explain {volume.id}"
@@ -110,7 +110,7 @@ def _fields(volume: Volume, types: Mapping[str, str]) -> dict[str, Any]:
         "Description": volume.description,
         "Status": volume.status.value,
         "Reason": None,
-        "Mend": None,
+        "Fix": None,
         "Size GiB": volume.size_gb,
         "Type": types.get(type_id, type_id) if type_id else None,
         "Zone": volume.availability_zone,

@@ -91,7 +91,7 @@ class VolumeMigrate(Changing):
 
 def _why(application: Application, context: Any, volume: Volume) -> str:
     """What went wrong last, as the operator reads it; others read what the volume's owner was told."""
-    if not application.authority.detailed(context):
+    if not application.authorizer.detailed(context):
         return volume_fields.last_message(application, context, volume.id) or volume_fields.stays(volume)
     problems = [work.problem for work in application.work.of(volume.id) if work.state is WorkState.FAILED]
     return (problems[-1] if problems else None) or volume_fields.stays(volume)

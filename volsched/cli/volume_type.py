@@ -71,7 +71,7 @@ class TypeList(Lister):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         with self.application() as application:
-            detailed = application.authority.allows(self.context(), "type:extra_specs")
+            detailed = application.authorizer.allows(self.context(), "type:extra_specs")
             return COLUMNS, [_fields(kind, detailed=detailed) for kind in application.types.list()]
 
     def nothing(self, parsed_args: argparse.Namespace) -> str:
@@ -91,7 +91,7 @@ class TypeShow(ShowOne):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
         with self.application() as application:
-            detailed = application.authority.allows(self.context(), "type:extra_specs")
+            detailed = application.authorizer.allows(self.context(), "type:extra_specs")
             return COLUMNS, _fields(application.types.find(parsed_args.type), detailed=detailed)
 
 

@@ -27,7 +27,7 @@ class Shared:
         self._reported_at: float | None = None
         try:
             # Made before there are threads: two that ask for a part at once would make two.
-            for part in (application.authority, application.volumes, application.snapshots, application.groups):
+            for part in (application.authorizer, application.volumes, application.snapshots, application.groups):
                 assert part is not None  # noqa: S101 - asked for what making it raises
             assert application.quotas is not None  # noqa: S101 - likewise
         except BaseException:

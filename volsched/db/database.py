@@ -136,7 +136,7 @@ class Database:
         return self.read(revisions.stamped)
 
     def check(self) -> None:
-        """Raises DatabaseUnavailable, with the mend, where the tables are not those of this version of volsched."""
+        """Raises DatabaseUnavailable, with the fix, where the tables are not those of this version of volsched."""
         found, wanted = self.version(), revisions.latest()
         if found == wanted:
             return

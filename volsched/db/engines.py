@@ -65,7 +65,7 @@ def make(url: URL, *, echo: bool, patience_seconds: float, pool_size: int) -> En
         return _server(url, echo=echo, patience_seconds=patience_seconds, pool_size=pool_size)
     except (ModuleNotFoundError, NoSuchModuleError) as problem:
         extra = EXTRAS.get(url.drivername, kind)
-        raise ConfigurationError(OPTION, f"{problem}; mend: pip install 'volsched[{extra}]'") from problem
+        raise ConfigurationError(OPTION, f"{problem}; fix: pip install 'volsched[{extra}]'") from problem
 
 
 def _sqlite(url: URL, *, echo: bool, patience_seconds: float) -> Engine:

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection, Row
 from volsched.db import pool_room, work_rows
 from volsched.db.schema import claims, pools, reservations, snapshots, volume_groups, volumes, work
 from volsched.model.claim import ClaimState
-from volsched.model.inconsistency import Drift
+from volsched.model.inconsistency import Inconsistency
 from volsched.model.snapshot import SnapshotStatus
 from volsched.model.volume import VolumeStatus
 from volsched.model.work import WorkState
@@ -49,8 +49,8 @@ class Check:
     """Finds one kind of drift. `repair` puts one right, where it is still there: whether it was."""
 
     name: str
-    find: Callable[[Connection, datetime], Iterator[Drift]]
-    repair: Callable[[Connection, Drift, datetime], bool] | None = None
+    find: Callable[[Connection, datetime], Iterator[Inconsistency]]
+    repair: Callable[[Connection, Inconsistency, datetime], bool] | None = None
 
 
 def _busy(volume_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
@@ -65,21 +65,21 @@ def _settled(now: datetime) -> sa.ColumnElement[bool]:
 # -- work ----------------------------------------------------------------------------------------------------------
 
 
-def volumes_without_work(connection: Connection, now: datetime) -> Iterator[Drift]:
+def volumes_without_work(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
     """Volumes that wait for work that is not there."""
     statement = sa.select(volumes.c.id, volumes.c.status).where(
         volumes.c.status.in_(IN_PROGRESS), _settled(now), sa.not_(_busy(volumes.c.id))
     )
     for row in connection.execute(statement.order_by(volumes.c.id)):
-        yield Drift(
+        yield Inconsistency(
             check="volumes without work",
             subject=row.id,
             what=f"the volume is {row.status}, and no work for it is left",
-            mend=f"set it to {LOST[VolumeStatus(row.status)].value}",
+            fix=f"set it to {LOST[VolumeStatus(row.status)].value}",
         )
 
 
-def _end_progress(connection: Connection, drift: Drift, now: datetime) -> bool:
+def _end_progress(connection: Connection, drift: Inconsistency, now: datetime) -> bool:
     ended = 0
     for status, becomes in LOST.items():
         statement = sa.update(volumes).where(
@@ -91,14 +91,14 @@ def _end_progress(connection: Connection, drift: Drift, now: datetime) -> bool:
     return ended == 1
 
 
-def work_without_volume(connection: Connection, now: datetime) -> Iterator[Drift]:
+def work_without_volume(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
     """Work that nobody needs: its volume is gone."""
     for row in connection.execute(sa.select(work).where(*_orphaned(now)).order_by(work.c.seq)):
-        yield Drift(
+        yield Inconsistency(
             check="work without a volume",
             subject=row.id,
             what=f"{row.operation} waits in {row.queue}, and its volume {row.volume_id} is gone",
-            mend="end it",
+            fix="end it",
         )
 
 
@@ -115,7 +115,7 @@ def _orphaned(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     )
 
 
-def _end_work(connection: Connection, drift: Drift, now: datetime) -> bool:
+def _end_work(connection: Connection, drift: Inconsistency, now: datetime) -> bool:
     ended = {
         "state": WorkState.FAILED.value,
         "busy_volume_id": None,
@@ -129,15 +129,15 @@ def _end_work(connection: Connection, drift: Drift, now: datetime) -> bool:
 # -- claims --------------------------------------------------------------------------------------------------------
 
 
-def claims_without_volume(connection: Connection, now: datetime) -> Iterator[Drift]:
+def claims_without_volume(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
     """Room that is taken for a volume which is gone, or is elsewhere and at rest."""
     for row in connection.execute(_stray(now).order_by(claims.c.key)):
         where = "is gone" if row.status is None else f"is in {row.host or 'no pool'} ({row.status})"
-        yield Drift(
+        yield Inconsistency(
             check="claims without a volume",
             subject=row.key,
             what=f"{row.size_gb:g} GiB are claimed in {row.pool_id}, and the volume {row.volume_id} {where}",
-            mend="give the room back",
+            fix="give the room back",
         )
 
 
@@ -154,7 +154,7 @@ def _stray(now: datetime) -> sa.Select[Any]:
     return sa.select(*columns).select_from(joined).where(sa.or_(volumes.c.id.is_(None), elsewhere))
 
 
-def _give_back(connection: Connection, drift: Drift, now: datetime) -> bool:
+def _give_back(connection: Connection, drift: Inconsistency, now: datetime) -> bool:
     pool_room.lock(connection, pool_room.pools_of(connection, [drift.subject]))
     if connection.execute(_stray(now).where(claims.c.key == drift.subject)).first() is None:
         return False
@@ -162,18 +162,18 @@ def _give_back(connection: Connection, drift: Drift, now: datetime) -> bool:
     return True
 
 
-def claims_that_differ(connection: Connection, now: datetime) -> Iterator[Drift]:
+def claims_that_differ(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
     """Volumes at rest whose claims do not add up to what they and their snapshots have."""
     for row in connection.execute(_sums(now).order_by(volumes.c.id)):
         if abs(_missing(row)) <= NOISE_GB:
             continue
         with_snapshots = " with its snapshots" if row.kept else ""
         nothing = "nothing is" if not row.number else f"{row.claimed:g} GiB are"
-        yield Drift(
+        yield Inconsistency(
             check="claims that differ",
             subject=row.id,
             what=f"the volume has {row.has:g} GiB{with_snapshots} in {row.host}, and {nothing} claimed for it there",
-            mend="claim what it has",
+            fix="claim what it has",
             repairable=row.known,
         )
 
@@ -207,7 +207,7 @@ def _missing(row: Row[Any]) -> float:
     return float(row.has) - float(row.claimed)
 
 
-def _claim_what_it_has(connection: Connection, drift: Drift, now: datetime) -> bool:
+def _claim_what_it_has(connection: Connection, drift: Inconsistency, now: datetime) -> bool:
     """The volume's own claim is made, or made larger or smaller. A new one is known to later reports only."""
     first = connection.execute(_sums(now).where(volumes.c.id == drift.subject)).first()
     if first is None or not first.known:
@@ -242,7 +242,7 @@ def _free_key(connection: Connection, volume_id: str) -> str:
     return volume_id if taken is None else f"{volume_id}/audit"
 
 
-def claims_in_lost_pools(connection: Connection, now: datetime) -> Iterator[Drift]:
+def claims_in_lost_pools(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
     """Room that is taken in pools which their backends report no more."""
     statement = (
         sa.select(pools.c.id, sa.func.count().label("number"), sa.func.sum(claims.c.size_gb).label("size"))
@@ -251,11 +251,11 @@ def claims_in_lost_pools(connection: Connection, now: datetime) -> Iterator[Drif
         .group_by(pools.c.id)
     )
     for row in connection.execute(statement.order_by(pools.c.id)):
-        yield Drift(
+        yield Inconsistency(
             check="claims in lost pools",
             subject=row.id,
             what=f"{row.number} claims of {row.size:g} GiB are in a pool that its backend reports no more",
-            mend="let the backend report the pool again, or delete what was there",
+            fix="let the backend report the pool again, or delete what was there",
             repairable=False,
         )
 
@@ -263,7 +263,7 @@ def claims_in_lost_pools(connection: Connection, now: datetime) -> Iterator[Drif
 # -- pools ---------------------------------------------------------------------------------------------------------
 
 
-def pending_that_differs(connection: Connection, now: datetime) -> Iterator[Drift]:
+def pending_that_differs(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
     """Pools whose pending room is not what their claims say."""
     pending = (
         sa.select(sa.func.coalesce(sa.func.sum(claims.c.size_gb), 0.0))
@@ -274,21 +274,21 @@ def pending_that_differs(connection: Connection, now: datetime) -> Iterator[Drif
     statement = sa.select(pools.c.id, pools.c.pending_gb, pending.label("claimed")).order_by(pools.c.id)
     for row in connection.execute(statement):
         if abs(float(row.pending_gb) - float(row.claimed)) > NOISE_GB:
-            yield Drift(
+            yield Inconsistency(
                 check="pending that differs",
                 subject=row.id,
                 what=f"{row.pending_gb:g} GiB are pending, and the claims that no report knows are {row.claimed:g} GiB",
-                mend="count it anew",
+                fix="count it anew",
             )
 
 
-def _recount(connection: Connection, drift: Drift, now: datetime) -> bool:
+def _recount(connection: Connection, drift: Inconsistency, now: datetime) -> bool:
     pool_room.lock(connection, [drift.subject])
     pool_room.recount(connection, [drift.subject])
     return True
 
 
-def allocated_that_differs(connection: Connection, now: datetime) -> Iterator[Drift]:
+def allocated_that_differs(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
     """Pools whose backend counts other volumes than there are, where nothing has happened since it counted."""
     there = (
         sa.select(sa.func.coalesce(sa.func.sum(volumes.c.size_gb), 0)).where(volumes.c.host == pools.c.id)
@@ -308,12 +308,12 @@ def allocated_that_differs(connection: Connection, now: datetime) -> Iterator[Dr
     )
     for row in connection.execute(statement.order_by(pools.c.id)):
         if abs(float(row.allocated_gb) - float(row.there)) > NOISE_GB:
-            yield Drift(
+            yield Inconsistency(
                 check="allocated that differs",
                 subject=row.id,
                 what=f"its backend counts {row.allocated_gb:g} GiB of volumes, and those known to be in it have "
                 f"{row.there:g} GiB",
-                mend="look at the backend: volumes that nobody knows (volsched volume manage), or that it has lost",
+                fix="look at the backend: volumes that nobody knows (volsched volume manage), or that it has lost",
                 repairable=False,
             )
 
@@ -321,20 +321,20 @@ def allocated_that_differs(connection: Connection, now: datetime) -> Iterator[Dr
 # -- quotas --------------------------------------------------------------------------------------------------------
 
 
-def expired_reservations(connection: Connection, now: datetime) -> Iterator[Drift]:
+def expired_reservations(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
     """Quota reservations that ran out long ago."""
     statement = sa.select(reservations).where(reservations.c.expires_at < now - FORGOTTEN_AFTER)
     for row in connection.execute(statement.order_by(reservations.c.id)):
-        yield Drift(
+        yield Inconsistency(
             check="expired reservations",
             subject=row.id,
             what=f"project {row.project_id} has reserved {row.volumes} volumes, {row.gigabytes} GiB until "
             f"{row.expires_at:%Y-%m-%dT%H:%M:%SZ}",
-            mend="forget it; it counts no longer",
+            fix="forget it; it counts no longer",
         )
 
 
-def _forget(connection: Connection, drift: Drift, now: datetime) -> bool:
+def _forget(connection: Connection, drift: Inconsistency, now: datetime) -> bool:
     statement = sa.delete(reservations).where(
         reservations.c.id == drift.subject, reservations.c.expires_at < now - FORGOTTEN_AFTER
     )

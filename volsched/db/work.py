@@ -17,7 +17,7 @@ from volsched.db.database import Database
 from volsched.db.schema import work
 from volsched.exceptions import LeaseLost
 from volsched.model.identity import derived_id
-from volsched.model.work import Lease, Outcome, RowChange, Starting, Work, WorkRequest, WorkState
+from volsched.model.work import Lease, Outcome, RowChange, Starting, WorkItem, WorkRequest, WorkState
 
 #: Rows beside the volume's own that work changes, by kind.
 ROWS: Mapping[str, Callable[[Connection, RowChange], None]] = MappingProxyType(
@@ -61,13 +61,13 @@ class WorkQueue:
 
     def take(
         self, queues: Sequence[str], owner: str, lease_seconds: float, starting: Starting | None = None
-    ) -> Work | None:
+    ) -> WorkItem | None:
         """The oldest piece of work that is queued, or whose lease expired, now under a lease of this owner.
 
         The events that `starting` gives are kept for delivery in the same transaction.
         """
 
-        def write(connection: Connection) -> Work | None:
+        def write(connection: Connection) -> WorkItem | None:
             taken = self._take_first(connection, found, owner, lease_seconds)
             if taken is not None and starting is not None:
                 outbox.add(connection, starting(taken), self._database.now(connection))
@@ -87,7 +87,7 @@ class WorkQueue:
 
     def _take_first(
         self, connection: Connection, found: Sequence[Row[Any]], owner: str, lease_seconds: float
-    ) -> Work | None:
+    ) -> WorkItem | None:
         now = self._database.now(connection)
         until = now + timedelta(seconds=lease_seconds)
         for row in found:
@@ -97,7 +97,7 @@ class WorkQueue:
             lease = Lease(work_id=row.id, owner=owner, attempt=row.attempt + 1, until=until)
             new = {"busy": row.volume_id, "new_owner": owner, "until": until, "new_attempt": lease.attempt}
             if connection.execute(_TAKE, {**as_found, **new}).rowcount == 1:
-                return Work(
+                return WorkItem(
                     id=row.id,
                     queue=row.queue,
                     operation=row.operation,

@@ -1,6 +1,6 @@
 """The plugin door: what is published, what the configuration selects of it, and everything that is wrong with that."""
 
-from volsched.loader.catalog import Catalogue, Entry
+from volsched.loader.catalog import Catalog, Entry
 from volsched.loader.kinds import BACKEND, FILTER, KINDS, NOTIFIER, SCHEDULER, WEIGHER, WEIGHT_HANDLER, Kind
 from volsched.loader.loaded import Plugins
 from volsched.loader.loader import examine, load
@@ -14,7 +14,7 @@ __all__ = [
     "SCHEDULER",
     "WEIGHER",
     "WEIGHT_HANDLER",
-    "Catalogue",
+    "Catalog",
     "Entry",
     "Kind",
     "LoadProblems",

@@ -90,7 +90,7 @@ def _raise(_manager: Any, _entry_point: importlib.metadata.EntryPoint, error: Ba
     raise error
 
 
-class Catalogue:
+class Catalog:
     """Every published plugin, sorted by kind, name and package."""
 
     def __init__(self, entries: Iterable[Entry], adapted: Iterable[AdaptedEntry] = ()) -> None:
@@ -99,7 +99,7 @@ class Catalogue:
         self.entries = tuple(sorted(entries, key=lambda entry: (order[entry.kind.name], entry.name, entry.package)))
 
     @classmethod
-    def discover(cls) -> Catalogue:
+    def discover(cls) -> Catalog:
         """What the installed packages publish now. Reads metadata only."""
         found = importlib.metadata.entry_points()
         entries = [_entry(kind, entry_point) for kind in KINDS for entry_point in found.select(group=kind.entry_points)]

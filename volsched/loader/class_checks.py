@@ -67,8 +67,8 @@ def _release_fits(entry: Entry, findings: Findings) -> bool:
         installed = importlib.metadata.version(PROJECT)
         if not requirement.specifier.contains(installed, prereleases=True):
             what = f"{entry.provider} was made for {requirement}, and {PROJECT} {installed} is installed"
-            mend = f"install a release of {entry.package} made for {PROJECT} {installed}, or {requirement}"
-            findings.add("VS105", str(entry), what, mend)
+            fix = f"install a release of {entry.package} made for {PROJECT} {installed}, or {requirement}"
+            findings.add("VS105", str(entry), what, fix)
             return False
     return True
 
@@ -78,16 +78,16 @@ def _import(entry: Entry, findings: Findings) -> Any:
         return entry.import_class()
     except SystemExit as error:
         what = f"its import ends the program: SystemExit({error.code!r})"
-        mend = f"a module must not exit when it is imported: update {entry.package}, or tell its vendor"
+        fix = f"a module must not exit when it is imported: update {entry.package}, or tell its vendor"
     except ModuleNotFoundError as error:
         what = f"cannot be imported: {type(error).__name__}: {error}"
-        mend = _what_to_install(entry, error.name or "")
+        fix = _what_to_install(entry, error.name or "")
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a stranger's module may raise anything; the operator is told
         what = f"cannot be imported: {type(error).__name__}: {error}"
-        mend = f"update or reinstall {entry.package}, or tell its vendor"
-    findings.add("VS103", str(entry), what, mend)
+        fix = f"update or reinstall {entry.package}, or tell its vendor"
+    findings.add("VS103", str(entry), what, fix)
     return None
 
 
@@ -118,8 +118,8 @@ def _is_one(entry: Entry, found: Any, findings: Findings) -> bool:
         return True
     else:
         what = f"{entry.entry_point.value} is {_what_it_is(kind, found)}, not a {kind.name}"
-    mend = f"a {kind.name} derives from {base}; tell the vendor of {entry.package}"
-    findings.add("VS112", str(entry), what, mend)
+    fix = f"a {kind.name} derives from {base}; tell the vendor of {entry.package}"
+    findings.add("VS112", str(entry), what, fix)
     return False
 
 
@@ -143,10 +143,10 @@ def _is_complete(entry: Entry, found: type[Plugin], findings: Findings) -> bool:
 
 
 def _can_what_it_declares(entry: Entry, found: type[Plugin], findings: Findings) -> bool:
-    declared, mend = found.capabilities, f"tell the vendor of {entry.package}, or select another"
+    declared, fix = found.capabilities, f"tell the vendor of {entry.package}, or select another"
     if not isinstance(declared, frozenset) or not all(isinstance(name, str) for name in declared):
         what = f"{entry.entry_point.value} has the capabilities {declared!r}, which are no frozenset of names"
-        findings.add("VS112", str(entry), what, mend)
+        findings.add("VS112", str(entry), what, fix)
         return False
     missing = []
     for name in sorted(declared):
@@ -154,7 +154,7 @@ def _can_what_it_declares(entry: Entry, found: type[Plugin], findings: Findings)
         missing += [f"{name} without {method}()" for method in needed if not callable(getattr(found, method, None))]
     if missing:
         what = f"{entry.entry_point.value} declares what it cannot do: {listed(missing)}"
-        findings.add("VS112", str(entry), what, mend)
+        findings.add("VS112", str(entry), what, fix)
     return not missing
 
 
@@ -163,8 +163,8 @@ def _of_contract(entry: Entry, found: type[Plugin], findings: Findings) -> type[
     stated = found.__dict__.get("contract")
     if not (isinstance(stated, tuple) and len(stated) == 2 and all(type(part) is int for part in stated)):
         what = f"{entry.entry_point.value} states no contract of its own"
-        mend = f"its class body needs contract = {HOST_CONTRACT}: tell the vendor of {entry.package}"
-        findings.add("VS106", str(entry), what, mend)
+        fix = f"its class body needs contract = {HOST_CONTRACT}: tell the vendor of {entry.package}"
+        findings.add("VS106", str(entry), what, fix)
         return None
     what = f"written for contract {stated[0]}.{stated[1]}, and this volsched offers {host}"
     if stated > HOST_CONTRACT:

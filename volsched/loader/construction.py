@@ -167,6 +167,6 @@ def build(prepared: Prepared, findings: Findings, *positional: Any) -> Any:
         findings.add("VS112", str(choice.entry), what, f"tell the vendor of {choice.entry.package}")
         return None
     for complaint in complaints:
-        mend = f"look at its options: volsched plugin show {choice.entry.name}"
-        findings.add("VS119", where, f"{choice.entry} says: {prepared.masked(str(complaint))}", mend)
+        fix = f"look at its options: volsched plugin show {choice.entry.name}"
+        findings.add("VS119", where, f"{choice.entry} says: {prepared.masked(str(complaint))}", fix)
     return plugin if len(findings.fatal) == before else None

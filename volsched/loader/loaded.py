@@ -137,8 +137,8 @@ def start(built: Iterable[Built]) -> None:
             each.plugin.start()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code; it is named to the operator
             what = f"{each.choice.entry} cannot start: {type(error).__name__}: {each.prepared.masked(str(error))}"
-            mend = "mend what it names, or take it out of the configuration"
-            findings.add("VS111", f"[{each.choice.section}]", what, mend)
+            fix = "fix what it names, or take it out of the configuration"
+            findings.add("VS111", f"[{each.choice.section}]", what, fix)
     if findings.fatal:
         stop(tried)
     findings.raise_if_fatal()

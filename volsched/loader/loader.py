@@ -12,7 +12,7 @@ from volsched import policy
 from volsched.conf.configuration import Configuration
 from volsched.conf.policy import file_of
 from volsched.exceptions import ConfigurationError
-from volsched.loader.catalog import Catalogue
+from volsched.loader.catalog import Catalog
 from volsched.loader.class_checks import load_class
 from volsched.loader.construction import Built, Prepared, build, prepare
 from volsched.loader.kinds import BACKEND, FILTER, KINDS, NOTIFIER, SCHEDULER, WEIGHER, Kind
@@ -25,12 +25,12 @@ from volsched.loader.unread_options import find_unread
 LOG = logging.getLogger(__name__)
 
 
-def load(conf: Configuration, catalogue: Catalogue, kinds: Collection[Kind] = KINDS) -> Plugins:
+def load(conf: Configuration, catalog: Catalog, kinds: Collection[Kind] = KINDS) -> Plugins:
     """Import, check and construct every plugin of these kinds that the configuration names; nothing is started.
 
     Raises LoadProblems with everything that is wrong. What is merely odd is logged, and is in `warnings`.
     """
-    plugins, problems = examine(conf, catalogue, kinds)
+    plugins, problems = examine(conf, catalog, kinds)
     if plugins is None:
         raise LoadProblems(problem for problem in problems if problem.fatal)
     log_warnings(plugins.warnings)
@@ -45,7 +45,7 @@ def log_warnings(warnings: Iterable[Problem]) -> None:
 
 
 def examine(
-    conf: Configuration, catalogue: Catalogue, kinds: Collection[Kind] = KINDS
+    conf: Configuration, catalog: Catalog, kinds: Collection[Kind] = KINDS
 ) -> tuple[Plugins | None, tuple[Problem, ...]]:
     """The plugins, if all is well, and all problems and warnings."""
     findings = Findings()
@@ -53,16 +53,16 @@ def examine(
         if (group, option.dest) not in {(kind.section, kind.option) for kind in KINDS} and group != "DEFAULT":
             read(conf, group, option, findings)
     _policy(conf, findings)
-    choices = select(conf, catalogue, kinds, findings)
-    profiles = select_profiles(conf, catalogue, findings) if FILTER in kinds and WEIGHER in kinds else []
+    choices = select(conf, catalog, kinds, findings)
+    profiles = select_profiles(conf, catalog, findings) if FILTER in kinds and WEIGHER in kinds else []
     everything = [*choices, *(choice for profile in profiles for choice in profile.choices)]
-    prepared = [prepare_whole(conf, catalogue, choice, findings) for choice in _each_once(everything, findings)]
+    prepared = [prepare_whole(conf, catalog, choice, findings) for choice in _each_once(everything, findings)]
     ready = [item for item in prepared if item is not None]
     driver = next((item for item in ready if item.choice.kind is SCHEDULER), None)
     made = [Built(prepared=item, plugin=build(item, findings)) for item in ready if item is not driver]
     _filters(conf, driver, [FILTER.section, *(profile.section for profile in profiles)], findings)
     _weighers(made, findings)
-    find_unread(conf, catalogue, kinds, findings)
+    find_unread(conf, catalog, kinds, findings)
     if findings.fatal:
         return None, (*findings.fatal, *findings.warnings)
     zones = {
@@ -87,8 +87,8 @@ def _policy(conf: Configuration, findings: Findings) -> None:
     try:
         policy.of(file_of(conf.policy.file, conf.settings.files))
     except ConfigurationError as problem:
-        mend = "correct the file; `volsched policy list` shows what is in force"
-        findings.add("VS131", problem.option, problem.problem, mend)
+        fix = "correct the file; `volsched policy list` shows what is in force"
+        findings.add("VS131", problem.option, problem.problem, fix)
 
 
 def _each_once(choices: Iterable[Choice], findings: Findings) -> Iterable[Choice]:
@@ -103,7 +103,7 @@ def _each_once(choices: Iterable[Choice], findings: Findings) -> Iterable[Choice
 
 
 def prepare_whole(
-    conf: Configuration, catalogue: Catalogue, choice: Choice, findings: Findings, outer: tuple[Choice, ...] = ()
+    conf: Configuration, catalog: Catalog, choice: Choice, findings: Findings, outer: tuple[Choice, ...] = ()
 ) -> Prepared | None:
     """A plugin's class and values, and those of the plugins that its options name; None where that fails."""
     plugin_class = load_class(choice.entry, findings)
@@ -112,7 +112,7 @@ def prepare_whole(
         return prepared
     inner: dict[str, tuple[Prepared, ...]] = {}
     for name in prepared.references:
-        named = _inner(conf, catalogue, prepared, name, findings, (*outer, choice))
+        named = _inner(conf, catalog, prepared, name, findings, (*outer, choice))
         if named is None:
             return None
         inner[name] = named
@@ -121,7 +121,7 @@ def prepare_whole(
 
 def _inner(
     conf: Configuration,
-    catalogue: Catalogue,
+    catalog: Catalog,
     prepared: Prepared,
     name: str,
     findings: Findings,
@@ -134,7 +134,7 @@ def _inner(
     before = len(findings.fatal)
     made: list[Prepared] = []
     for written in value if isinstance(value, list) else [str(value or "")]:
-        named = select_named(conf, catalogue, kind, written, where, findings)
+        named = select_named(conf, catalog, kind, written, where, findings)
         if named is None:
             continue
         if any(named.section == other.section for other in outer):
@@ -144,7 +144,7 @@ def _inner(
         elif any(named.section == other.choice.section for other in made):
             findings.add("VS114", where, f"{named.name!r} is named twice", f"name each of the {kind.plural} once")
         else:
-            inner = prepare_whole(conf, catalogue, named, findings, outer)
+            inner = prepare_whole(conf, catalog, named, findings, outer)
             made.extend([] if inner is None else [inner])
     return tuple(made) if len(findings.fatal) == before else None
 

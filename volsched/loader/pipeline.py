@@ -5,7 +5,7 @@ from __future__ import annotations
 from volsched.loader.loaded import Plugins
 from volsched.placement.pipeline import Placing
 from volsched.placement.profiles import Profile, Profiles
-from volsched.placement.watchdog import Oversight, Watched
+from volsched.placement.watchdog import Watchdog, Watched
 from volsched.plugins import Chooser
 
 
@@ -22,4 +22,4 @@ def chooser_of(plugins: Plugins, *, slow_seconds: float) -> Chooser:
         Watched(name=it.choice.name, label=str(it.choice.entry), package=it.choice.entry.provider, plugin=it.plugin)
         for it in plugins.everything
     ]
-    return Oversight(chooser, watched, slow_seconds=slow_seconds)
+    return Watchdog(chooser, watched, slow_seconds=slow_seconds)

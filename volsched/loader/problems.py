@@ -66,16 +66,16 @@ CODES: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One finding. `where` names the option and the file and line, or the plugin; `mend` says what to do."""
+    """One finding. `where` names the option and the file and line, or the plugin; `fix` says what to do."""
 
     code: str
     where: str
     what: str
-    mend: str
+    fix: str
     fatal: bool = True  # False: a warning; it works, but perhaps not as meant
 
     def __str__(self) -> str:
-        return f"{self.code} {self.where}: {self.what}\n      {self.mend}"
+        return f"{self.code} {self.where}: {self.what}\n      {self.fix}"
 
 
 class LoadProblems(ConfigurationError):
@@ -94,11 +94,11 @@ class Findings:
     def __init__(self) -> None:
         self._found: list[Problem] = []
 
-    def add(self, code: str, where: str, what: str, mend: str) -> None:
-        self._keep(Problem(code=code, where=where, what=what, mend=mend))
+    def add(self, code: str, where: str, what: str, fix: str) -> None:
+        self._keep(Problem(code=code, where=where, what=what, fix=fix))
 
-    def warn(self, code: str, where: str, what: str, mend: str) -> None:
-        self._keep(Problem(code=code, where=where, what=what, mend=mend, fatal=False))
+    def warn(self, code: str, where: str, what: str, fix: str) -> None:
+        self._keep(Problem(code=code, where=where, what=what, fix=fix, fatal=False))
 
     def _keep(self, problem: Problem) -> None:
         if problem not in self._found:  # what several profiles share is looked at several times

@@ -12,7 +12,7 @@ from volsched.conf import profiles
 from volsched.conf.configuration import PROJECT, Configuration, environment_name
 from volsched.conf.opts import INSTANCE_OPTIONS
 from volsched.conf.origin import Source
-from volsched.loader.catalog import Catalogue, Entry, normal_package
+from volsched.loader.catalog import Catalog, Entry, normal_package
 from volsched.loader.kinds import FILTER, KINDS, WEIGHER, WEIGHT_HANDLER, Kind
 from volsched.loader.option_values import read
 from volsched.loader.problems import Findings, did_you_mean, listed
@@ -63,33 +63,33 @@ class Profile:
         return (*self.filters, *self.weighers, *self.handlers)
 
 
-def select(conf: Configuration, catalogue: Catalogue, kinds: Collection[Kind], findings: Findings) -> list[Choice]:
+def select(conf: Configuration, catalog: Catalog, kinds: Collection[Kind], findings: Findings) -> list[Choice]:
     """Everything that the configuration names, of these kinds, in its order."""
     choices: list[Choice] = []
     for kind in KINDS:
         if kind in kinds:
-            choices += _listed(conf, catalogue, kind, kind.section, findings)
+            choices += _listed(conf, catalog, kind, kind.section, findings)
     return choices
 
 
-def select_profiles(conf: Configuration, catalogue: Catalogue, findings: Findings) -> list[Profile]:
+def select_profiles(conf: Configuration, catalog: Catalog, findings: Findings) -> list[Profile]:
     """The profiles that the configuration names, in its order, each with all of its plugins."""
     option = conf.option("scheduler", "profiles")
     where = conf.label("scheduler", "profiles")
     made: list[Profile] = []
     for name in read(conf, "scheduler", option, findings) or ():
         if not NAME.fullmatch(name):
-            mend = "names of profiles are small letters, digits and underscores, a letter first"
-            findings.add("VS101", where, f"{name!r} cannot be the name of a profile", mend)
+            fix = "names of profiles are small letters, digits and underscores, a letter first"
+            findings.add("VS101", where, f"{name!r} cannot be the name of a profile", fix)
         elif any(other.name == name for other in made):
             findings.add("VS114", where, f"{name!r} is named twice", "name each of the profiles once")
         else:
-            made.append(_profile(conf, catalogue, name, where, made, findings))
+            made.append(_profile(conf, catalog, name, where, made, findings))
     return made
 
 
 def _profile(
-    conf: Configuration, catalogue: Catalogue, name: str, where: str, others: Sequence[Profile], findings: Findings
+    conf: Configuration, catalog: Catalog, name: str, where: str, others: Sequence[Profile], findings: Findings
 ) -> Profile:
     section = profiles.PREFIX + name
     conf.register_group(cfg.OptGroup(section))
@@ -97,8 +97,8 @@ def _profile(
     conf.register_opts(options.values(), group=section)
     types = tuple(read(conf, section, options["types"], findings) or ())
     if not _mentioned(conf, section):
-        mend = f"add [{section}] with types = the volume types that it is for"
-        findings.add("VS115", where, f"{name!r} is listed, but there is no section [{section}]", mend)
+        fix = f"add [{section}] with types = the volume types that it is for"
+        findings.add("VS115", where, f"{name!r} is listed, but there is no section [{section}]", fix)
     elif not types:
         what = f"nothing says which volume types the profile {name!r} is for"
         findings.add("VS107", f"[{section}] types", what, f"add to [{section}]: types = ...")
@@ -109,15 +109,15 @@ def _profile(
     return Profile(
         name=name,
         types=types,
-        filters=tuple(_of_profile(conf, catalogue, FILTER, name, options, findings)),
-        weighers=tuple(_of_profile(conf, catalogue, WEIGHER, name, options, findings)),
-        handlers=tuple(_of_profile(conf, catalogue, WEIGHT_HANDLER, name, options, findings)),
+        filters=tuple(_of_profile(conf, catalog, FILTER, name, options, findings)),
+        weighers=tuple(_of_profile(conf, catalog, WEIGHER, name, options, findings)),
+        handlers=tuple(_of_profile(conf, catalog, WEIGHT_HANDLER, name, options, findings)),
     )
 
 
 def _of_profile(
     conf: Configuration,
-    catalogue: Catalogue,
+    catalog: Catalog,
     kind: Kind,
     name: str,
     options: Mapping[str, cfg.Opt],
@@ -126,19 +126,19 @@ def _of_profile(
     """A profile's plugins of a kind: its own, or else those of everybody."""
     section = profiles.PREFIX + name
     inherited = read(conf, section, options[kind.option], Findings()) is None
-    chosen = _listed(conf, catalogue, kind, kind.section if inherited else section, findings)
+    chosen = _listed(conf, catalog, kind, kind.section if inherited else section, findings)
     own = [replace(choice, profile=name) for choice in chosen]
     return [mine if _mentioned(conf, mine.section) else shared for mine, shared in zip(own, chosen, strict=True)]
 
 
 def select_named(
-    conf: Configuration, catalogue: Catalogue, kind: Kind, name: str, where: str, findings: Findings
+    conf: Configuration, catalog: Catalog, kind: Kind, name: str, where: str, findings: Findings
 ) -> Choice | None:
     """The plugin, or the instance where the kind has those, that an option of another plugin names."""
     if kind.instances:
-        entry, source = _of_instance(conf, catalogue, kind, name, where, findings)
+        entry, source = _of_instance(conf, catalog, kind, name, where, findings)
     else:
-        entry, source = resolve(catalogue, kind, name, where, findings), where
+        entry, source = resolve(catalog, kind, name, where, findings), where
     if entry is None:
         return None
     choice = Choice(entry=entry, name=name if kind.instances else entry.name, where=source)
@@ -146,16 +146,16 @@ def select_named(
     return kept[0] if kept else None
 
 
-def selected_entries(conf: Configuration, catalogue: Catalogue) -> list[Entry]:
+def selected_entries(conf: Configuration, catalog: Catalog) -> list[Entry]:
     """The plugins that the configuration names, whatever else is wrong with it."""
     findings = Findings()
-    chosen = [choice.entry for choice in select(conf, catalogue, KINDS, findings)]
-    for profile in select_profiles(conf, catalogue, findings):
+    chosen = [choice.entry for choice in select(conf, catalog, KINDS, findings)]
+    for profile in select_profiles(conf, catalog, findings):
         chosen += [choice.entry for choice in profile.choices]
     return chosen
 
 
-def _listed(conf: Configuration, catalogue: Catalogue, kind: Kind, section: str, findings: Findings) -> list[Choice]:
+def _listed(conf: Configuration, catalog: Catalog, kind: Kind, section: str, findings: Findings) -> list[Choice]:
     """The plugins of a kind that an option of `section` lists."""
     value = read(conf, section, conf.option(section, kind.option), findings)
     if value is None:
@@ -165,9 +165,9 @@ def _listed(conf: Configuration, catalogue: Catalogue, kind: Kind, section: str,
     choices: list[Choice] = []
     for name in written:
         if kind.instances:
-            entry, source = _of_instance(conf, catalogue, kind, name, where, findings)
+            entry, source = _of_instance(conf, catalog, kind, name, where, findings)
         else:
-            entry, source = resolve(catalogue, kind, name, where, findings), where
+            entry, source = resolve(catalog, kind, name, where, findings), where
         if entry is None:
             continue
         choice = Choice(entry=entry, name=name if kind.instances else entry.name, where=source)
@@ -185,38 +185,38 @@ def _fits(choice: Choice, others: Sequence[Choice], where: str, findings: Findin
     twin = next((other for other in others if other.name == choice.name), None)
     if twin is None:
         return True
-    what, mend = f"{choice.name!r} is named twice", f"name each of the {choice.kind.plural} once"
+    what, fix = f"{choice.name!r} is named twice", f"name each of the {choice.kind.plural} once"
     if twin.entry != choice.entry:
         what = f"{twin.entry.full_name} and {choice.entry.full_name} would share the section [{choice.section}]"
-        mend = "select one of them"
-    findings.add("VS114", where, what, mend)
+        fix = "select one of them"
+    findings.add("VS114", where, what, fix)
     return False
 
 
 def _of_instance(
-    conf: Configuration, catalogue: Catalogue, kind: Kind, instance: str, where: str, findings: Findings
+    conf: Configuration, catalog: Catalog, kind: Kind, instance: str, where: str, findings: Findings
 ) -> tuple[Entry | None, str]:
     """The plugin that drives an instance, and the option that says so."""
     if not NAME.fullmatch(instance):
-        mend = "names of instances are small letters, digits and underscores, a letter first"
-        findings.add("VS101", where, f"{instance!r} cannot be the name of one of the {kind.plural}", mend)
+        fix = "names of instances are small letters, digits and underscores, a letter first"
+        findings.add("VS101", where, f"{instance!r} cannot be the name of one of the {kind.plural}", fix)
         return None, where
     section = kind.prefix + instance
     conf.register_group(cfg.OptGroup(section))
     options = INSTANCE_OPTIONS[kind.entry_points](instance)
     conf.register_opts(options, group=section)
-    if not _mentioned(conf, section) and not catalogue.called(kind, instance):
-        names = catalogue.names(kind)
-        mend = f"add [{section}] with driver = one of: {listed(names)}"
-        findings.add("VS115", where, f"{instance!r} is listed, but there is no section [{section}]", mend)
+    if not _mentioned(conf, section) and not catalog.called(kind, instance):
+        names = catalog.names(kind)
+        fix = f"add [{section}] with driver = one of: {listed(names)}"
+        findings.add("VS115", where, f"{instance!r} is listed, but there is no section [{section}]", fix)
         return None, where
     driver = {option.dest: read(conf, section, option, findings) for option in options}["driver"]
     source = conf.label(section, "driver")
-    if conf.origin(section, "driver").source is Source.DEFAULT and not catalogue.called(kind, instance):
-        mend = f"add to [{section}]: driver = one of: {listed(catalogue.names(kind))}"
-        findings.add("VS107", f"[{section}] driver", f"nothing says what drives {instance!r}", mend)
+    if conf.origin(section, "driver").source is Source.DEFAULT and not catalog.called(kind, instance):
+        fix = f"add to [{section}]: driver = one of: {listed(catalog.names(kind))}"
+        findings.add("VS107", f"[{section}] driver", f"nothing says what drives {instance!r}", fix)
         return None, where
-    return resolve(catalogue, kind, str(driver or ""), source, findings), source
+    return resolve(catalog, kind, str(driver or ""), source, findings), source
 
 
 def _mentioned(conf: Configuration, section: str) -> bool:
@@ -226,9 +226,9 @@ def _mentioned(conf: Configuration, section: str) -> bool:
     return in_files or any(name.startswith(prefix) for name in conf.environment)
 
 
-def resolve(catalogue: Catalogue, kind: Kind, written: str, where: str, findings: Findings) -> Entry | None:
+def resolve(catalog: Catalog, kind: Kind, written: str, where: str, findings: Findings) -> Entry | None:
     """The plugin that `written` means; None where it means none or several, which is then found wrong."""
-    entries = catalogue.called(kind, written)
+    entries = catalog.called(kind, written)
     if len(entries) == 1:
         return entries[0]
     if entries:
@@ -236,13 +236,13 @@ def resolve(catalogue: Catalogue, kind: Kind, written: str, where: str, findings
         findings.add("VS104", where, what, f"say which: {' or '.join(entry.full_name for entry in entries)}")
         return None
     for other in KINDS:
-        if other is not kind and catalogue.called(other, written):
+        if other is not kind and catalog.called(other, written):
             what = f"{written!r} is one of the {other.plural}, not one of the {kind.plural}"
-            mend = f"the {kind.plural} are: {listed(catalogue.names(kind))}; the {other.plural} are selected by "
-            findings.add("VS102", where, what, f"{mend}[{other.section}] {other.option}")
+            fix = f"the {kind.plural} are: {listed(catalog.names(kind))}; the {other.plural} are selected by "
+            findings.add("VS102", where, what, f"{fix}[{other.section}] {other.option}")
             return None
-    names = catalogue.names(kind)
-    known = {*names, *(entry.class_name for entry in catalogue.of(kind))}
+    names = catalog.names(kind)
+    known = {*names, *(entry.class_name for entry in catalog.of(kind))}
     what = f"{written!r} is none of the {kind.plural}" if written else "an empty name"
     findings.add("VS101", where, what, f"{did_you_mean(written, known)}installed {kind.plural}: {listed(names)}")
     return None

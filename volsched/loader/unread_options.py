@@ -12,7 +12,7 @@ from volsched.conf import profiles
 from volsched.conf.configuration import Configuration, environment_name, spellings
 from volsched.conf.opts import shipped_opts
 from volsched.conf.origin import Assignment, group_name
-from volsched.loader.catalog import Catalogue
+from volsched.loader.catalog import Catalog
 from volsched.loader.kinds import KINDS, Kind
 from volsched.loader.problems import Findings, did_you_mean, listed
 
@@ -22,7 +22,7 @@ LIBRARIES = ("oslo.log", "oslo.messaging")
 Names = dict[str, set[str]]
 
 
-def find_unread(conf: Configuration, catalogue: Catalogue, kinds: Collection[Kind], findings: Findings) -> None:
+def find_unread(conf: Configuration, catalog: Catalog, kinds: Collection[Kind], findings: Findings) -> None:
     """Name every section, option and environment variable that has no effect. Call it when all options are known.
 
     Sections of plugins whose kind was not asked for are passed over.
@@ -35,11 +35,11 @@ def find_unread(conf: Configuration, catalogue: Catalogue, kinds: Collection[Kin
         _add(known, _of_libraries())
     for heading in headings:
         if heading.group not in known and not heading.group.startswith(passed_over):
-            _section(catalogue, known, heading.group, f"{heading.file}:{heading.line}", findings)
+            _section(catalog, known, heading.group, f"{heading.file}:{heading.line}", findings)
     for item in suspects:
         if item.group in known and item.name not in known[item.group]:
             _option(known, item, findings)
-    _environment(conf, catalogue, kinds, known, old, findings)
+    _environment(conf, catalog, kinds, known, old, findings)
     _old_names(conf, known, findings)
     several = {spelt for group, option in conf.options() if option.multi for spelt in spellings(group, option)}
     for first, second in conf.settings.repeated():
@@ -81,7 +81,7 @@ def _spelt(group: str, options: list[cfg.Opt]) -> Iterator[tuple[str, str]]:
         yield from spellings(group_name(group), option)
 
 
-def _section(catalogue: Catalogue, known: Names, group: str, where: str, findings: Findings) -> None:
+def _section(catalog: Catalog, known: Names, group: str, where: str, findings: Findings) -> None:
     if group.startswith(profiles.PREFIX):
         name = group.removeprefix(profiles.PREFIX)
         what = f"[{group}] is not used: [scheduler] profiles does not name {name!r}, nor does a profile such a plugin"
@@ -91,14 +91,14 @@ def _section(catalogue: Catalogue, known: Names, group: str, where: str, finding
         if not group.startswith(kind.prefix):
             continue
         name = group.removeprefix(kind.prefix)
-        if kind.instances or name in catalogue.names(kind):
+        if kind.instances or name in catalog.names(kind):
             what = f"[{group}] is not used: [{kind.section}] {kind.option} does not name {name!r}"
             findings.warn("VS116", where, what, "name it there, or take the section out")
             return
-    sections = {*known, *(kind.prefix + name for kind in KINDS for name in catalogue.names(kind))}
+    sections = {*known, *(kind.prefix + name for kind in KINDS for name in catalog.names(kind))}
     hint = did_you_mean(group, sections)
-    mend = hint or f"the sections read are: {listed(sorted(known))}"
-    findings.add("VS123", where, f"nobody reads a section [{group}]", mend.strip())
+    fix = hint or f"the sections read are: {listed(sorted(known))}"
+    findings.add("VS123", where, f"nobody reads a section [{group}]", fix.strip())
 
 
 def _option(known: Names, item: Assignment, findings: Findings) -> None:
@@ -126,7 +126,7 @@ def _belongs_to_unselected(name: str) -> bool:
 
 def _environment(
     conf: Configuration,
-    catalogue: Catalogue,
+    catalog: Catalog,
     kinds: Collection[Kind],
     known: Names,
     old: Mapping[str, str],
@@ -141,12 +141,12 @@ def _environment(
         now = old.get(f"[{'DEFAULT' if group == 'default' else group}] {name}")
         if now is not None and now != f"[{group}] {name}":
             section, _, option = now.removeprefix("[").partition("] ")
-            mend = f"set {environment_name(section, option)} instead"
-            findings.add("VS109", where, "old names of options count in files only", mend)
+            fix = f"set {environment_name(section, option)} instead"
+            findings.add("VS109", where, "old names of options count in files only", fix)
         elif group in conf and name not in {option.dest for at, option in conf.options() if at == group}:
             findings.add("VS109", where, f"[{group}] has no option {name!r}", _mend(known, group, name))
         elif group not in conf and group.startswith((profiles.PREFIX, *(kind.prefix for kind in kinds))):
-            _section(catalogue, known, group, where, findings)
+            _section(catalog, known, group, where, findings)
 
 
 def _old_names(conf: Configuration, known: Names, findings: Findings) -> None:

@@ -38,11 +38,11 @@ class Column(Generic[S]):
     def __hash__(self) -> int:
         return hash(self.name)
 
-    def of(self, snapshot: PoolSnapshot) -> NDArray[S]:
+    def of(self, snapshot: PoolTable) -> NDArray[S]:
         """The value of each pool, read-only."""
         return _read_only(np.fromiter(map(self.read, snapshot.pools), np.dtype(self.dtype), len(snapshot)))
 
-    def patched(self, before: NDArray[S], snapshot: PoolSnapshot, rows: Sequence[int]) -> NDArray[S]:
+    def patched(self, before: NDArray[S], snapshot: PoolTable, rows: Sequence[int]) -> NDArray[S]:
         """The same, where only the pools of these rows are others than in `before`."""
         values = before.copy()
         for row in rows:
@@ -60,12 +60,12 @@ class CodedColumn:
     def __hash__(self) -> int:
         return hash(self.name)
 
-    def of(self, snapshot: PoolSnapshot) -> Coded:
+    def of(self, snapshot: PoolTable) -> Coded:
         """The value of each pool."""
         nothing = Coded((), np.zeros(len(snapshot), np.intp))
         return self._read(nothing, enumerate(snapshot.pools))
 
-    def patched(self, before: Coded, snapshot: PoolSnapshot, rows: Sequence[int]) -> Coded | None:
+    def patched(self, before: Coded, snapshot: PoolTable, rows: Sequence[int]) -> Coded | None:
         """The same, where only the pools of these rows are others; None where most values would be of the past."""
         if len(before.values) > 2 * len(before.codes):
             return None
@@ -121,10 +121,10 @@ class _Judged:
 
     judge: Callable[[Candidates], NDArray[Any]]
 
-    def of(self, snapshot: PoolSnapshot) -> NDArray[Any]:
+    def of(self, snapshot: PoolTable) -> NDArray[Any]:
         return _read_only(self.judge(snapshot.candidates()))
 
-    def patched(self, before: NDArray[Any], snapshot: PoolSnapshot, rows: Sequence[int]) -> NDArray[Any]:
+    def patched(self, before: NDArray[Any], snapshot: PoolTable, rows: Sequence[int]) -> NDArray[Any]:
         verdicts = before.copy()
         changed = np.unique(rows)
         verdicts[changed] = self.judge(Candidates(snapshot, _read_only(changed)))
@@ -150,7 +150,7 @@ class _Columns:
         """What was read under this key; None where it was not, or is behind."""
         return self._read.get(key)
 
-    def get(self, key: Any, snapshot: PoolSnapshot, reader: Any = None) -> Any:
+    def get(self, key: Any, snapshot: PoolTable, reader: Any = None) -> Any:
         """What `reader` reads, under this key; a column reads itself."""
         found = self._read.get(key)
         if found is None:
@@ -163,7 +163,7 @@ class _Columns:
             self._read[key] = found
         return found
 
-    def following(self, rows: tuple[int, ...], snapshot: PoolSnapshot) -> _Columns:
+    def following(self, rows: tuple[int, ...], snapshot: PoolTable) -> _Columns:
         """The columns of the next snapshot, in which these rows are others."""
         made = _Columns()
         for key, (before, others) in list(self._behind.items()):
@@ -176,7 +176,7 @@ class _Columns:
         return made
 
 
-class PoolSnapshot:
+class PoolTable:
     """All pools at one instant, in the order in which they were first reported. Never changes.
 
     Columns are read once and kept. `replace` gives the next snapshot, which shares all that the replaced rows leave as
@@ -252,13 +252,13 @@ class PoolSnapshot:
             self._rows = {pool.pool_id: row for row, pool in enumerate(self.pools)}
         return self._rows.get(pool_id)
 
-    def replace(self, pools: Mapping[int, PoolState], *, only_figures: bool = False) -> PoolSnapshot:
+    def replace(self, pools: Mapping[int, PoolState], *, only_figures: bool = False) -> PoolTable:
         """The next snapshot: the pools at these rows replaced, the rest as it was.
 
         `only_figures`: nothing but free, allocated and provisioned capacity changed, so that every other column is
         shared with this snapshot.
         """
-        made = object.__new__(PoolSnapshot)
+        made = object.__new__(PoolTable)
         changed = self._changed if len(self._changed) <= MOST_BEHIND else {}
         made._listed, made._changed = self._listed if changed else self.pools, {**changed, **pools}
         rows = tuple(pools)
@@ -282,7 +282,7 @@ class Candidates:
     `rows` are snapshot row numbers, in the order in which the pools are considered.
     """
 
-    snapshot: PoolSnapshot
+    snapshot: PoolTable
     rows: Rows
 
     def __len__(self) -> int:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
+class Inconsistency:
     """One contradiction. `check` names the check that found it, `subject` what it is about, by id."""
 
     check: str
     subject: str
     what: str
-    mend: str  # what `repair` would do, or the operator has to
+    fix: str  # what `repair` would do, or the operator has to
     repairable: bool = True
     repaired: bool = False

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Late(Sequence[T]):
+class LazySequence(Sequence[T]):
     """What `work_out` gives, asked once, when the first item or the length is wanted."""
 
     def __init__(self, work_out: Callable[[], Iterable[T]]) -> None:

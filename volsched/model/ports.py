@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from volsched.model.candidates import PoolSnapshot
+from volsched.model.candidates import PoolTable
 from volsched.model.claim import Claim, Placement
 from volsched.model.event import DueEvent, Event
 from volsched.model.report import CapabilityReport
 from volsched.model.request import VolumeType
 from volsched.model.volume import Volume, VolumeStatus
-from volsched.model.work import Lease, Message, Outcome, Starting, Work, WorkRequest
+from volsched.model.work import Lease, Message, Outcome, Starting, WorkItem, WorkRequest
 
 
 class Clock(Protocol):
@@ -26,7 +26,7 @@ class Clock(Protocol):
 class PoolSource(Protocol):
     """Where snapshots come from."""
 
-    def snapshot(self) -> PoolSnapshot: ...
+    def snapshot(self) -> PoolTable: ...
 
     def set_aside(self) -> tuple[tuple[str, str], ...]:
         """Pools and backends that take no part, each with the reason."""
@@ -176,7 +176,7 @@ class WorkStore(Protocol):
 
     def take(
         self, queues: Sequence[str], owner: str, lease_seconds: float, starting: Starting | None = None
-    ) -> Work | None:
+    ) -> WorkItem | None:
         """The oldest piece of work that is queued, or whose lease expired, now under a lease of this owner.
 
         The events that `starting` gives are kept for delivery in the same transaction.

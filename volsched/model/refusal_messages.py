@@ -44,6 +44,6 @@ def _told_of_instance(refusal: InstanceNotLocated) -> str:
     return f"{refusal.field}: where instance {refusal.instance_id} runs cannot be told now; {ASK_THE_OPERATOR}"
 
 
-def told_of_step(name: str) -> str:
+def tenant_message_of_step(name: str) -> str:
     """The pool that a volume had to be in was turned away by this filter."""
     return f"the storage that it had to be in will not do: turned away by {name}"

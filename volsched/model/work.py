@@ -95,7 +95,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class WorkItem:
     """Work taken under a lease."""
 
     id: str
@@ -114,7 +114,7 @@ class Work:
 
 
 #: What is told when work is taken, and becomes true with it.
-Starting = Callable[[Work], Sequence[Event]]
+Starting = Callable[[WorkItem], Sequence[Event]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

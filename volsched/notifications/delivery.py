@@ -33,7 +33,7 @@ class Recipient(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How long delivery waits, and how often it tries."""
 
     timeout: float = 10.0  # seconds that a notifier has for one event
@@ -66,7 +66,7 @@ class Delivery:
         *,
         clock: Clock,
         owner: str,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         poll_interval: float = 1.0,
         interests: Mapping[str, Interest] | None = None,
         elsewhere: Collection[str] = (),
@@ -77,7 +77,7 @@ class Delivery:
         `elsewhere`: notifiers that only other processes deliver to; events wait for them as well. `keep`: how long
         events that wait for nobody are kept (None: for ever).
         """
-        chosen = patience if patience is not None else Patience()
+        chosen = retry_policy if retry_policy is not None else RetryPolicy()
         self._outbox = outbox
         self._expected_at: float | None = None
         self._clock = clock
@@ -92,7 +92,7 @@ class Delivery:
                 outbox=outbox,
                 clock=clock,
                 owner=owner,
-                patience=chosen,
+                retry_policy=chosen,
                 announce=self._announce,
             )
             for name, notifier in notifiers.items()
@@ -178,7 +178,7 @@ class Lane:
         outbox: OutboxStore,
         clock: Clock,
         owner: str,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         announce: Callable[[], None],
         interest: Interest = EVERYTHING,
     ) -> None:
@@ -189,7 +189,7 @@ class Lane:
         self._outbox = outbox
         self._clock = clock
         self._owner = owner
-        self._patience = patience
+        self._patience = retry_policy
         self._announce = announce
         self._hanging: list[threading.Thread] = []
         self.well = True
@@ -292,7 +292,7 @@ class Lane:
 
 
 class _Refused(str):
-    """A problem that another try would not mend."""
+    """A problem that another try would not fix."""
 
     __slots__ = ()
 

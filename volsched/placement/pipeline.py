@@ -9,10 +9,10 @@ from itertools import chain, groupby
 import numpy as np
 
 from volsched.exceptions import PluginError, VolschedError
-from volsched.model.candidates import Candidates, CodedColumn, Mask, PoolSnapshot
+from volsched.model.candidates import Candidates, CodedColumn, Mask, PoolTable
 from volsched.model.changed import made
 from volsched.model.decision import NO_REMARKS, Decision, FilterStep, Screening, WeighStep
-from volsched.model.lazy import Late
+from volsched.model.lazy import LazySequence
 from volsched.model.ranking import Ranked, Weights
 from volsched.model.request import RequestSpec
 from volsched.plugins import Filter, Ranking, Weigher, Weighing, WeightHandler
@@ -59,7 +59,7 @@ class Placing:
             ranked=Ranked(survivors, ranking),
             filters=steps,
             survivors=survivors,
-            weighers=Late(partial(map, _weigh_step, weighings, ranking.shares)),
+            weighers=LazySequence(partial(map, _weigh_step, weighings, ranking.shares)),
             remarks=NO_REMARKS,
         )
 
@@ -76,7 +76,7 @@ class Placing:
             else:
                 steps, candidates = _in_turn(filters, request, candidates)
                 parts.append(partial(tuple, steps))
-        return Late(lambda: chain.from_iterable(part() for part in parts)), candidates
+        return LazySequence(lambda: chain.from_iterable(part() for part in parts)), candidates
 
     def _weighed(self, name: str, weigher: Weigher, request: RequestSpec, candidates: Candidates) -> Weighing:
         try:
@@ -138,7 +138,7 @@ def _screened(name: str, plugin: Filter, request: RequestSpec, candidates: Candi
         raise _blamed(name, problem) from problem
 
 
-def _closed(snapshot: PoolSnapshot) -> frozenset[str]:
+def _closed(snapshot: PoolTable) -> frozenset[str]:
     """The operations that an operator closed some pool for."""
     return frozenset().union(*snapshot.coded(CORDONED).values)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from volsched.exceptions import ServiceNotFound
-from volsched.model.candidates import PoolSnapshot
+from volsched.model.candidates import PoolTable
 from volsched.model.changed import changed
 from volsched.model.claim import Claim
 from volsched.model.pool import PoolState
@@ -69,12 +69,12 @@ class Registry:
         self._recordoned: set[str] = set()
         self._cordons: Mapping[str, Mapping[str, str]] = {}
         self._stale = True
-        self._snapshot = PoolSnapshot(())
+        self._snapshot = PoolTable(())
         self._set_aside: tuple[tuple[str, str], ...] = ()
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def snapshot(self) -> PoolSnapshot:
+    def snapshot(self) -> PoolTable:
         """All pools as they stand now."""
         if self._stale:
             with self._lock:
@@ -329,7 +329,7 @@ class Registry:
 
     def _lay_out(self) -> None:
         pools = [self._as_it_stands(pool) for each in self._map.backends.values() for pool in each.usable()]
-        self._snapshot = PoolSnapshot(pools)
+        self._snapshot = PoolTable(pools)
 
     def _as_it_stands(self, pool: PoolState) -> PoolState:
         """The pool as reported, less its claims, closed for what an operator closed it for."""

@@ -20,7 +20,7 @@ from volsched.model.claim import Claim, Placement
 from volsched.model.decision import Decision
 from volsched.model.event import Event, Priority
 from volsched.model.identity import derived_id
-from volsched.model.lazy import Late
+from volsched.model.lazy import LazySequence
 from volsched.model.pool import PoolState
 from volsched.model.report import CapabilityReport
 from volsched.model.request import Facts, Operation, RequestSpec
@@ -388,8 +388,8 @@ class PlacingScheduler(SchedulerDriver):
             volume_changes=changes,
             decision=partial(decision.plain, most=self.world.decision_detail),
             decision_id=partial(derived_id, "decision", volume_id, "create", attempt),
-            events=Late(told),
-            work=Late(handed_over),
+            events=LazySequence(told),
+            work=LazySequence(handed_over),
             fence=request.fence,
         )
 

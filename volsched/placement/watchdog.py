@@ -46,7 +46,7 @@ class _Spell:
     told: bool = False
 
 
-class Oversight:
+class Watchdog:
     """A chooser that leaves everything to another one, and names the plugin that breaks or takes long.
 
     A request costs two entries in a dict: a thread of its own looks now and then at what the others are doing. A plugin
@@ -155,7 +155,7 @@ def _frames() -> Mapping[int, FrameType]:
             gc.enable()
 
 
-def _look_now_and_then(watcher: weakref.ref[Oversight], pause: float) -> None:
+def _look_now_and_then(watcher: weakref.ref[Watchdog], pause: float) -> None:
     """Until nobody has the watcher any more."""
     seen: dict[int, _Spell] = {}
     never = threading.Event()

@@ -1,6 +1,6 @@
 """The interfaces that plugin authors import."""
 
-from volsched.model.candidates import Candidates, Coded, CodedColumn, Column, PoolSnapshot
+from volsched.model.candidates import Candidates, Coded, CodedColumn, Column, PoolTable
 from volsched.model.decision import Decision, Screening
 from volsched.model.event import Event, Priority
 from volsched.model.pool import PoolState
@@ -44,8 +44,8 @@ __all__ = [
     "Notifier",
     "Plugin",
     "PoolFilter",
-    "PoolSnapshot",
     "PoolState",
+    "PoolTable",
     "PoolWeigher",
     "Priority",
     "Ranking",

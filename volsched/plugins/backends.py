@@ -23,7 +23,7 @@ class Managed:
 class StorageBackend(Plugin, abc.ABC):
     """Keeps volumes in pools. Every method may be called again for the same volume and must then be harmless.
 
-    `pool` is the pool's name (the part after '#'). Failures are StorageError, which names what and the mend.
+    `pool` is the pool's name (the part after '#'). Failures are StorageError, which names what and the fix.
 
     What else it can do, it declares in `capabilities`: MIGRATE has the methods of `Migrates`, SNAPSHOT those of
     `TakesSnapshots`, CLONE the one of `Clones`. What is not declared is refused, in words.

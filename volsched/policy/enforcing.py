@@ -31,7 +31,7 @@ class Policy:
     """
 
     def __init__(self, overrides: Mapping[str, str] = NOTHING, file: str = "") -> None:
-        """Raises ConfigurationError naming file, rule and mend where a rule cannot be used."""
+        """Raises ConfigurationError naming file, rule and fix where a rule cannot be used."""
         self.file = file
         self.overrides = MappingProxyType(dict(overrides))
         self.checks: Mapping[str, str] = MappingProxyType(
@@ -97,7 +97,7 @@ class Policy:
         }
         for name in self.overrides:
             if _leads_to(name, refers):
-                raise self._bad(name, "refers to itself, through the rules that it names; mend one of them")
+                raise self._bad(name, "refers to itself, through the rules that it names; fix one of them")
 
     def _check_parts(self, name: str, text: str, parts: list[Any]) -> None:
         if any(type(part).__name__ == "FalseCheck" for part in parts) and "!" not in text.split():

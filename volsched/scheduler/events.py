@@ -9,24 +9,24 @@ from volsched.exceptions import VolschedError
 from volsched.model.decision import Decision
 from volsched.model.event import Event, Priority
 from volsched.model.identity import derived_id
-from volsched.model.work import Work
+from volsched.model.work import WorkItem
 from volsched.plugins import SchedulerWorld
 
 GROUP = "group"
 
 
-def starting(world: SchedulerWorld, work: Work) -> tuple[Event, ...]:
+def starting(world: SchedulerWorld, work: WorkItem) -> tuple[Event, ...]:
     """The work is taken; told once an attempt."""
     event_type = f"{_topic(work)}.start"
     return (_event(world, work, event_type, {"attempt": work.lease.attempt}, once=(work.lease.attempt,)),)
 
 
-def ended(world: SchedulerWorld, work: Work, decision: Decision, payload: Mapping[str, Any]) -> Event:
+def ended(world: SchedulerWorld, work: WorkItem, decision: Decision, payload: Mapping[str, Any]) -> Event:
     """The answer is yes."""
     return _event(world, work, f"{_topic(work)}.end", {**_figures(work, decision), **payload})
 
 
-def refused(world: SchedulerWorld, work: Work, refusal: VolschedError) -> Event:
+def refused(world: SchedulerWorld, work: WorkItem, refusal: VolschedError) -> Event:
     """The answer is no: what errored, the reason and the request."""
     payload = {
         **_figures(work, getattr(refusal, "decision", None)),
@@ -37,17 +37,17 @@ def refused(world: SchedulerWorld, work: Work, refusal: VolschedError) -> Event:
     return _event(world, work, _topic(work), payload, Priority.ERROR)
 
 
-def _topic(work: Work) -> str:
+def _topic(work: WorkItem) -> str:
     return f"scheduler.{'create_group' if work.operation == GROUP else f'{work.operation}_volume'}"
 
 
-def _figures(work: Work, decision: Decision | None) -> dict[str, Any]:
+def _figures(work: WorkItem, decision: Decision | None) -> dict[str, Any]:
     return {"took_ms": work.took_ms, "decision": decision.summary() if decision is not None else None}
 
 
 def _event(
     world: SchedulerWorld,
-    work: Work,
+    work: WorkItem,
     event_type: str,
     payload: Mapping[str, Any],
     priority: Priority = Priority.INFO,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from volsched.exceptions import DatabaseUnavailable, LeaseLost, NoValidBackend, VolschedError
 from volsched.model.group import GroupStatus
-from volsched.model.work import Outcome, RowChange, Work
-from volsched.scheduler.outcomes import Answers
+from volsched.model.work import Outcome, RowChange, WorkItem
+from volsched.scheduler.outcomes import OutcomeRecorder
 
 
-def create_group(answers: Answers, work: Work) -> None:
+def create_group(answers: OutcomeRecorder, work: WorkItem) -> None:
     """Write the pool into the group's row: its volumes will be placed on that pool's backend. Nothing is claimed."""
     payload = work.payload
     group_id = payload["group"]["id"]

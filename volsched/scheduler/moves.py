@@ -13,11 +13,11 @@ from volsched.model.identity import derived_id
 from volsched.model.pool import PoolState
 from volsched.model.request import Operation
 from volsched.model.volume import Volume, VolumeStatus
-from volsched.model.work import Outcome, Work, offer_work
-from volsched.scheduler.outcomes import Answers
+from volsched.model.work import Outcome, WorkItem, offer_work
+from volsched.scheduler.outcomes import OutcomeRecorder
 
 
-def retype(answers: Answers, work: Work) -> None:
+def retype(answers: OutcomeRecorder, work: WorkItem) -> None:
     """The pool that the volume is in, if it will do for the new type: then only the row changes. Else a move."""
     payload = work.payload
     volume = answers.current(work)
@@ -43,7 +43,7 @@ def retype(answers: Answers, work: Work) -> None:
 
 
 def _retyped_in_place(
-    answers: Answers, work: Work, volume: Volume, decision: Decision, becomes: Mapping[str, Any]
+    answers: OutcomeRecorder, work: WorkItem, volume: Volume, decision: Decision, becomes: Mapping[str, Any]
 ) -> None:
     changes = {**becomes, "status": VolumeStatus.AVAILABLE}
     outcome = Outcome(
@@ -54,7 +54,7 @@ def _retyped_in_place(
     answers.finish(work, outcome, decision, {"pool": volume.host, **becomes})
 
 
-def migrate(answers: Answers, work: Work) -> None:
+def migrate(answers: OutcomeRecorder, work: WorkItem) -> None:
     """The pool that was asked for, or the best other one of the backend that was, if it passes the filters."""
     payload = work.payload
     volume = answers.current(work)
@@ -90,7 +90,12 @@ def _elsewhere(decision: Decision, wanted: str, current: str) -> Decision:
 
 
 def _move(
-    answers: Answers, work: Work, volume: Volume, decision: Decision, pool: PoolState, becomes: Mapping[str, Any]
+    answers: OutcomeRecorder,
+    work: WorkItem,
+    volume: Volume,
+    decision: Decision,
+    pool: PoolState,
+    becomes: Mapping[str, Any],
 ) -> None:
     """Claim the room in the new pool, and let the agent of the old one begin."""
     key = f"{volume.id}/migrate-{pool.pool_id}"

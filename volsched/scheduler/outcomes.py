@@ -24,16 +24,16 @@ from volsched.model.event import Event
 from volsched.model.identity import derived_id
 from volsched.model.pool import PoolState
 from volsched.model.ports import Clock, VolumeCaster, WorkStore
-from volsched.model.refusal_messages import told, told_of_step
+from volsched.model.refusal_messages import tenant_message_of_step, told
 from volsched.model.volume import Volume, VolumeStatus
-from volsched.model.work import Message, Outcome, RowChange, Work, WorkRequest, WorkState, agent_queue
+from volsched.model.work import Message, Outcome, RowChange, WorkItem, WorkRequest, WorkState, agent_queue
 from volsched.placement.scheduler import PlacingScheduler
 from volsched.scheduler import events
 
 LOG = logging.getLogger(__name__)
 
 
-class Answers:
+class OutcomeRecorder:
     """What every operation of the scheduler ends with."""
 
     def __init__(self, *, driver: PlacingScheduler, work: WorkStore, caster: VolumeCaster, clock: Clock) -> None:
@@ -42,14 +42,14 @@ class Answers:
         self._work = work
         self._caster = caster
 
-    def current(self, work: Work) -> Volume | None:
+    def current(self, work: WorkItem) -> Volume | None:
         """The volume as its row is now; None where it is gone."""
         try:
             return self.driver.world.volumes.get(work.volume_id or "")
         except VolumeNotFound:
             return None
 
-    def starting(self, work: Work) -> tuple[Event, ...]:
+    def starting(self, work: WorkItem) -> tuple[Event, ...]:
         """What is told when work is taken."""
         return events.starting(self.driver.world, work)
 
@@ -80,7 +80,7 @@ class Answers:
 
     def claim(
         self,
-        work: Work,
+        work: WorkItem,
         decision: Decision,
         volume: Volume,
         claim: Claim,
@@ -103,7 +103,7 @@ class Answers:
         world.pools.claimed(world.claims.claim(placement))
         self._caster.wake(agent_work.queue)
 
-    def finish(self, work: Work, outcome: Outcome, decision: Decision, payload: Mapping[str, Any]) -> None:
+    def finish(self, work: WorkItem, outcome: Outcome, decision: Decision, payload: Mapping[str, Any]) -> None:
         """What needs no room: the decision is kept, and all else becomes true with the end of the work.
 
         `payload` is what is told of it.
@@ -117,7 +117,7 @@ class Answers:
     # -- no ------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def refusing(self, work: Work, volume: Volume, back_to: VolumeStatus | None) -> Iterator[None]:
+    def refusing(self, work: WorkItem, volume: Volume, back_to: VolumeStatus | None) -> Iterator[None]:
         """A refusal in the block is the answer: the volume is put back (None: its row is removed).
 
         Where the lease or the database is lost, there is no answer yet.
@@ -135,7 +135,7 @@ class Answers:
                 Outcome(volume_changes={} if remove else {"status": back_to}, remove_volume=remove),
             )
 
-    def refuse(self, work: Work, volume: Volume, refusal: VolschedError, becomes: Outcome) -> None:
+    def refuse(self, work: WorkItem, volume: Volume, refusal: VolschedError, becomes: Outcome) -> None:
         """The answer is no: tell the operator, every notifier and the owner; `becomes` is what else becomes true."""
         LOG.error("volume %s: %s refused: %s", volume.id, work.operation, refusal)
         self._record(volume.id, refusal)
@@ -157,7 +157,7 @@ class Answers:
             ),
         )
 
-    def refuse_group(self, work: Work, group_id: str, project_id: str, refusal: VolschedError) -> None:
+    def refuse_group(self, work: WorkItem, group_id: str, project_id: str, refusal: VolschedError) -> None:
         """The same for a group, which has no volume that it is about."""
         LOG.error("group %s: refused: %s", group_id, refusal)
         self._record(group_id, refusal)
@@ -174,7 +174,7 @@ class Answers:
             ),
         )
 
-    def _told_of_refusal(self, work: Work, refusal: VolschedError) -> tuple[Event, ...]:
+    def _told_of_refusal(self, work: WorkItem, refusal: VolschedError) -> tuple[Event, ...]:
         told = events.refused(self.driver.world, work, refusal)
         decision = getattr(refusal, "decision", None)
         return (told, *(self.driver.further_events(decision, told) if decision is not None else ()))
@@ -187,7 +187,7 @@ class Answers:
 
     # -- either --------------------------------------------------------------------------------------------------
 
-    def end(self, work: Work, problem: VolschedError | None = None, cancel: str | None = None) -> None:
+    def end(self, work: WorkItem, problem: VolschedError | None = None, cancel: str | None = None) -> None:
         """End work that has nothing more to make durable; harmless where its claim ended it."""
         outcome = Outcome(cancel_reservation=cancel)
         if problem is not None:
@@ -216,5 +216,5 @@ def _told(refusal: VolschedError, wanted: str) -> str:
     if decision:
         for step in decision.filters:  # others would have done, but not the one that was asked for
             if any(wanted in (pool.pool_id, pool.backend_id) for pool, _ in step.rejected()):
-                return told_of_step(step.name)
+                return tenant_message_of_step(step.name)
     return told(refusal)

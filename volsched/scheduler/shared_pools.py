@@ -7,7 +7,7 @@ from typing import Any
 
 from volsched.db.backends import Backends
 from volsched.db.claims import Claims
-from volsched.model.candidates import PoolSnapshot
+from volsched.model.candidates import PoolTable
 from volsched.model.claim import Claim
 from volsched.model.parsing import pools_from
 from volsched.model.report import CapabilityReport, ServiceState
@@ -44,7 +44,7 @@ class SharedPools:
 
     # -- PoolSource ----------------------------------------------------------------------------------------------
 
-    def snapshot(self) -> PoolSnapshot:
+    def snapshot(self) -> PoolTable:
         return self._registry.snapshot()
 
     def set_aside(self) -> tuple[tuple[str, str], ...]:

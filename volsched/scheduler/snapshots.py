@@ -9,11 +9,11 @@ from volsched.model.identity import derived_id
 from volsched.model.pool import PoolState
 from volsched.model.request import Operation
 from volsched.model.snapshot import Snapshot, SnapshotStatus
-from volsched.model.work import Outcome, RowChange, Work, WorkRequest, agent_queue
-from volsched.scheduler.outcomes import Answers
+from volsched.model.work import Outcome, RowChange, WorkItem, WorkRequest, agent_queue
+from volsched.scheduler.outcomes import OutcomeRecorder
 
 
-def snapshot(answers: Answers, work: Work) -> None:
+def snapshot(answers: OutcomeRecorder, work: WorkItem) -> None:
     """Claim as much as the volume has, in its pool, and let its agent take the snapshot."""
     volume = answers.current(work)
     if volume is None or volume.host is None:

@@ -16,10 +16,10 @@ from volsched.model.pool import PoolState
 from volsched.model.ports import Clock, VolumeCaster, WorkStore
 from volsched.model.request import Operation
 from volsched.model.volume import Volume, VolumeStatus
-from volsched.model.work import SCHEDULER_QUEUE, Outcome, Work, WorkRequest, WorkState, agent_queue
+from volsched.model.work import SCHEDULER_QUEUE, Outcome, WorkItem, WorkRequest, WorkState, agent_queue
 from volsched.placement.scheduler import PlacingScheduler
 from volsched.scheduler import groups, moves, snapshots
-from volsched.scheduler.outcomes import Answers
+from volsched.scheduler.outcomes import OutcomeRecorder
 
 LOG = logging.getLogger(__name__)
 
@@ -42,8 +42,8 @@ class SchedulerService:
         self._work = work
         self._owner = owner
         self._lease_seconds = lease_seconds
-        self._answers = answers = Answers(driver=driver, work=work, caster=caster, clock=clock)
-        self._operations: Mapping[str, Callable[[Work], None]] = {
+        self._answers = answers = OutcomeRecorder(driver=driver, work=work, caster=caster, clock=clock)
+        self._operations: Mapping[str, Callable[[WorkItem], None]] = {
             "create": self._create,
             "extend": self._extend,
             "manage": self._manage,
@@ -71,7 +71,7 @@ class SchedulerService:
 
     # -- operations ----------------------------------------------------------------------------------------------
 
-    def _create(self, work: Work) -> None:
+    def _create(self, work: WorkItem) -> None:
         """Run the create_volume flow. The claim's own transaction ends the work; a failure ends it here."""
         payload = work.payload
         volume = self._answers.current(work)
@@ -98,7 +98,7 @@ class SchedulerService:
             self._answers.wake(placed.host)
         self._answers.end(work)
 
-    def _extend(self, work: Work) -> None:
+    def _extend(self, work: WorkItem) -> None:
         """Check that the volume's own pool has room for the growth, claim it, hand it to the agent."""
         payload = work.payload
         volume = self._answers.current(work)
@@ -118,7 +118,7 @@ class SchedulerService:
         with self._answers.refusing(work, volume, VolumeStatus.AVAILABLE):
             self._answers.place(decide, claim)
 
-    def _manage(self, work: Work) -> None:
+    def _manage(self, work: WorkItem) -> None:
         """Check that the backend passes the filters, write the pool into the row, hand it to the agent."""
         payload = work.payload
         volume = self._answers.current(work)
@@ -141,7 +141,9 @@ class SchedulerService:
         with self._answers.refusing(work, volume, None):
             self._answers.place(decide, claim)
 
-    def _claim(self, work: Work, decision: Decision, pool: PoolState, volume: Volume, key: str, size_gb: float) -> None:
+    def _claim(
+        self, work: WorkItem, decision: Decision, pool: PoolState, volume: Volume, key: str, size_gb: float
+    ) -> None:
         """Take the room, write the pool into the volume's row, and let the agent do the same operation there."""
         claim = Claim(
             key=key, volume_id=volume.id, pool_id=pool.pool_id, size_gb=size_gb, made_at=self._answers.clock()

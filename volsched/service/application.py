@@ -65,10 +65,10 @@ class Application(Stores):
     @cached_property
     def plugins(self) -> Plugins:
         """Everything that the configuration selects. Raises LoadProblems with all that is wrong."""
-        from volsched.loader.catalog import Catalogue
+        from volsched.loader.catalog import Catalog
         from volsched.loader.loader import load
 
-        return load(self.conf, Catalogue.discover()).in_process(self.process)
+        return load(self.conf, Catalog.discover()).in_process(self.process)
 
     @cached_property
     def generation(self) -> int:
@@ -212,7 +212,7 @@ class Application(Stores):
 
     @cached_property
     def delivery(self) -> Delivery:
-        from volsched.notifications.delivery import Delivery, Patience
+        from volsched.notifications.delivery import Delivery, RetryPolicy
 
         self.start()
         options, plugins = self.conf.notifications, self.plugins
@@ -221,7 +221,7 @@ class Application(Stores):
             plugins.notifiers,
             owner=self.owner,
             clock=self.database.clock,
-            patience=Patience(
+            retry_policy=RetryPolicy(
                 timeout=options.timeout,
                 tries=options.tries,
                 first_pause=options.first_pause,
@@ -252,7 +252,7 @@ class Application(Stores):
             scheduler_rpcapi=self.queued_scheduler,
             caster=self.caster,
             services=self.backends.services,
-            authority=self.authority,
+            authorizer=self.authorizer,
         )
         return self.telemetry.requests(service, "volume", VOLUME_REQUESTS)
 
@@ -260,21 +260,21 @@ class Application(Stores):
     def snapshots(self) -> SnapshotService:
         from volsched.api.snapshots import SnapshotService
 
-        service = SnapshotService(self.stores, self.caster, self.authority)
+        service = SnapshotService(self.stores, self.caster, self.authorizer)
         return self.telemetry.requests(service, "snapshot", ("create", "delete"))
 
     @cached_property
     def groups(self) -> GroupService:
         from volsched.api.groups import GroupService
 
-        service = GroupService(self.stores, self.caster, self.backends.services, self.authority)
+        service = GroupService(self.stores, self.caster, self.backends.services, self.authorizer)
         return self.telemetry.requests(service, "group", ("create", "delete"))
 
     @cached_property
     def quotas(self) -> QuotaService:
         from volsched.api.quotas import QuotaService
 
-        return QuotaService(self.stores, self.authority)
+        return QuotaService(self.stores, self.authorizer)
 
     # -- life ----------------------------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ class Found:
     pools: tuple[int, int] | None = None  # of a scheduler: how many take part, how many are set aside
 
 
-class Looks:
+class DependencyChecks:
     """Looks every `interval` seconds, in a thread of its own, from `start` to `stop`."""
 
     def __init__(

@@ -19,14 +19,14 @@ from volsched.model.parsing import ParsedReport
 from volsched.model.report import CapabilityReport
 from volsched.model.request import RequestSpec
 from volsched.model.volume import VolumeStatus
-from volsched.model.work import Lease, Message, Outcome, Starting, Work
+from volsched.model.work import Lease, Message, Outcome, Starting, WorkItem
 
 if TYPE_CHECKING:
     from volsched.plugins import Chooser
     from volsched.service.telemetry import Telemetry
 
 
-class ToldWork(WorkQueue):
+class InstrumentedWork(WorkQueue):
     """Work is under way from when it is taken until it is ended, or until the thread that took it looks for more."""
 
     def __init__(self, database: Database, telemetry: Telemetry) -> None:
@@ -35,11 +35,11 @@ class ToldWork(WorkQueue):
 
     def take(
         self, queues: Sequence[str], owner: str, lease_seconds: float, starting: Starting | None = None
-    ) -> Work | None:
+    ) -> WorkItem | None:
         self._telemetry.left()
         told: list[Event] = []
 
-        def noted(work: Work) -> Sequence[Event]:
+        def noted(work: WorkItem) -> Sequence[Event]:
             told[:] = starting(work) if starting is not None else ()
             return told
 
@@ -55,7 +55,7 @@ class ToldWork(WorkQueue):
         self._telemetry.ended(outcome)
 
 
-class ToldClaims(Claims):
+class InstrumentedClaims(Claims):
     """Every claim, also one that is lost."""
 
     def __init__(self, database: Database, telemetry: Telemetry) -> None:
@@ -69,7 +69,7 @@ class ToldClaims(Claims):
         return claim
 
 
-class ToldOutbox(Outbox):
+class InstrumentedOutbox(Outbox):
     """Events that are kept by themselves."""
 
     def __init__(self, database: Database, telemetry: Telemetry) -> None:
@@ -81,7 +81,7 @@ class ToldOutbox(Outbox):
         self._telemetry.happened((event,))
 
 
-class ToldFailures(Failures):
+class InstrumentedFailures(Failures):
     """Requests that could not be served."""
 
     def __init__(self, database: Database, telemetry: Telemetry) -> None:
@@ -103,7 +103,7 @@ class ToldFailures(Failures):
         self._telemetry.failed(str(event.payload.get("error")))
 
 
-class ToldBackends(Backends):
+class InstrumentedBackends(Backends):
     """Reports that are taken in, or not."""
 
     def __init__(self, database: Database, telemetry: Telemetry, *, down_after_seconds: float) -> None:
@@ -116,7 +116,7 @@ class ToldBackends(Backends):
         return applied
 
 
-class ToldChooser:
+class InstrumentedChooser:
     """A chooser that leaves everything to another one, and tells each question."""
 
     def __init__(self, chooser: Chooser, telemetry: Telemetry) -> None:

@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from volsched.exceptions import EventRefused
 from volsched.model.event import Event
-from volsched.model.inconsistency import Drift
-from volsched.model.work import SCHEDULER_QUEUE, Work
+from volsched.model.inconsistency import Inconsistency
+from volsched.model.work import SCHEDULER_QUEUE, WorkItem
 from volsched.plugins.counting import BUCKETS, NAMESPACE, Bound, EventCounts
 
 LOG = logging.getLogger(__name__)
@@ -75,11 +75,11 @@ class Counts:
     def chosen(self, seconds: float) -> None:
         self._choosing.observe(seconds)
 
-    def taken(self, work: Work) -> None:
+    def taken(self, work: WorkItem) -> None:
         if work.taken_over:
             self._takeovers(_kind(work.queue)).inc()
 
-    def done(self, work: Work) -> None:
+    def done(self, work: WorkItem) -> None:
         self._work(_kind(work.queue), work.operation).observe(time.perf_counter() - work.begun)
 
     def reported(self, *, applied: bool, set_aside: int) -> None:
@@ -87,7 +87,7 @@ class Counts:
         if set_aside:
             self._aside.inc(set_aside)
 
-    def audited(self, checks: Iterable[str], found: Sequence[Drift]) -> None:
+    def audited(self, checks: Iterable[str], found: Sequence[Inconsistency]) -> None:
         """The last audit had these checks, and found this."""
         for check in checks:
             self._drift.labels(check).set(sum(drift.check == check for drift in found))

@@ -12,14 +12,14 @@ from prometheus_client.registry import Collector
 from volsched.db.backlog import Figures
 from volsched.model.report import ServiceState
 from volsched.plugins.counting import NAMESPACE
-from volsched.service.dependency_checks import Looks
+from volsched.service.dependency_checks import DependencyChecks
 from volsched.service.generation import Current
 
 
 class Standing(Collector):
     """Asks nobody: what is away is not there, and breaks nothing."""
 
-    def __init__(self, current: Current, looks: Looks, *, of_everything: bool) -> None:
+    def __init__(self, current: Current, looks: DependencyChecks, *, of_everything: bool) -> None:
         """`of_everything`: also what is in the database, which every process would say alike."""
         self._current = current
         self._looks = looks

@@ -11,7 +11,7 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from volsched.service.dependency_checks import Looks
+from volsched.service.dependency_checks import DependencyChecks
 from volsched.service.generation import Current
 from volsched.service.health import Check, Health, Status
 from volsched.service.http_server import Answer, PagesServer
@@ -45,7 +45,9 @@ class Monitor:
         port = options[option]
         self._limit = options.stall_seconds
         self._limits = {WORK: options.storage_stall_seconds} if kind == "agent" else {}
-        self._looks = Looks(lambda: current.application, kind, interval=options.look_interval, seen=self.ready)
+        self._looks = DependencyChecks(
+            lambda: current.application, kind, interval=options.look_interval, seen=self.ready
+        )
         counts = current.application.telemetry.counts
         self._registry = CollectorRegistry() if counts is None else counts.registry
         self._registry.register(Standing(current, self._looks, of_everything=kind == "scheduler"))

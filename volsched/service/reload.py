@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from volsched.conf import Configuration, monitoring, tracing
 from volsched.conf.configuration import BadValue
 from volsched.exceptions import VolschedError
-from volsched.loader import Catalogue, LoadProblems, examine
+from volsched.loader import Catalog, LoadProblems, examine
 from volsched.loader.loader import log_warnings
 from volsched.loader.reload_difference import Exchange, generation_of
 from volsched.service.application import Application
@@ -85,7 +85,7 @@ class Reloader:
     def _exchange(self) -> Reloaded:
         old = self._current.application
         conf = self._read()
-        selected, problems = examine(conf, Catalogue.discover())
+        selected, problems = examine(conf, Catalog.discover())
         if selected is None:
             raise LoadProblems(problem for problem in problems if problem.fatal)
         changed = tuple(_changed(old.conf, conf))

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from volsched.api.authorization import Authority
+    from volsched.api.authorization import Authorizer
     from volsched.api.queries import VolumeDatabase
     from volsched.conf import Configuration
     from volsched.db.backends import Backends
@@ -87,13 +87,13 @@ class Stores:
         return self.telemetry.outbox(self.database)
 
     @cached_property
-    def authority(self) -> Authority:
+    def authorizer(self) -> Authorizer:
         """Who may do what. Raises ConfigurationError where the policy file cannot be used."""
-        from volsched.api.authorization import Authority
+        from volsched.api.authorization import Authorizer
         from volsched.conf.policy import file_of
 
         conf = self.conf
-        return Authority(lambda: file_of(conf.policy.file, conf.settings.files))
+        return Authorizer(lambda: file_of(conf.policy.file, conf.settings.files))
 
     @cached_property
     def compute(self) -> ComputeApi:

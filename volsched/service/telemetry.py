@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from volsched.model.claim import Placement
     from volsched.model.decision import Decision
     from volsched.model.event import Event
-    from volsched.model.inconsistency import Drift
+    from volsched.model.inconsistency import Inconsistency
     from volsched.model.request import RequestSpec
-    from volsched.model.work import Outcome, Work
+    from volsched.model.work import Outcome, WorkItem
     from volsched.plugins import Chooser
     from volsched.service.metrics import Counts
     from volsched.service.tracing import Tracer
@@ -56,7 +56,7 @@ class Telemetry:
 
     # -- what is told --------------------------------------------------------------------------------------------
 
-    def began(self, work: Work) -> None:
+    def began(self, work: WorkItem) -> None:
         """This thread has taken a piece of work."""
         self._thread.work = work
         if self.counts is not None:
@@ -66,7 +66,7 @@ class Telemetry:
 
     def ended(self, outcome: Outcome) -> None:
         """It is done with that piece of work, in whatever way."""
-        work: Work | None = getattr(self._thread, "work", None)
+        work: WorkItem | None = getattr(self._thread, "work", None)
         if work is None:
             return
         self._thread.work = None
@@ -117,7 +117,7 @@ class Telemetry:
         if self.counts is not None:
             self.counts.reported(applied=applied, set_aside=set_aside)
 
-    def audited(self, checks: Iterable[str], found: Sequence[Drift]) -> None:
+    def audited(self, checks: Iterable[str], found: Sequence[Inconsistency]) -> None:
         if self.counts is not None:
             self.counts.audited(checks, found)
 
@@ -125,45 +125,45 @@ class Telemetry:
 
     def work(self, database: Database) -> WorkQueue:
         if self.on:
-            from volsched.service.instrumented import ToldWork
+            from volsched.service.instrumented import InstrumentedWork
 
-            return ToldWork(database, self)
+            return InstrumentedWork(database, self)
         from volsched.db.work import WorkQueue
 
         return WorkQueue(database)
 
     def claims(self, database: Database) -> Claims:
         if self.on:
-            from volsched.service.instrumented import ToldClaims
+            from volsched.service.instrumented import InstrumentedClaims
 
-            return ToldClaims(database, self)
+            return InstrumentedClaims(database, self)
         from volsched.db.claims import Claims
 
         return Claims(database)
 
     def outbox(self, database: Database) -> Outbox:
         if self.on:
-            from volsched.service.instrumented import ToldOutbox
+            from volsched.service.instrumented import InstrumentedOutbox
 
-            return ToldOutbox(database, self)
+            return InstrumentedOutbox(database, self)
         from volsched.db.outbox import Outbox
 
         return Outbox(database)
 
     def failures(self, database: Database) -> Failures:
         if self.on:
-            from volsched.service.instrumented import ToldFailures
+            from volsched.service.instrumented import InstrumentedFailures
 
-            return ToldFailures(database, self)
+            return InstrumentedFailures(database, self)
         from volsched.db.failures import Failures
 
         return Failures(database)
 
     def backends(self, database: Database, *, down_after_seconds: float) -> Backends:
         if self.on:
-            from volsched.service.instrumented import ToldBackends
+            from volsched.service.instrumented import InstrumentedBackends
 
-            return ToldBackends(database, self, down_after_seconds=down_after_seconds)
+            return InstrumentedBackends(database, self, down_after_seconds=down_after_seconds)
         from volsched.db.backends import Backends
 
         return Backends(database, down_after_seconds=down_after_seconds)
@@ -171,9 +171,9 @@ class Telemetry:
     def chooser(self, chooser: Chooser) -> Chooser:
         if not self.on:
             return chooser
-        from volsched.service.instrumented import ToldChooser
+        from volsched.service.instrumented import InstrumentedChooser
 
-        return ToldChooser(chooser, self)
+        return InstrumentedChooser(chooser, self)
 
     def requests(self, service: Service, about: str, operations: Iterable[str]) -> Service:
         """The service, each of whose operations is a request: the beginning of a trace."""

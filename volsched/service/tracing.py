@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from volsched.exceptions import ConfigurationError
 from volsched.model.trace_context import CURRENT, TRACE, Trace
-from volsched.model.work import Outcome, Work, WorkRequest, WorkState
+from volsched.model.work import Outcome, WorkItem, WorkRequest, WorkState
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -26,7 +26,7 @@ R = TypeVar("R")
 NOTHING: Mapping[str, Any] = {}
 #: Spans wait so long at most until they are sent.
 SENT_AFTER_MS = 1000
-MISSING = "OpenTelemetry is not installed; mend: pip install 'volsched[tracing]', or exporter = none"
+MISSING = "OpenTelemetry is not installed; fix: pip install 'volsched[tracing]', or exporter = none"
 
 
 def traced(options: Any, process: str) -> Tracer:
@@ -109,7 +109,7 @@ class Tracer:
 
         return traced
 
-    def began(self, work: Work) -> None:
+    def began(self, work: WorkItem) -> None:
         """This thread goes on with the trace that the work belongs to, until `ended`."""
         from opentelemetry.trace import SpanKind
 
@@ -167,7 +167,7 @@ class Tracer:
         )
 
 
-def _task(work: Work | WorkRequest) -> str:
+def _task(work: WorkItem | WorkRequest) -> str:
     """Whose it is, and what is to be done."""
     kind, _, _ = work.queue.partition(":")
     return f"{kind} {work.operation}"

@@ -20,7 +20,7 @@ from oslo_service.backend.base import ServiceBase
 from volsched.conf import Configuration
 from volsched.db.leases import this_owner
 from volsched.exceptions import VolschedError
-from volsched.loader import Catalogue, LoadProblems, examine
+from volsched.loader import Catalog, LoadProblems, examine
 from volsched.plugins.bus import oslo_service_on_threads
 from volsched.service.process import Orders, Place, Program, run
 
@@ -54,7 +54,7 @@ def run_workers(program: Program, conf: Configuration, workers: int, orders: Ord
     Raises LoadProblems before anything is started; 2 where a plugin could not start. The master neither connects to
     anything nor starts a plugin: what is open when a process forks would be everybody's.
     """
-    plugins, problems = examine(conf, Catalogue.discover())
+    plugins, problems = examine(conf, Catalog.discover())
     if plugins is None:
         raise LoadProblems(problem for problem in problems if problem.fatal)
     return Master(program, conf, workers).run(orders)
@@ -107,7 +107,7 @@ class Master:
         """A worker that is started from now on takes up what is good now; those that run judge for themselves."""
         try:
             candidate = self._program.read()
-            if examine(candidate, Catalogue.discover())[0] is not None:
+            if examine(candidate, Catalog.discover())[0] is not None:
                 self._accepted = candidate
         except VolschedError as problem:
             LOG.debug("workers that are started anew get the configuration of before: %s", problem)

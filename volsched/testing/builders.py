@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from volsched.model.candidates import PoolSnapshot
+from volsched.model.candidates import PoolTable
 from volsched.model.event import Event, Priority
 from volsched.model.pool import PoolState
 from volsched.model.report import CapabilityReport
@@ -60,7 +60,7 @@ def a_pool(name: str = "pool", *, backend: str = "node1@disk", **fields: Any) ->
     return PoolState(name=name, **{**values, "capabilities": MappingProxyType(reported)})
 
 
-def a_snapshot(*pools: PoolState | int) -> PoolSnapshot:
+def a_snapshot(*pools: PoolState | int) -> PoolTable:
     """A snapshot of these pools, or of so many pools that are alike (`a_snapshot(5)`)."""
     listed: list[PoolState] = []
     for given in pools:
@@ -68,7 +68,7 @@ def a_snapshot(*pools: PoolState | int) -> PoolSnapshot:
             listed.extend(a_pool(f"pool{number}") for number in range(len(listed), len(listed) + given))
         else:
             listed.append(given)
-    return PoolSnapshot(listed)
+    return PoolTable(listed)
 
 
 def a_volume_type(name: str = "gold", extra_specs: Mapping[str, Any] | None = None, **fields: Any) -> VolumeType:

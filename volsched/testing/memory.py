@@ -24,7 +24,7 @@ from volsched.model.ports import Clock
 from volsched.model.report import CapabilityReport, ServiceState
 from volsched.model.request import VolumeType
 from volsched.model.volume import Volume, VolumeStatus
-from volsched.model.work import Lease, Message, Outcome, Starting, Work, WorkRequest, WorkState
+from volsched.model.work import Lease, Message, Outcome, Starting, WorkItem, WorkRequest, WorkState
 from volsched.placement.registry import Registry, utc_now
 from volsched.plugins import Chooser, SchedulerWorld
 from volsched.testing.pipeline import a_chooser
@@ -202,7 +202,7 @@ class MemoryWork:
 
     def take(
         self, queues: Sequence[str], owner: str, lease_seconds: float, starting: Starting | None = None
-    ) -> Work | None:
+    ) -> WorkItem | None:
         now = self._clock()
         with self._lock:
             for request, state, lease in self.rows.values():
@@ -216,7 +216,7 @@ class MemoryWork:
                         until=now + timedelta(seconds=lease_seconds),
                     )
                     self.rows[request.id] = (request, WorkState.RUNNING, taken)
-                    work = Work(
+                    work = WorkItem(
                         id=request.id,
                         queue=request.queue,
                         operation=request.operation,

@@ -24,7 +24,7 @@ OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 OPEN_TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 OPEN_FILE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
-MENDS = {
+FIXES = {
     errno.ENOSPC: "the disk is full: free space on it, or give the pool a size that fits",
     errno.EDQUOT: "the disk quota is used up: raise it for the agent's user",
     errno.EFBIG: "the file would be larger than the file system, or the limit of the process, allows",
@@ -154,14 +154,14 @@ class PoolFolder:
 
     @contextlib.contextmanager
     def _told(self, doing: str) -> Iterator[None]:
-        """Errors of the operating system become ours, with the path and the mend."""
+        """Errors of the operating system become ours, with the path and the fix."""
         try:
             yield
         except OSError as problem:
             number = problem.errno or 0
-            mend = MENDS.get(number, "see the agent's log and the state of the file system")
+            fix = FIXES.get(number, "see the agent's log and the state of the file system")
             raise StorageError(
-                self.label, f"{doing} in {self.path}: {os.strerror(number) if number else problem}; {mend}"
+                self.label, f"{doing} in {self.path}: {os.strerror(number) if number else problem}; {fix}"
             ) from problem
 
     def _fail(self, problem: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from volsched.model.candidates import PoolSnapshot, Rows
+from volsched.model.candidates import PoolTable, Rows
 from volsched.model.changed import changed
 from volsched.model.columns import ROOM_THICK_GB, ROOM_THIN_GB
 from volsched.model.decision import WeighStep
@@ -60,7 +60,7 @@ def _places(candidates: Candidates) -> Rows:
     return places[candidates.rows]
 
 
-def _sorted_ids(snapshot: PoolSnapshot) -> Rows:
+def _sorted_ids(snapshot: PoolTable) -> Rows:
     places = np.empty(len(snapshot), np.intp)
     places[np.argsort(np.array([pool.pool_id for pool in snapshot.pools]))] = np.arange(len(snapshot))
     return places

@@ -13,9 +13,9 @@ class PagerNotifier(Notifier):
 
     contract = (1, 0)
 
-    def __init__(self, *, gateway, patience, key):
+    def __init__(self, *, gateway, retry_policy, key):
         self.gateway = gateway
-        self.patience = patience
+        self.retry_policy = retry_policy
         self.key = key
 
     @classmethod
@@ -29,4 +29,4 @@ class PagerNotifier(Notifier):
     def notify(self, event):
         body = json.dumps({"key": self.key, "event": event.plain()}).encode()
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        opener.open(urllib.request.Request(self.gateway, body), timeout=self.patience).close()
+        opener.open(urllib.request.Request(self.gateway, body), timeout=self.retry_policy).close()

@@ -22,6 +22,6 @@ class TestTimes(TestCase):
                 self.assertEqual(datetime(2026, 5, 1, 18), time_from(text, NOW))
 
     def test_what_is_no_time_or_is_over_is_refused_with_the_mend(self) -> None:
-        for text, mend in {"soon": "write it like", "2026-05-01": "is over: it is 2026-05-01T12:00 UTC now"}.items():
-            with self.subTest(text), self.assertRaisesRegex(InvalidRequest, mend):
+        for text, fix in {"soon": "write it like", "2026-05-01": "is over: it is 2026-05-01T12:00 UTC now"}.items():
+            with self.subTest(text), self.assertRaisesRegex(InvalidRequest, fix):
                 time_from(text, NOW)

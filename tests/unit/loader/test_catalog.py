@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 
 import tests
-from volsched.loader import FILTER, NOTIFIER, SCHEDULER, WEIGHT_HANDLER, Catalogue, Entry, Kind
+from volsched.loader import FILTER, NOTIFIER, SCHEDULER, WEIGHT_HANDLER, Catalog, Entry, Kind
 from volsched.loader.catalog import normal_package
 from volsched.loader.problems import did_you_mean
 
@@ -17,9 +17,9 @@ def an_entry(name: str, package: str = "acme", kind: Kind = FILTER, value: str =
 
 class TestCatalogue(tests.TestCase):
     def test_what_is_installed(self) -> None:
-        catalogue = Catalogue.discover()
-        self.assertLessEqual({"availability_zone", "capabilities", "capacity"}, set(catalogue.names(FILTER)))
-        for entry in catalogue:
+        catalog = Catalog.discover()
+        self.assertLessEqual({"availability_zone", "capabilities", "capacity"}, set(catalog.names(FILTER)))
+        for entry in catalog:
             if entry.name in ("filter", "chance") and entry.kind is SCHEDULER:
                 self.assertEqual("volsched", entry.package)
 
@@ -32,11 +32,11 @@ class TestCatalogue(tests.TestCase):
                 ("filter", "a", "zeta"),
                 ("filter", "b", "acme"),
             ],
-            [(entry.kind.name, entry.name, entry.package) for entry in Catalogue(entries)],
+            [(entry.kind.name, entry.name, entry.package) for entry in Catalog(entries)],
         )
 
     def test_called(self) -> None:
-        catalogue = Catalogue(
+        catalog = Catalog(
             [
                 an_entry("rack"),
                 an_entry("shelf", "acme_two", value="two:ShelfFilter"),
@@ -64,11 +64,11 @@ class TestCatalogue(tests.TestCase):
             (SCHEDULER, "cinder.scheduler.filter_scheduler.FilterScheduler", ["volsched"]),
         ):
             with self.subTest(kind=kind.name, written=written):
-                self.assertEqual(packages, [entry.package for entry in catalogue.called(kind, written)])
+                self.assertEqual(packages, [entry.package for entry in catalog.called(kind, written)])
 
     def test_a_published_name_comes_before_a_class_name(self) -> None:
-        catalogue = Catalogue([an_entry("one", value="x:two"), an_entry("two", value="x:Three")])
-        self.assertEqual(["two"], [entry.name for entry in catalogue.called(FILTER, "two")])
+        catalog = Catalog([an_entry("one", value="x:two"), an_entry("two", value="x:Three")])
+        self.assertEqual(["two"], [entry.name for entry in catalog.called(FILTER, "two")])
 
     def test_names_of_packages_are_compared_as_pip_does(self) -> None:
         self.assertEqual(normal_package("Acme_Rack.Filters"), normal_package("acme-rack-filters"))

@@ -12,7 +12,7 @@ class TestInterests(TestCase):
     def load(self, text: str) -> loader.Plugins:
         path = self.folder() / "volsched.conf"
         path.write_text(text)
-        return loader.load(conf.load([str(path)], use_env=False), loader.Catalogue.discover())
+        return loader.load(conf.load([str(path)], use_env=False), loader.Catalog.discover())
 
     def test_everything_by_default(self) -> None:
         plugins = self.load("")

@@ -14,7 +14,7 @@ SHOW = """
 import json, sys
 from volsched import conf, loader
 configuration = conf.load(sys.argv[1:])
-plugins = loader.load(configuration, loader.Catalogue.discover())
+plugins = loader.load(configuration, loader.Catalog.discover())
 print(json.dumps({
     "filters": [[name, type(plugin).__module__] for name, plugin in plugins.filters],
     "values": {name: vars(plugin) for name, plugin in plugins.filters},
@@ -46,7 +46,7 @@ class TestLoad(tests.TestCase):
     def load(self, text: str = "", kinds: tuple[loader.Kind, ...] = loader.KINDS) -> loader.Plugins:
         path = self.folder() / "volsched.conf"
         path.write_text(text)
-        return loader.load(conf.load([str(path)], use_env=False), loader.Catalogue.discover(), kinds)
+        return loader.load(conf.load([str(path)], use_env=False), loader.Catalog.discover(), kinds)
 
     def test_the_defaults(self) -> None:
         plugins = self.load()
@@ -110,9 +110,9 @@ class TestLoad(tests.TestCase):
     def test_the_same_configuration_twice(self) -> None:
         path = self.folder() / "volsched.conf"
         path.write_text("[notifications]\nnotifiers = log, other\n[notifier_other]\ndriver = noop\n")
-        configuration, catalogue = conf.load([str(path)], use_env=False), loader.Catalogue.discover()
+        configuration, catalog = conf.load([str(path)], use_env=False), loader.Catalog.discover()
         for _ in range(2):
-            self.assertEqual(["log", "other"], list(loader.load(configuration, catalogue).notifiers))
+            self.assertEqual(["log", "other"], list(loader.load(configuration, catalog).notifiers))
 
 
 class TestOnlyWhatIsNamed(tests.TestCase):

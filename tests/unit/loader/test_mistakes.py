@@ -61,32 +61,32 @@ class TestTwelveMistakes(MistakesCase):
         found = self.one("[scheduler]\nfilters = capacity,\n  capabilitees\n", "VS101")
         self.assert_says(found, "Where", "[scheduler] filters", "volsched.conf:2")
         self.assert_says(found, "Problem", "'capabilitees' is none of the filters")
-        self.assert_says(found, "Mend", "did you mean 'capabilities'?", "installed filters: availability_zone, ")
+        self.assert_says(found, "Fix", "did you mean 'capabilities'?", "installed filters: availability_zone, ")
 
     def test_2_a_right_name_of_the_wrong_kind(self) -> None:
         self.rack(a_filter())
         found = self.one("[notifications]\nnotifiers = ops\n[notifier_ops]\ndriver = rack\n", "VS102")
         self.assert_says(found, "Where", "[notifier_ops] driver", "volsched.conf:4")
         self.assert_says(found, "Problem", "'rack' is one of the filters, not one of the notifiers")
-        self.assert_says(found, "Mend", "the notifiers are: database, fanout, jsonl, ", "[scheduler] filters")
+        self.assert_says(found, "Fix", "the notifiers are: database, fanout, jsonl, ", "[scheduler] filters")
 
     def test_3_a_vendors_module_is_missing(self) -> None:
         self.rack("import acmesdk.client\n", requires=("acme-sdk>=2",))
         found = self.one("[scheduler]\nfilters = rack\n", "VS103")
         self.assert_says(found, "Where", "filter rack of acme-rack 1.4")
         self.assert_says(found, "Problem", "ModuleNotFoundError: No module named 'acmesdk'")
-        self.assert_says(found, "Mend", "pip install 'acme-sdk>=2'")
+        self.assert_says(found, "Fix", "pip install 'acme-sdk>=2'")
 
     def test_3_a_missing_module_that_no_requirement_names(self) -> None:
         self.rack("import acmesdk.client\n")
         found = self.one("[scheduler]\nfilters = rack\n", "VS103")
-        self.assert_says(found, "Mend", "brings the module 'acmesdk'", "acme-rack does not say which")
+        self.assert_says(found, "Fix", "brings the module 'acmesdk'", "acme-rack does not say which")
 
     def test_3_a_module_that_is_gone(self) -> None:
         self.rack(a_filter())
         (self.site.folder / "acme_rack.py").unlink()
         found = self.one("[scheduler]\nfilters = rack\n", "VS103")
-        self.assert_says(found, "Mend", "acme-rack 1.4 is damaged or half removed: reinstall it")
+        self.assert_says(found, "Fix", "acme-rack 1.4 is damaged or half removed: reinstall it")
 
     def test_3_a_module_that_cannot_be_imported(self) -> None:
         for source, error in (
@@ -110,7 +110,7 @@ class TestTwelveMistakes(MistakesCase):
         self.rack(a_filter(), package="zeta-rack", version="0.3")
         found = self.one("[scheduler]\nfilters = rack\n", "VS104")
         self.assert_says(found, "Problem", "'rack'", "acme-rack 1.4", "zeta-rack 0.3")
-        self.assert_says(found, "Mend", "acme-rack:rack", "zeta-rack:rack")
+        self.assert_says(found, "Fix", "acme-rack:rack", "zeta-rack:rack")
 
     def test_4_the_spelling_that_settles_it(self) -> None:
         self.rack(a_filter())
@@ -122,10 +122,10 @@ class TestTwelveMistakes(MistakesCase):
         self.rack("raise SystemExit('imported')\n", requires=("volsched>=2,<3",))
         found = self.one("[scheduler]\nfilters = rack\n", "VS105")
         self.assert_says(found, "Problem", "acme-rack 1.4 was made for volsched<3,>=2", "volsched 0.1.0 is installed")
-        self.assert_says(found, "Mend", "a release of acme-rack made for volsched 0.1.0")
+        self.assert_says(found, "Fix", "a release of acme-rack made for volsched 0.1.0")
 
     def test_6_a_contract_that_does_not_fit(self) -> None:
-        for contract, mend in (
+        for contract, fix in (
             ("(2, 0)", "upgrade volsched to a release that offers 2.0"),
             ("(1, 7)", "upgrade volsched to a release that offers 1.7"),
             ("(0, 9)", "upgrade acme-rack to a release for contract 1.0"),
@@ -136,7 +136,7 @@ class TestTwelveMistakes(MistakesCase):
                 self.rack(a_filter(contract=contract))
                 found = self.one("[scheduler]\nfilters = rack\n", "VS106")
                 self.assert_says(found, "Where", "filter rack of acme-rack 1.4")
-                self.assert_says(found, "Mend", mend)
+                self.assert_says(found, "Fix", fix)
 
     def test_6_an_inherited_contract_does_not_count(self) -> None:
         self.rack(a_filter("Base") + "\n    class RackFilter(Base):\n        pass\n")
@@ -148,7 +148,7 @@ class TestTwelveMistakes(MistakesCase):
         found = self.one("[notifications]\nnotifiers = ops\n[notifier_ops]\ndriver = posting\n", "VS107")
         self.assert_says(found, "Where", "[notifier_ops] url")
         self.assert_says(found, "Problem", "posting of acme-hooks 2.0", "Where events are posted.")
-        self.assert_says(found, "Mend", "add to [notifier_ops]: url = ")
+        self.assert_says(found, "Fix", "add to [notifier_ops]: url = ")
 
     def test_8_a_bad_value_in_a_file(self) -> None:
         self.posting()
@@ -156,13 +156,13 @@ class TestTwelveMistakes(MistakesCase):
         found = self.one(text, "VS108")
         self.assert_says(found, "Where", "[notifier_ops] timeout", "volsched.conf:6")
         self.assert_says(found, "Problem", "'99'")
-        self.assert_says(found, "Mend", "a whole number from 1 to 60")
+        self.assert_says(found, "Fix", "a whole number from 1 to 60")
 
     def test_8_a_bad_value_in_the_environment(self) -> None:
         found = self.one("", "VS108", OS_SCHEDULER__MAX_ATTEMPTS="often")
         self.assert_says(found, "Where", "environment variable OS_SCHEDULER__MAX_ATTEMPTS")
         self.assert_says(found, "Problem", "'often'")
-        self.assert_says(found, "Mend", "a whole number from 1 to 100")
+        self.assert_says(found, "Fix", "a whole number from 1 to 100")
 
     def test_8_a_secret_is_never_shown(self) -> None:
         self.posting()
@@ -179,19 +179,19 @@ class TestTwelveMistakes(MistakesCase):
         self.assert_says(found, "Where", "volsched.conf:6")
         self.assert_says(found, "Problem", "[notifier_ops] has no option 'timout'")
         self.assert_says(
-            found, "Mend", "did you mean 'timeout'?", "driver, event_types, priorities, processes, timeout, token, url"
+            found, "Fix", "did you mean 'timeout'?", "driver, event_types, priorities, processes, timeout, token, url"
         )
 
     def test_9_a_misspelt_environment_variable(self) -> None:
         found = self.one("", "VS109", OS_SCHEDULER__FILTRES="capacity")
         self.assert_says(found, "Where", "environment variable OS_SCHEDULER__FILTRES")
-        self.assert_says(found, "Mend", "did you mean 'filters'?")
+        self.assert_says(found, "Fix", "did you mean 'filters'?")
 
     def test_10_a_package_that_is_not_allowed(self) -> None:
         self.rack("raise SystemExit('imported')\n")
         found = self.one("[scheduler]\nfilters = rack\n[plugins]\nallowed_packages = other\n", "VS110")
         self.assert_says(found, "Problem", "'rack' comes with acme-rack 1.4", "volsched.conf:4")
-        self.assert_says(found, "Mend", "add acme-rack there")
+        self.assert_says(found, "Fix", "add acme-rack there")
 
     def test_10_an_allowed_package_in_another_spelling(self) -> None:
         self.rack(a_filter())
@@ -214,7 +214,7 @@ class TestTwelveMistakes(MistakesCase):
                 found = self.one("[scheduler]\nfilters = rack\n", "VS112")
                 self.assert_says(found, "Where", "filter rack of acme-rack 1.4")
                 self.assert_says(found, "Problem", problem)
-                self.assert_says(found, "Mend", "the vendor of acme-rack")
+                self.assert_says(found, "Fix", "the vendor of acme-rack")
 
     def test_all_at_once(self) -> None:
         self.rack("import acmesdk\n")
@@ -250,7 +250,7 @@ class TestOtherMistakes(MistakesCase):
     def test_an_instance_without_a_section(self) -> None:
         found = self.one("[agent]\nbackends = disk1\n", "VS115")
         self.assert_says(found, "Problem", "'disk1' is listed, but there is no section [backend_disk1]")
-        self.assert_says(found, "Mend", "add [backend_disk1] with driver = one of: directory")
+        self.assert_says(found, "Fix", "add [backend_disk1] with driver = one of: directory")
 
     def test_an_instance_that_only_the_environment_describes(self) -> None:
         variables = {"OS_NOTIFICATIONS__NOTIFIERS": "ops", "OS_NOTIFIER_OPS__DRIVER": "noop"}
@@ -258,7 +258,7 @@ class TestOtherMistakes(MistakesCase):
 
     def test_an_instance_name_that_cannot_be_a_sections(self) -> None:
         found = self.one("[agent]\nbackends = Disk-1\n", "VS101")
-        self.assert_says(found, "Mend", "small letters, digits and underscores")
+        self.assert_says(found, "Fix", "small letters, digits and underscores")
 
     def test_a_section_of_what_is_not_selected(self) -> None:
         status, found = self.site.check("[notifier_ops]\ndriver = log\n")
@@ -273,11 +273,11 @@ class TestOtherMistakes(MistakesCase):
     def test_a_misspelt_section(self) -> None:
         found = self.one("[shceduler]\ndriver = filter\n", "VS123")
         self.assert_says(found, "Where", "volsched.conf:1")
-        self.assert_says(found, "Mend", "did you mean 'scheduler'?")
+        self.assert_says(found, "Fix", "did you mean 'scheduler'?")
 
     def test_an_option_in_the_wrong_section(self) -> None:
         found = self.one("[DEFAULT]\nweighers = capacity\n", "VS109")
-        self.assert_says(found, "Mend", "it belongs into [scheduler]")
+        self.assert_says(found, "Fix", "it belongs into [scheduler]")
 
     def test_options_of_libraries_are_known(self) -> None:
         text = "[DEFAULT]\ndebug = true\nlog_file = /dev/null\n[oslo_messaging_rabbit]\nheartbeat_rate = 3\n"
@@ -318,7 +318,7 @@ class TestOtherMistakes(MistakesCase):
     def test_a_section_that_does_not_say_its_driver(self) -> None:
         found = self.one("[notifications]\nnotifiers = ops\n[notifier_ops]\n", "VS107")
         self.assert_says(found, "Where", "[notifier_ops] driver")
-        self.assert_says(found, "Mend", "add to [notifier_ops]: driver = one of: database, fanout, jsonl, ")
+        self.assert_says(found, "Fix", "add to [notifier_ops]: driver = one of: database, fanout, jsonl, ")
 
     def test_a_published_name_that_cannot_be_a_sections(self) -> None:
         group = {"volsched.filters": {"Rack-1": "acme_rack:RackFilter"}}

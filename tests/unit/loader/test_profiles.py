@@ -15,7 +15,7 @@ class ProfilesCase(tests.TestCase):
         path = self.folder() / "volsched.conf"
         path.write_text(text)
         configuration = conf.load([str(path)], use_env=False)
-        plugins, problems = loader.examine(configuration, loader.Catalogue.discover())
+        plugins, problems = loader.examine(configuration, loader.Catalog.discover())
         return plugins, list(problems)
 
     def load(self, text: str) -> loader.Plugins:

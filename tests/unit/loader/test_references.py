@@ -18,7 +18,7 @@ class TestReferences(TestCase):
     def load(self, text: str) -> loader.Plugins:
         path = self.folder() / "volsched.conf"
         path.write_text(text)
-        return loader.load(conf.load([str(path)], use_env=False), loader.Catalogue.discover())
+        return loader.load(conf.load([str(path)], use_env=False), loader.Catalog.discover())
 
     def refused(self, text: str) -> list[str]:
         with self.assertRaises(loader.LoadProblems) as caught:

@@ -16,7 +16,7 @@ class ExchangeCase(tests.TestCase):
     def plugins(self, text: str) -> loader.Plugins:
         path = self.home / "volsched.conf"
         path.write_text(text.replace("HOME", str(self.home)))
-        return loader.load(conf.load([str(path)], use_env=False), loader.Catalogue.discover())
+        return loader.load(conf.load([str(path)], use_env=False), loader.Catalog.discover())
 
     def running(self, text: str) -> loader.Plugins:
         plugins = self.plugins(text)
@@ -73,5 +73,5 @@ class TestExchange(ExchangeCase):
 
     def test_who_brought_them(self) -> None:
         found = set(providers(self.plugins("[scheduler]\nfilters = capacity\n")))
-        version = loader.Catalogue.discover().entries[0].version
+        version = loader.Catalog.discover().entries[0].version
         self.assertLessEqual({f"filter_capacity=volsched {version}", f"scheduler_filter=volsched {version}"}, found)

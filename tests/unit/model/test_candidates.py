@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import TestCase
-from volsched.model.candidates import MOST_BEHIND, MOST_CONCLUSIONS, Candidates, CodedColumn, Mask, PoolSnapshot
+from volsched.model.candidates import MOST_BEHIND, MOST_CONCLUSIONS, Candidates, CodedColumn, Mask, PoolTable
 from volsched.model.columns import FREE_GB, ROOM_THICK_GB, TOTAL_GB, ZONE, capability
 from volsched.testing.builders import a_pool, a_snapshot
 
@@ -60,7 +60,7 @@ class CandidatesTest(TestCase):
         pools = [
             a_pool(capabilities={"tier": tier}) for tier in (1, True, 1.0, "1", [1], (1,), {"a": 1}, {"a": True}, None)
         ]
-        self.assertEqual(9, len(PoolSnapshot(pools).coded(TIER).values))
+        self.assertEqual(9, len(PoolTable(pools).coded(TIER).values))
 
     def test_rows_by_pool_id(self) -> None:
         self.assertEqual(1, self.snapshot.row("node1@disk#b"))
@@ -78,7 +78,7 @@ class ReplaceTest(TestCase):
 
     @given(st.lists(POOLS, min_size=1, max_size=6), st.lists(st.tuples(st.integers(0, 5), POOLS), max_size=8))
     def test_patched_columns_are_those_of_a_new_snapshot(self, pools: list, changes: list) -> None:
-        snapshot = PoolSnapshot(pools)
+        snapshot = PoolTable(pools)
         for row, pool in changes:
             for key in (FREE_GB, TOTAL_GB, ROOM_THICK_GB):
                 snapshot.column(key)
@@ -88,7 +88,7 @@ class ReplaceTest(TestCase):
             after = snapshot.replace({row % len(pools): pool})
             self.assertEqual(before, list(snapshot.pools))
             snapshot = after
-            new = PoolSnapshot(list(snapshot.pools))
+            new = PoolTable(list(snapshot.pools))
             for key in (FREE_GB, TOTAL_GB, ROOM_THICK_GB):
                 self.assertEqual(new.column(key).tolist(), snapshot.column(key).tolist())
             for coded in (ZONE, TIER):
@@ -112,7 +112,7 @@ class ReplaceTest(TestCase):
     def test_conclusions_are_drawn_once_and_outlive_claims_but_no_report(self) -> None:
         drawn: list[int] = []
 
-        def conclude(snapshot: PoolSnapshot) -> int:
+        def conclude(snapshot: PoolTable) -> int:
             return snapshot.concluded("key", lambda: drawn.append(1) or 5)
 
         snapshot = a_snapshot(3)
@@ -129,7 +129,7 @@ class ReplaceTest(TestCase):
             asked.append([pool.name for pool in pools])
             return np.array([pool.zone == "z" for pool in pools])
 
-        def judged(snapshot: PoolSnapshot) -> list[bool]:
+        def judged(snapshot: PoolTable) -> list[bool]:
             return snapshot.candidates().take(np.array([2, 1])).judged("key", judge).tolist()
 
         snapshot = a_snapshot(3)
@@ -156,7 +156,7 @@ class ReplaceTest(TestCase):
             self.assertEqual(number, snapshot.concluded(number, lambda number=number: number))
         self.assertLessEqual(len(snapshot._concluded), MOST_CONCLUSIONS)
 
-    def spelled(self, snapshot: PoolSnapshot, key: CodedColumn) -> list[str]:
+    def spelled(self, snapshot: PoolTable, key: CodedColumn) -> list[str]:
         coded = snapshot.coded(key)
         return [repr(coded.values[code]) for code in coded.codes]
 

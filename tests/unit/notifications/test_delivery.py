@@ -14,7 +14,7 @@ from volsched.db.outbox import Outbox
 from volsched.exceptions import EventRefused
 from volsched.model.changed import changed
 from volsched.model.event import DueEvent, Event, Interest, Priority
-from volsched.notifications.delivery import MOST_HANGING, Delivery, Patience, Recipient
+from volsched.notifications.delivery import MOST_HANGING, Delivery, Recipient, RetryPolicy
 from volsched_drivers.notifiers.jsonl import JsonlNotifier
 
 
@@ -57,13 +57,13 @@ class DeliveryTestCase(TestCase):
         for id in ids:
             self.outbox.emit(an_event(id, volume_id))
 
-    def delivery(self, notifiers: Mapping[str, Recipient], **patience: Any) -> Delivery:
+    def delivery(self, notifiers: Mapping[str, Recipient], **retry_policy: Any) -> Delivery:
         return Delivery(
             self.outbox,
             notifiers,
             clock=lambda: self.now,
             owner="test",
-            patience=Patience(**patience),
+            retry_policy=RetryPolicy(**retry_policy),
             poll_interval=60,
         )
 
@@ -115,8 +115,8 @@ class TestDelivery(DeliveryTestCase):
         self.assertRegex(log.output[0], "notifier n does not take events.*ConnectionError: nobody there")
 
     def test_pauses_double_up_to_a_limit(self) -> None:
-        patience = Patience(first_pause=2.0, longest_pause=60.0)
-        self.assertEqual([2, 4, 8, 60, 60], [patience.pause(count).total_seconds() for count in (1, 2, 3, 7, 5000)])
+        retry_policy = RetryPolicy(first_pause=2.0, longest_pause=60.0)
+        self.assertEqual([2, 4, 8, 60, 60], [retry_policy.pause(count).total_seconds() for count in (1, 2, 3, 7, 5000)])
 
     def test_event_is_parked_after_so_many_tries_and_holds_up_nothing(self) -> None:
         def not_this_one(event: Event) -> None:

@@ -8,7 +8,7 @@ from typing import cast
 
 from tests import TestCase
 from volsched.exceptions import ClaimConflict, NoValidBackend
-from volsched.model.candidates import PoolSnapshot
+from volsched.model.candidates import PoolTable
 from volsched.model.claim import Claim, Placement
 from volsched.model.decision import Decision
 from volsched.model.pool import PoolState
@@ -43,7 +43,7 @@ class Pools:
             for name in "abc"
             if f"h@b#{name}" not in self.full and not self.hidden
         ]
-        ranked = PoolSnapshot(pools).candidates()
+        ranked = PoolTable(pools).candidates()
         return Decision(RequestSpec(volume_id="v"), ranked, survivors=ranked)
 
 

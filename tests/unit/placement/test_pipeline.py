@@ -9,7 +9,7 @@ import numpy as np
 
 from tests import TestCase
 from volsched.exceptions import InvalidRequest, PluginError
-from volsched.model.candidates import Candidates, PoolSnapshot
+from volsched.model.candidates import Candidates, PoolTable
 from volsched.model.decision import Screening
 from volsched.model.pool import PoolState
 from volsched.model.request import Operation, RequestSpec
@@ -21,7 +21,7 @@ def a_pool(name: str, **values: Any) -> PoolState:
     return PoolState(pool_id=f"h@b#{name}", backend_id="h@b", name=name, host="h@b", **values)
 
 
-POOLS = PoolSnapshot([a_pool("a", free_gb=5), a_pool("b", free_gb=20), a_pool("c", free_gb=10)])
+POOLS = PoolTable([a_pool("a", free_gb=5), a_pool("b", free_gb=20), a_pool("c", free_gb=10)])
 REQUEST = RequestSpec(size_gb=8)
 
 

@@ -17,7 +17,7 @@ from volsched.model.candidates import Candidates, Column
 from volsched.model.decision import Screening
 from volsched.model.request import RequestSpec
 from volsched.placement.pipeline import Placing
-from volsched.placement.watchdog import Oversight, Watched
+from volsched.placement.watchdog import Watchdog, Watched
 from volsched.plugins import ColumnFilter, ColumnWeigher, Ranking, Weighing, WeightHandler
 from volsched.testing import a_pool, a_request, a_snapshot, a_volume_type
 from volsched.testing.pipeline import a_plugin
@@ -172,7 +172,7 @@ class TestBadInput(TestCase):
 
     def overseen(
         self, answer: EVERY = passing, weigh: EVERY = equal, rank: EVERY | None = None, slow_seconds: float = 60.0
-    ) -> Oversight:
+    ) -> Watchdog:
         rack, scale = Rack(answer), Scale(weigh)
         handler = a_plugin("volsched.weight_handlers", "ordered") if rank is None else Judge(rank)
         watched = [
@@ -183,9 +183,9 @@ class TestBadInput(TestCase):
                 ("weight handler", "judge", handler),
             )
         ]
-        return Oversight(Placing([("rack", rack)], [("scale", scale)], handler), watched, slow_seconds=slow_seconds)
+        return Watchdog(Placing([("rack", rack)], [("scale", scale)], handler), watched, slow_seconds=slow_seconds)
 
-    def assert_named(self, oversight: Oversight, name: str, said: str) -> None:
+    def assert_named(self, oversight: Watchdog, name: str, said: str) -> None:
         with (
             self.assertRaises(PluginError) as caught,
             self.assertLogs("volsched.placement.watchdog", "ERROR") as logged,

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from tests import TestCase
-from volsched.model.candidates import PoolSnapshot
+from volsched.model.candidates import PoolTable
 from volsched.model.pool import PoolState
 from volsched.model.request import RequestSpec, Retry, VolumeType
 from volsched.plugins import cinder_adapters
 
-POOLS = PoolSnapshot(
+POOLS = PoolTable(
     [
         PoolState(pool_id="h@b#fast", backend_id="h@b", name="fast", host="h@b", zone="az1", free_gb=50, total_gb=80),
         PoolState(pool_id="c@b#deep", backend_id="c@b", name="deep", host="h2@b", cluster_name="c@b", free_gb=math.inf),

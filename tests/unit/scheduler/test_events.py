@@ -13,7 +13,7 @@ from tests.meta.sources import TOP
 from volsched.agent.operations import OPERATIONS
 from volsched.exceptions import InvalidRequest, NoValidBackend
 from volsched.model.event import SCHEMA_VERSION, Priority
-from volsched.model.work import Lease, Work
+from volsched.model.work import Lease, WorkItem
 from volsched.scheduler import events
 from volsched.testing.builders import NOON, PROJECT_ID, VOLUME_ID, a_pool, a_report, a_request, a_snapshot, a_volume
 from volsched.testing.memory import a_world
@@ -22,8 +22,8 @@ PAGE = TOP / "doc" / "reference" / "events.rst"
 WORLD = replace(a_world(a_report(), clock=lambda: NOON), driver="filter", publisher="scheduler.here")
 
 
-def work(operation: str = "extend", attempt: int = 1, **payload: Any) -> Work:
-    return Work(
+def work(operation: str = "extend", attempt: int = 1, **payload: Any) -> WorkItem:
+    return WorkItem(
         id="w1",
         queue="scheduler",
         operation=operation,

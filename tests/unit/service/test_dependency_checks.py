@@ -12,7 +12,7 @@ from tests.stores.world import OnSQLite, reported
 from volsched.model.report import ServiceState
 from volsched.service import dependency_checks
 from volsched.service.application import Application
-from volsched.service.dependency_checks import Looks, backend_checks, bus_check, delivery_check
+from volsched.service.dependency_checks import DependencyChecks, backend_checks, bus_check, delivery_check
 from volsched.service.health import Status
 
 
@@ -36,18 +36,18 @@ def an_application(
 
 
 class TestLooks(OnSQLite):
-    def looked(self, **options: Any) -> Looks:
+    def looked(self, **options: Any) -> DependencyChecks:
         application = an_application(self.database.url.render_as_string(hide_password=False), **options)
-        made = Looks(lambda: application, "scheduler", interval=5)
+        made = DependencyChecks(lambda: application, "scheduler", interval=5)
         self.addCleanup(made.stop)
         made.look()
         return made
 
-    def wrong(self, made: Looks) -> dict[str, tuple[Status, str]]:
+    def wrong(self, made: DependencyChecks) -> dict[str, tuple[Status, str]]:
         return {it.name: (it.status, it.reason) for it in made.found.checks if it.status is not Status.OK}
 
     def test_before_the_first_look_nothing_is_ready(self) -> None:
-        made = Looks(lambda: an_application("sqlite:///nowhere"), "scheduler", interval=5)
+        made = DependencyChecks(lambda: an_application("sqlite:///nowhere"), "scheduler", interval=5)
         self.addCleanup(made.stop)
         self.assertEqual({"database": (Status.FAILED, "not looked at yet")}, self.wrong(made))
 
@@ -119,7 +119,7 @@ class TestBackendChecks(OnSQLite):
         with socket.create_server(("127.0.0.1", 0)) as gone:
             nowhere = gone.getsockname()[1]
         application = an_application("sqlite:///nowhere", bus=f"rabbit://127.0.0.1:{nowhere}/")
-        made = Looks(lambda: application, "scheduler", interval=5)
+        made = DependencyChecks(lambda: application, "scheduler", interval=5)
         self.addCleanup(made.stop)
         made.look_at_bus()
         made.look()

@@ -10,7 +10,7 @@ from tests.stores.world import OnSQLite, a_placement, a_pool_state, an_event, cr
 from volsched.db.failures import Failures
 from volsched.db.work import WorkQueue
 from volsched.exceptions import ClaimConflict, PluginError
-from volsched.model.inconsistency import Drift
+from volsched.model.inconsistency import Inconsistency
 from volsched.model.parsing import ParsedReport
 from volsched.model.report import CapabilityReport
 from volsched.model.work import Outcome
@@ -123,7 +123,10 @@ class TestTelemetry(OnSQLite):
         self.assertEqual(2, self.value("report_items_set_aside_total"))
 
     def test_drift_by_kind(self) -> None:
-        found = [Drift(check="b", subject="v1", what="", mend=""), Drift(check="b", subject="v2", what="", mend="")]
+        found = [
+            Inconsistency(check="b", subject="v1", what="", fix=""),
+            Inconsistency(check="b", subject="v2", what="", fix=""),
+        ]
         self.telemetry.audited(["a", "b"], found)
         self.assertEqual((0, 2), (self.value("drift", check="a"), self.value("drift", check="b")))
         self.telemetry.audited(["a", "b"], found[:1])

@@ -16,7 +16,7 @@ from tests.stores.world import OnSQLite, a_placement, an_event, created, reporte
 from volsched.db.work import WorkQueue
 from volsched.exceptions import ClaimConflict, ConfigurationError
 from volsched.model.trace_context import CURRENT, TRACE
-from volsched.model.work import Outcome, Work, WorkState
+from volsched.model.work import Outcome, WorkItem, WorkState
 from volsched.service.telemetry import Telemetry
 from volsched.service.tracing import Tracer, traced
 
@@ -59,7 +59,7 @@ class TestTracing(OnSQLite):
             return None
         return next((one for one, span in spans.items() if span.context.span_id == parent.span_id), "elsewhere")
 
-    def take(self, *queues: str) -> Work:
+    def take(self, *queues: str) -> WorkItem:
         work = self.work.take(queues or ("scheduler",), "me", 5)
         assert work is not None
         return work

@@ -17,7 +17,7 @@ from volsched.languages.expressions.expression import Expression, compile_expres
 from volsched.languages.expressions.nodes import Variable
 from volsched.languages.expressions.rows import MISSING, Outcomes
 from volsched.languages.expressions.semantics import Meaning, shown
-from volsched.model.candidates import Candidates, Coded, CodedColumn, Column, PoolSnapshot, stand_in
+from volsched.model.candidates import Candidates, Coded, CodedColumn, Column, PoolTable, stand_in
 from volsched.model.pool import PoolState
 from volsched.model.request import RequestSpec
 
@@ -213,12 +213,12 @@ class Reading:
         return tuple(asked)
 
 
-def reading(column: CodedColumn, dialect: str, snapshot: PoolSnapshot) -> Reading:
+def reading(column: CodedColumn, dialect: str, snapshot: PoolTable) -> Reading:
     """What the functions that `column` holds read."""
     return snapshot.concluded((reading, column, dialect), lambda: _reading(column, dialect, snapshot))
 
 
-def _reading(column: CodedColumn, dialect: str, snapshot: PoolSnapshot) -> Reading:
+def _reading(column: CodedColumn, dialect: str, snapshot: PoolTable) -> Reading:
     of_requests: dict[str, Variable] = {}
     asking, changing = set(), set()
     for text in filter(None, snapshot.coded(column).values):

@@ -26,28 +26,28 @@ def capacity_from(pool: Mapping[str, Any], key: str, *, text: bool = False) -> f
     return figure(value, key, MEND_CAPACITY, text=text)
 
 
-def figure(value: Any, key: str, mend: str = MEND, *, text: bool = False) -> float:
+def figure(value: Any, key: str, fix: str = MEND, *, text: bool = False) -> float:
     """A finite number of 0 or more. `text`: a text that spells one will do. Raises Unusable."""
     if type(value) is str and text:
-        value = _spelt(value, key, mend)
+        value = _spelt(value, key, fix)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Unusable(key, f"{shown(value)} is no number; {mend}")
+        raise Unusable(key, f"{shown(value)} is no number; {fix}")
     try:
         number = float(value)
     except OverflowError:
-        raise Unusable(key, f"{shown(value)} is beyond any figure; {mend}") from None
+        raise Unusable(key, f"{shown(value)} is beyond any figure; {fix}") from None
     if not math.isfinite(number):
-        raise Unusable(key, f"{number} is no figure to reckon with; {mend}")
+        raise Unusable(key, f"{number} is no figure to reckon with; {fix}")
     if number < 0:
-        raise Unusable(key, f"{shown(value)} is negative; {mend}")
+        raise Unusable(key, f"{shown(value)} is negative; {fix}")
     return number
 
 
-def _spelt(text: str, key: str, mend: str) -> float:
+def _spelt(text: str, key: str, fix: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise Unusable(key, f"{shown(text)} is text that spells no number; {mend}") from None
+        raise Unusable(key, f"{shown(text)} is text that spells no number; {fix}") from None
 
 
 def ratio_from(

@@ -40,7 +40,7 @@ class ParsedReport:
 
     backend_id: str
     pools: tuple[PoolState, ...] = ()
-    set_aside: tuple[tuple[str, str], ...] = ()  # pool or backend id -> field, value and mend
+    set_aside: tuple[tuple[str, str], ...] = ()  # pool or backend id -> field, value and fix
     names: tuple[str, ...] = ()
 
 

@@ -94,13 +94,13 @@ def size_from(value: Any, field: str, *, least: int = 1) -> int:
     """A size in whole GiB. Raises InvalidRequest naming `field`, the value and what would do."""
     if type(value) is int and least <= value <= MAX_SIZE_GB:
         return value
-    mend = f"give a whole number of GiB from {least} to {MAX_SIZE_GB}"
+    fix = f"give a whole number of GiB from {least} to {MAX_SIZE_GB}"
     if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_SIZE_GB:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidRequest(field, f"{shown(value)} is no size; {mend}")
+        raise InvalidRequest(field, f"{shown(value)} is no size; {fix}")
     if not least <= value <= MAX_SIZE_GB:
-        raise InvalidRequest(field, f"{shown(value)} is out of range; {mend}")
+        raise InvalidRequest(field, f"{shown(value)} is out of range; {fix}")
     return value
 
 

@@ -18,7 +18,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Unusable(ValueError):
-    """A value that cannot be used: `field` names which, `problem` says why and how to mend it.
+    """A value that cannot be used: `field` names which, `problem` says why and how to fix it.
 
     Never leaves this package: requests turn it into InvalidRequest, reports into a reason for setting aside.
     """

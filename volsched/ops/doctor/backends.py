@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from volsched.loader import Problem
-from volsched.ops.doctor.context import Scene, warning
+from volsched.ops.doctor.context import DoctorContext, warning
 
 #: A report is a little older than its arrival, and never younger.
 MOST_AHEAD_SECONDS = 2.0
 MOST_BEHIND_SECONDS = 30.0
 
 
-def down(scene: Scene) -> Iterator[Problem]:
+def down(scene: DoctorContext) -> Iterator[Problem]:
     """Backends that nobody disabled, and that say nothing any more."""
     if not scene.stored:
         return
@@ -29,7 +29,7 @@ def down(scene: Scene) -> Iterator[Problem]:
         yield warning("VS209", f"backend {backend.backend_id}", what, "start its volsched-agent, or disable it")
 
 
-def set_aside(scene: Scene) -> Iterator[Problem]:
+def set_aside(scene: DoctorContext) -> Iterator[Problem]:
     """What of the last reports could not be used."""
     if not scene.stored:
         return
@@ -39,7 +39,7 @@ def set_aside(scene: Scene) -> Iterator[Problem]:
             yield warning("VS210", where, why, "correct what its driver reports; nothing is placed there meanwhile")
 
 
-def clocks(scene: Scene) -> Iterator[Problem]:
+def clocks(scene: DoctorContext) -> Iterator[Problem]:
     """Reports that are dated later than they arrived, or long before."""
     if not scene.stored:
         return

@@ -18,7 +18,7 @@ from volsched.ops.doctor import (
     plugin_health,
     work,
 )
-from volsched.ops.doctor.context import Scene
+from volsched.ops.doctor.context import DoctorContext
 
 LOG = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Finding:
 
 
 #: What is looked at, in this order.
-CHECKS: tuple[tuple[str, Callable[[Scene], Iterable[Problem]]], ...] = (
+CHECKS: tuple[tuple[str, Callable[[DoctorContext], Iterable[Problem]]], ...] = (
     ("configuration", configuration.problems),
     ("packages", packages.unmet),
     ("installed files", packages.damaged),
@@ -54,7 +54,7 @@ CHECKS: tuple[tuple[str, Callable[[Scene], Iterable[Problem]]], ...] = (
 )
 
 
-def diagnose(scene: Scene, *, progress: Callable[[str], None] = lambda check: None) -> Iterator[Finding]:
+def diagnose(scene: DoctorContext, *, progress: Callable[[str], None] = lambda check: None) -> Iterator[Finding]:
     """Everything that is wrong. `progress` is told each check before it is made."""
     for name, check in CHECKS:
         progress(name)
@@ -62,7 +62,9 @@ def diagnose(scene: Scene, *, progress: Callable[[str], None] = lambda check: No
             yield Finding(check=name, problem=problem)
 
 
-def _carried_out(name: str, check: Callable[[Scene], Iterable[Problem]], scene: Scene) -> Iterator[Problem]:
+def _carried_out(
+    name: str, check: Callable[[DoctorContext], Iterable[Problem]], scene: DoctorContext
+) -> Iterator[Problem]:
     try:
         yield from check(scene)
     except DatabaseUnavailable as problem:  # it was there a moment ago
@@ -74,7 +76,7 @@ def _carried_out(name: str, check: Callable[[Scene], Iterable[Problem]], scene: 
 
 def _failed(name: str, what: str) -> Problem:
     where = f"the check of {name}"
-    return Problem(code="VS219", where=where, what=f"it could not be made: {what}", mend="try again; else report it")
+    return Problem(code="VS219", where=where, what=f"it could not be made: {what}", fix="try again; else report it")
 
 
 def _first(problems: Iterable[Problem]) -> Iterator[Problem]:
@@ -89,4 +91,4 @@ def _first(problems: Iterable[Problem]) -> Iterator[Problem]:
     for code, count in counts.items():
         if count > MOST and not last[code].fatal:
             what = f"{count - MOST} more of the same kind are not shown"
-            yield Problem(code=code, where="and others", what=what, mend="mend these first", fatal=False)
+            yield Problem(code=code, where="and others", what=what, fix="fix these first", fatal=False)

@@ -6,31 +6,31 @@ from collections.abc import Iterator
 
 from volsched.exceptions import ConfigurationError
 from volsched.loader import Problem
-from volsched.ops.doctor.context import Scene, failure
+from volsched.ops.doctor.context import DoctorContext, failure
 
 BROKER_SECONDS = 3.0
 
 
-def problems(scene: Scene) -> Iterator[Problem]:
+def problems(scene: DoctorContext) -> Iterator[Problem]:
     """What a service would say when it is started, and what is merely odd."""
     yield from scene.examined[1]
 
 
-def database(scene: Scene) -> Iterator[Problem]:
+def database(scene: DoctorContext) -> Iterator[Problem]:
     """The database is there, and its tables are those of this version."""
     problem = scene.database_problem
     if problem is None:
         return
     where = scene.conf.label("database", "connection")
     if isinstance(problem, ConfigurationError):
-        mend = "volsched config sample shows what will do"
-        yield failure("VS201", where, problem.problem, mend)
+        fix = "volsched config sample shows what will do"
+        yield failure("VS201", where, problem.problem, fix)
         return
-    what, _, mend = str(problem).rpartition("; ")
-    yield failure("VS201", where, what or mend, mend if what else "see that it can be reached from here")
+    what, _, fix = str(problem).rpartition("; ")
+    yield failure("VS201", where, what or fix, fix if what else "see that it can be reached from here")
 
 
-def transport(scene: Scene) -> Iterator[Problem]:
+def transport(scene: DoctorContext) -> Iterator[Problem]:
     """Each broker lets us in, within a few seconds."""
     url = scene.conf.messaging.transport_url
     if not url:

@@ -9,7 +9,7 @@ from functools import cached_property
 from volsched.conf import Configuration
 from volsched.db.backends import BackendRecord
 from volsched.exceptions import ConfigurationError, DatabaseUnavailable, VolschedError
-from volsched.loader import Catalogue, Plugins, Problem, examine
+from volsched.loader import Catalog, Plugins, Problem, examine
 from volsched.model.parsing import pools_from
 from volsched.model.pool import PoolState
 from volsched.model.request import VolumeType
@@ -17,19 +17,19 @@ from volsched.service.application import Application, utcnow
 from volsched.service.pidfile import Record, Records
 
 #: Checks answer with problems; those that need what is not there answer with none.
-Check = Callable[["Scene"], "Sequence[Problem]"]
+Check = Callable[["DoctorContext"], "Sequence[Problem]"]
 
 
-class Scene:
+class DoctorContext:
     """One configuration and what it leads to. Nothing is changed, and nothing is started but by the check that does."""
 
-    def __init__(self, conf: Configuration, catalogue: Catalogue) -> None:
+    def __init__(self, conf: Configuration, catalog: Catalog) -> None:
         self.conf = conf
-        self.catalogue = catalogue
+        self.catalog = catalog
 
     @cached_property
     def examined(self) -> tuple[Plugins | None, tuple[Problem, ...]]:
-        return examine(self.conf, self.catalogue)
+        return examine(self.conf, self.catalog)
 
     @property
     def plugins(self) -> Plugins | None:
@@ -90,14 +90,14 @@ class Scene:
         self.application.close()
 
 
-def warning(code: str, where: str, what: str, mend: str) -> Problem:
+def warning(code: str, where: str, what: str, fix: str) -> Problem:
     """Something that works, but perhaps not as meant."""
-    return Problem(code=code, where=where, what=what, mend=mend, fatal=False)
+    return Problem(code=code, where=where, what=what, fix=fix, fatal=False)
 
 
-def failure(code: str, where: str, what: str, mend: str) -> Problem:
+def failure(code: str, where: str, what: str, fix: str) -> Problem:
     """Something that does not work."""
-    return Problem(code=code, where=where, what=what, mend=mend)
+    return Problem(code=code, where=where, what=what, fix=fix)
 
 
-__all__ = ["Check", "Scene", "failure", "utcnow", "warning"]
+__all__ = ["Check", "DoctorContext", "failure", "utcnow", "warning"]

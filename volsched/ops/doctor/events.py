@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from volsched.loader import Problem
-from volsched.ops.doctor.context import Scene, warning
+from volsched.ops.doctor.context import DoctorContext, warning
 
 
-def parked(scene: Scene) -> Iterator[Problem]:
+def parked(scene: DoctorContext) -> Iterator[Problem]:
     """Events that a notifier did not take, however often it was asked."""
     if not scene.stored:
         return
@@ -18,4 +18,4 @@ def parked(scene: Scene) -> Iterator[Problem]:
     for notifier, count in sorted(Counter(notifier for notifier, _, _ in given_up).items()):
         event, why = first[notifier]
         what = f"{count} {'event is' if count == 1 else 'events are'} parked, the first: {event.event_type}: {why}"
-        yield warning("VS212", f"notifier {notifier}", what, "mend what it names, then: volsched event retry --all")
+        yield warning("VS212", f"notifier {notifier}", what, "fix what it names, then: volsched event retry --all")

@@ -8,12 +8,12 @@ from volsched.exceptions import ExpressionError, InvalidRequest
 from volsched.loader import Problem
 from volsched.model.pool import PoolState
 from volsched.model.request import VolumeType
-from volsched.ops.doctor.context import Scene, warning
+from volsched.ops.doctor.context import DoctorContext, warning
 
 FUNCTIONS = ("filter_function", "goodness_function")
 
 
-def problems(scene: Scene) -> Iterator[Problem]:
+def problems(scene: DoctorContext) -> Iterator[Problem]:
     """Expressions that cannot be used or mean two things, and extra specs that no pool meets."""
     if not scene.stored:
         return
@@ -36,13 +36,13 @@ def of_expressions(pools: Iterable[PoolState], dialect: str) -> Iterator[Problem
             try:
                 compile_expression(text, dialect)
             except ExpressionError as error:
-                mend = f"mend it in the backend's configuration, or read it in the other dialect ({dialect} is set)"
-                yield warning("VS113", where, str(error), mend)
+                fix = f"fix it in the backend's configuration, or read it in the other dialect ({dialect} is set)"
+                yield warning("VS113", where, str(error), fix)
             example = meanings_differ(text)
             if example is not None:
                 what = f"{text[:120]!r} means different things to Cinder and to volsched: {example}"
-                mend = f"write it so that both agree; [scheduler] expression_dialect = {dialect} decides meanwhile"
-                yield warning("VS126", where, what, mend)
+                fix = f"write it so that both agree; [scheduler] expression_dialect = {dialect} decides meanwhile"
+                yield warning("VS126", where, what, fix)
 
 
 def of_types(pools: Sequence[PoolState], types: Iterable[VolumeType]) -> Iterator[Problem]:

@@ -14,11 +14,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from volsched.conf.configuration import PROJECT
-from volsched.loader import Catalogue, Problem
+from volsched.loader import Catalog, Problem
 from volsched.loader.catalog import normal_package
 from volsched.loader.problems import listed
 from volsched.loader.selection import selected_entries
-from volsched.ops.doctor.context import Scene, failure, warning
+from volsched.ops.doctor.context import DoctorContext, failure, warning
 
 COMMANDS = "volsched.commands"
 
@@ -41,20 +41,20 @@ class Verified:
         return not (self.changed or self.missing or self.unrecorded)
 
 
-def publishers(catalogue: Catalogue) -> Mapping[str, importlib.metadata.Distribution]:
+def publishers(catalog: Catalog) -> Mapping[str, importlib.metadata.Distribution]:
     """Every package that publishes a plugin or a command of volsched, by name."""
     commands = importlib.metadata.entry_points(group=COMMANDS)
-    found = [entry.entry_point.dist for entry in catalogue] + [command.dist for command in commands]
+    found = [entry.entry_point.dist for entry in catalog] + [command.dist for command in commands]
     return {dist.name: dist for dist in sorted((it for it in found if it is not None), key=lambda it: it.name)}
 
 
 # -- what they need ------------------------------------------------------------------------------------------------
 
 
-def unmet(scene: Scene) -> Iterator[Problem]:
+def unmet(scene: DoctorContext) -> Iterator[Problem]:
     """Requirements of volsched and of the packages of its plugins, as pip would check them."""
-    needed = {normal_package(entry.package) for entry in selected_entries(scene.conf, scene.catalogue)} | {PROJECT}
-    for name, dist in publishers(scene.catalogue).items():
+    needed = {normal_package(entry.package) for entry in selected_entries(scene.conf, scene.catalog)} | {PROJECT}
+    for name, dist in publishers(scene.catalog).items():
         tell = failure if normal_package(name) in needed else warning
         for requirement, installed in _unmet(dist):
             if installed is None:
@@ -87,9 +87,9 @@ def _unmet(dist: importlib.metadata.Distribution) -> Iterator[tuple[str, str | N
 # -- what is installed ---------------------------------------------------------------------------------------------
 
 
-def damaged(scene: Scene) -> Iterator[Problem]:
+def damaged(scene: DoctorContext) -> Iterator[Problem]:
     """Files of packages with plugins that are not as they were installed."""
-    for verified in verify(scene.catalogue):
+    for verified in verify(scene.catalog):
         where = f"package {verified.package} {verified.version} in {verified.place}"
         for what, names in (
             ("changed", verified.changed),
@@ -103,9 +103,9 @@ def damaged(scene: Scene) -> Iterator[Problem]:
                 )
 
 
-def verify(catalogue: Catalogue) -> Iterator[Verified]:
+def verify(catalog: Catalog) -> Iterator[Verified]:
     """The files of every package that publishes a plugin or a command, compared with what was installed."""
-    for name, dist in publishers(catalogue).items():
+    for name, dist in publishers(catalog).items():
         yield _verified(name, dist)
 
 

@@ -10,7 +10,7 @@ from volsched.exceptions import InvalidRequest, PluginError, VolschedError
 from volsched.loader import Problem
 from volsched.model.candidates import Candidates
 from volsched.model.request import Facts, RequestSpec, Retry, VolumeType
-from volsched.ops.doctor.context import Scene, failure, warning
+from volsched.ops.doctor.context import DoctorContext, failure, warning
 from volsched.placement.pipeline import Placing
 from volsched.plugins import Filter, Weigher, Weighing, WeightHandler
 
@@ -36,7 +36,7 @@ class Chain:
         return Placing(self.filters, self.weighers, self.handler)
 
 
-def chains(scene: Scene) -> list[Chain]:
+def chains(scene: DoctorContext) -> list[Chain]:
     """That of [scheduler], then those of the profiles."""
     plugins = scene.plugins
     if plugins is None:
@@ -65,7 +65,7 @@ def chains(scene: Scene) -> list[Chain]:
     return [everybodys, *made]
 
 
-def _pools(scene: Scene) -> Candidates | None:
+def _pools(scene: DoctorContext) -> Candidates | None:
     """The pools as a scheduler sees them now; None where there is nothing to ask about."""
     if not scene.stored or scene.plugins is None:
         return None
@@ -76,7 +76,7 @@ def _pools(scene: Scene) -> Candidates | None:
 # -- volume types --------------------------------------------------------------------------------------------------
 
 
-def unserved(scene: Scene) -> Iterator[Problem]:
+def unserved(scene: DoctorContext) -> Iterator[Problem]:
     """Volume types whose smallest volume finds no pool now."""
     pools = _pools(scene)
     if pools is None:
@@ -92,11 +92,11 @@ def unserved(scene: Scene) -> Iterator[Problem]:
                 yield failure("VS207", where, f"no volume of it can be placed: {problem}", "correct what it names")
                 continue
             if not decision:
-                mend = "change the type's extra specs, or what the backends report"
-                yield warning("VS207", where, decision.reason(), mend)
+                fix = "change the type's extra specs, or what the backends report"
+                yield warning("VS207", where, decision.reason(), fix)
 
 
-def profiles(scene: Scene) -> Iterator[Problem]:
+def profiles(scene: DoctorContext) -> Iterator[Problem]:
     """Profiles that name volume types which nobody made."""
     if not scene.stored or scene.plugins is None:
         return
@@ -112,7 +112,7 @@ def profiles(scene: Scene) -> Iterator[Problem]:
 # -- filters and weighers that do nothing ----------------------------------------------------------------------------
 
 
-def idle(scene: Scene) -> Iterator[Problem]:
+def idle(scene: DoctorContext) -> Iterator[Problem]:
     """Filters that turn no pool away whatever is asked, and weighers that change no order."""
     pools = _pools(scene)
     if pools is None:
@@ -150,7 +150,9 @@ def questions(volume_type: VolumeType | None, pools: Candidates, counts: Mapping
         yield replace(plain, volume_type=picky)
 
 
-def _idle_filters(scene: Scene, chain: Chain, asked: Sequence[RequestSpec], pools: Candidates) -> Iterator[Problem]:
+def _idle_filters(
+    scene: DoctorContext, chain: Chain, asked: Sequence[RequestSpec], pools: Candidates
+) -> Iterator[Problem]:
     for name, plugin in chain.filters:
         where = _listed_at(scene, chain, "filters")
         try:
@@ -176,7 +178,9 @@ def _rejects(alone: Placing, asked: Iterable[RequestSpec], pools: Candidates) ->
     return False
 
 
-def _idle_weighers(scene: Scene, chain: Chain, asked: Sequence[RequestSpec], pools: Candidates) -> Iterator[Problem]:
+def _idle_weighers(
+    scene: DoctorContext, chain: Chain, asked: Sequence[RequestSpec], pools: Candidates
+) -> Iterator[Problem]:
     where = _listed_at(scene, chain, "weighers")
     same: dict[str, int] = {}  # weigher -> how often it gave all the same weight
     ruled: dict[str, int] = {}  # weigher -> how often its opposite would have led to the same order
@@ -218,7 +222,7 @@ def _differ(pools: Candidates) -> bool:
     return len(figures) > 1 and any(pool.allocated_gb > 0 for pool in pools)
 
 
-def _listed_at(scene: Scene, chain: Chain, option: str) -> str:
+def _listed_at(scene: DoctorContext, chain: Chain, option: str) -> str:
     """The option that lists a chain's plugins: a profile's own, where it has one."""
     own = scene.conf[chain.section][option] is not None
     return scene.conf.label(chain.section if own else "scheduler", option)

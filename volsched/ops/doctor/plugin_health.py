@@ -13,7 +13,7 @@ from typing import TypeVar
 from volsched.loader import LoadProblems, Plugins, Problem
 from volsched.loader.construction import Built
 from volsched.loader.loaded import start, stop
-from volsched.ops.doctor.context import Scene, failure, warning
+from volsched.ops.doctor.context import DoctorContext, failure, warning
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class TooSlow(Exception):
     """No answer in time."""
 
 
-def problems(scene: Scene) -> Iterator[Problem]:
+def problems(scene: DoctorContext) -> Iterator[Problem]:
     """Plugins that cannot start, are not well, or do not answer.
 
     Where services run here, they have started what they need, and a second start beside them proves nothing.
@@ -73,7 +73,7 @@ def probed(plugins: Iterable[Built], seconds: float = SECONDS) -> Iterator[Probl
         else:
             if ill is not None:
                 said = each.prepared.masked(str(ill))
-                yield warning("VS216", where, f"{entry} is not well: {said}", "mend what it names")
+                yield warning("VS216", where, f"{entry} is not well: {said}", "fix what it names")
         yield from _told(partial(stop, [each]), where, entry, seconds)
 
 

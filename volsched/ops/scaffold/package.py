@@ -101,7 +101,7 @@ class NewPackage:
 
 
 def planned(kind: str, name: str, package: str | None = None) -> NewPackage:
-    """The package for a plugin of this kind and name. Raises InvalidRequest, which names the mend."""
+    """The package for a plugin of this kind and name. Raises InvalidRequest, which names the fix."""
     written = kind.strip().lower().replace(" ", "_").replace("-", "_")
     by_plural = {sort.plural: sort for sort in SORTS.values()}
     sort = SORTS.get(written.removesuffix("_driver")) or by_plural.get(written)
@@ -122,9 +122,9 @@ def module_of(package: str) -> str:
 def _check_name(sort: Sort, name: str) -> None:
     if not NAME.fullmatch(name) or len(name) > LONGEST:
         what = f"{name!r} cannot be the name of a {sort.spelt}, for it becomes part of option groups and of environment"
-        mend = f"take small letters, digits and single underscores, a letter first, at most {LONGEST}"
+        fix = f"take small letters, digits and single underscores, a letter first, at most {LONGEST}"
         suggestion = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_").lstrip("0123456789_")[:LONGEST].rstrip("_")
-        raise InvalidRequest("NAME", f"{what} variables: {mend}" + (f"; perhaps {suggestion}" if suggestion else ""))
+        raise InvalidRequest("NAME", f"{what} variables: {fix}" + (f"; perhaps {suggestion}" if suggestion else ""))
     if keyword.iskeyword(name):
         raise InvalidRequest("NAME", f"{name!r} is a word of Python's, and names a module here: take another")
 
@@ -132,8 +132,8 @@ def _check_name(sort: Sort, name: str) -> None:
 def _check_package(made: NewPackage) -> None:
     package, module = made.package, made.module
     if not PACKAGE.fullmatch(package):
-        mend = "take letters, digits, hyphens, underscores and dots, a letter first"
-        raise InvalidRequest("--package", f"{package!r} cannot be the name of a package: {mend}")
+        fix = "take letters, digits, hyphens, underscores and dots, a letter first"
+        raise InvalidRequest("--package", f"{package!r} cannot be the name of a package: {fix}")
     if keyword.iskeyword(module) or module in sys.stdlib_module_names or module in (OURS, "volsched_drivers", "tests"):
         raise InvalidRequest("--package", f"its module would be {module!r}, which is taken: take another name")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from volsched.model.candidates import Candidates, PoolSnapshot
+from volsched.model.candidates import Candidates, PoolTable
 from volsched.model.pool import PoolState
 from volsched.model.request import RequestSpec
 from volsched.plugins import (
@@ -52,7 +52,7 @@ class _PureConformance(PluginConformance):
         """What the plugin says, as plain values that can be compared."""
 
     def candidates(self) -> Candidates:
-        return PoolSnapshot(self.pools()).candidates()
+        return PoolTable(self.pools()).candidates()
 
     def test_it_is_deterministic(self) -> None:
         """The same question has the same answer, also from another instance."""
@@ -70,7 +70,7 @@ class _PureConformance(PluginConformance):
             )
             pools = [_writable(pool) for pool in self.pools()]
             before = copy.deepcopy((vars(given), [repr(pool) for pool in pools]))
-            self.answer(self.make(), given, PoolSnapshot(pools).candidates())
+            self.answer(self.make(), given, PoolTable(pools).candidates())
             after = ({name: vars(given)[name] for name in before[0]}, [repr(pool) for pool in pools])
             self.assertEqual(repr(before), repr(after), "it wrote to what it was given")
 
@@ -98,7 +98,7 @@ class _PureConformance(PluginConformance):
 
     def test_it_can_do_with_no_pools(self) -> None:
         """Earlier filters may have left none."""
-        nothing = PoolSnapshot(()).candidates()
+        nothing = PoolTable(()).candidates()
         for request in self.requests():
             self.answer(self.make(), request, nothing)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests import TestCase
-from volsched.model.candidates import PoolSnapshot
+from volsched.model.candidates import PoolTable
 from volsched.model.pool import PoolState
 from volsched.testing.builders import a_pool, a_request, a_snapshot
 from volsched_drivers.filters.driver import DriverFilter
@@ -52,7 +52,7 @@ class TestDriverFilter(DriverFilterTestCase):
             with_function("capabilities.tier == 1", "first", capabilities={"tier": 1}),
         )
 
-        def passed(snapshot: PoolSnapshot, **request: Any) -> list[bool]:
+        def passed(snapshot: PoolTable, **request: Any) -> list[bool]:
             return driver.screen(a_request(**request), snapshot.candidates()).passed.tolist()
 
         self.assertEqual([True, True, True], passed(snapshot, size_gb=10))

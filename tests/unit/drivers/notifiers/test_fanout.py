@@ -132,7 +132,7 @@ class TestConfigured(TestCase):
     def load(self, text: str) -> loader.Plugins:
         path = self.folder() / "volsched.conf"
         path.write_text("[notifications]\nnotifiers = both\n[notifier_both]\ndriver = fanout\n" + text)
-        return loader.load(conf.load([str(path)], use_env=False), loader.Catalogue.discover())
+        return loader.load(conf.load([str(path)], use_env=False), loader.Catalog.discover())
 
     def test_its_targets_are_instances_with_sections_of_their_own(self) -> None:
         place = self.folder()

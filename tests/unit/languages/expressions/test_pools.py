@@ -14,12 +14,12 @@ from tests import TestCase
 from volsched.exceptions import ExpressionError
 from volsched.languages.expressions import Expression, compile_expression
 from volsched.languages.expressions.pools import FILTER_STATS, GOODNESS_STATS, PoolRows, of_pool, of_request
-from volsched.model.candidates import PoolSnapshot
+from volsched.model.candidates import PoolTable
 from volsched.model.pool import PoolState
 from volsched.testing.builders import NOON, a_pool, a_request, a_snapshot
 
 
-def rows_of(snapshot: PoolSnapshot, text: str, dialect: str = "strict", **request: Any) -> tuple[Expression, PoolRows]:
+def rows_of(snapshot: PoolTable, text: str, dialect: str = "strict", **request: Any) -> tuple[Expression, PoolRows]:
     expression = compile_expression(text, dialect)
     shared = of_request(a_request(**request))
     return expression, PoolRows(snapshot.candidates(), expression.meaning, shared=shared, stats=FILTER_STATS)
@@ -136,7 +136,7 @@ class TestPoolRows(TestCase):
         "volume.size > 5",
     )
 
-    def fleet(self, count: int) -> PoolSnapshot:
+    def fleet(self, count: int) -> PoolTable:
         mixed = ("x", 7, None, True, 2.5)
         return a_snapshot(
             *(

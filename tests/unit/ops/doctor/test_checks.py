@@ -29,7 +29,7 @@ class TestDiagnosis(World):
         found = self.diagnosed()
         self.assertEqual(["VS201"], list(found))
         self.assertIn("volsched.db has no tables yet", found["VS201"][0].what)
-        self.assertEqual("run volsched db upgrade", found["VS201"][0].mend)
+        self.assertEqual("run volsched db upgrade", found["VS201"][0].fix)
         self.assertTrue(found["VS201"][0].fatal)
 
     def test_a_bad_configuration_hides_nothing_else(self) -> None:
@@ -162,7 +162,7 @@ class TestWork(World):
         self.make_old(created_at=timedelta(minutes=10))
         (problem,) = self.diagnosed()["VS215"]
         self.assertEqual("create of volume v1 (work work-1)", problem.where)
-        self.assertEqual("start the volsched-agent of node1@disk1", problem.mend)
+        self.assertEqual("start the volsched-agent of node1@disk1", problem.fix)
 
     def test_work_that_nobody_takes_over(self) -> None:
         self.queue()
@@ -170,4 +170,4 @@ class TestWork(World):
         self.make_old(lease_until=timedelta(minutes=10))
         (problem,) = self.diagnosed()["VS213"]
         self.assertRegex(problem.what, "elsewhere:1:1 took it, its lease ended 60\\d s ago")
-        self.assertEqual("start volsched-scheduler", problem.mend)
+        self.assertEqual("start volsched-scheduler", problem.fix)

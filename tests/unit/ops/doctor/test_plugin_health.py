@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tests
-from volsched.loader import NOTIFIER, Catalogue
+from volsched.loader import NOTIFIER, Catalog
 from volsched.loader.construction import Built, Prepared
 from volsched.loader.selection import Choice
 from volsched.ops.doctor.plugin_health import TooSlow, probed, within
@@ -44,7 +44,7 @@ class TestProbed(tests.TestCase):
         super().setUp()
         self.release = threading.Event()
         self.addCleanup(self.release.set)
-        self.entry = next(entry for entry in Catalogue.discover().of(NOTIFIER) if entry.name == "noop")
+        self.entry = next(entry for entry in Catalog.discover().of(NOTIFIER) if entry.name == "noop")
 
     def probe(self, plugin: Odd, seconds: float = 30.0) -> list[tuple[str, str]]:
         choice = Choice(entry=self.entry, name="odd", where="here")

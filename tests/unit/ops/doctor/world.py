@@ -11,10 +11,10 @@ from volsched import conf
 from volsched.db.backends import Backends
 from volsched.db.database import Database
 from volsched.db.volume_types import VolumeTypes
-from volsched.loader import Catalogue, Problem
+from volsched.loader import Catalog, Problem
 from volsched.model.parsing import pools_from
 from volsched.model.report import CapabilityReport, ServiceState
-from volsched.ops.doctor import Scene, diagnose
+from volsched.ops.doctor import DoctorContext, diagnose
 
 HOST = "node1@disk1"
 
@@ -28,10 +28,10 @@ class World(tests.TestCase):
         super().setUp()
         self.home = self.folder()
 
-    def scene(self, text: str | None = None) -> Scene:
+    def scene(self, text: str | None = None) -> DoctorContext:
         path = self.home / "volsched.conf"
         path.write_text(f"[paths]\nstate_path = {self.home}\n" + (self.settings if text is None else text))
-        scene = Scene(conf.load([str(path)], use_env=False), Catalogue.discover())
+        scene = DoctorContext(conf.load([str(path)], use_env=False), Catalog.discover())
         self.addCleanup(scene.close)
         return scene
 

@@ -186,7 +186,7 @@ class TestDeleteOfWhatWasNeverPlacedKilled(Killed):
 
 class TestTable(TestCase):
     def test_the_documentation_names_each_moment(self) -> None:
-        lines = (ROOT / "doc" / "reference" / "crashes.rst").read_text().splitlines()
+        lines = (ROOT / "doc" / "explanation" / "crash-recovery.rst").read_text().splitlines()
         cells = [line[7:] for line in lines if line.startswith(("   * - ", "     - "))][5:]
         named = list(zip(cells[0::5], cells[1::5], cells[2::5], strict=True))
         tried = [(asked, moment.process, moment.words) for asked, moments in MOMENTS.items() for moment in moments]

@@ -14,41 +14,41 @@ class TestPages(TestCase):
         Reader(self.folder()).follow(TOP / "README.rst")
 
     def test_tutorial_for_operators(self) -> None:
-        Reader(self.folder()).follow(TOP / "doc" / "user" / "tutorial.rst")
+        Reader(self.folder()).follow(TOP / "doc" / "tutorials" / "operator.rst")
 
     def test_operations(self) -> None:
-        Reader(self.folder()).follow(TOP / "doc" / "user" / "operations.rst")
+        Reader(self.folder()).follow(TOP / "doc" / "howto" / "volume-operations.rst")
 
     def test_page_for_operators(self) -> None:
-        Reader(self.folder()).follow(TOP / "doc" / "user" / "operating.rst")
+        Reader(self.folder()).follow(TOP / "doc" / "howto" / "day-two-operations.rst")
 
     def test_several_machines(self) -> None:
-        Reader(self.folder()).follow(TOP / "doc" / "user" / "distributed.rst")
+        Reader(self.folder()).follow(TOP / "doc" / "howto" / "deploy-distributed.rst")
 
     def test_administration(self) -> None:
-        Reader(self.folder()).follow(TOP / "doc" / "user" / "administration.rst")
+        Reader(self.folder()).follow(TOP / "doc" / "howto" / "cordon-and-drain.rst")
 
     def test_security(self) -> None:
-        Reader(self.folder()).follow(TOP / "doc" / "user" / "security.rst")
+        Reader(self.folder()).follow(TOP / "doc" / "howto" / "security.rst")
 
     def test_python_client(self) -> None:
-        Reader(self.folder()).follow(TOP / "doc" / "user" / "client.rst")
+        Reader(self.folder()).follow(TOP / "doc" / "howto" / "python-client.rst")
 
     def test_notifications(self) -> None:
-        Reader(self.folder()).follow(TOP / "doc" / "user" / "notifiers.rst")
+        Reader(self.folder()).follow(TOP / "doc" / "howto" / "notifications.rst")
 
     def test_scheduler_drivers(self) -> None:
-        Reader(self.folder()).follow(TOP / "doc" / "user" / "scheduler-drivers.rst")
+        Reader(self.folder()).follow(TOP / "doc" / "howto" / "scheduler-drivers.rst")
 
     def test_tutorial_for_authors(self) -> None:
-        Reader(self.folder()).follow(TOP / "doc" / "author" / "tutorial.rst")
+        Reader(self.folder()).follow(TOP / "doc" / "tutorials" / "filter-plugin.rst")
 
 
 @ddt.ddt
 class TestPagesOfKinds(TestCase):
     @ddt.data("backends", "commands", "filters", "notifiers", "schedulers", "weighers", "weight-handlers")
     def test_of(self, name: str) -> None:
-        Reader(self.folder()).follow(TOP / "doc" / "author" / f"{name}.rst")
+        Reader(self.folder()).follow(TOP / "doc" / "howto" / "plugins" / f"{name}.rst")
 
 
 class TestReader(TestCase):

@@ -1,4 +1,4 @@
-"""Where volsched means to decide otherwise than Cinder: one rule a cause, each told in doc/differences-from-cinder.rst.
+"""The intended differences from Cinder, one rule per cause (doc/reference/differences-from-cinder.rst).
 
 A rule names the aspects of a difference that its cause explains, and none where the answers agree. Causes that change
 which pools are seen, or how, are proved: asked again with the pools as Cinder saw them, volsched must decide as

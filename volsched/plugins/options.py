@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from oslo_config import cfg
 
-#: The contract that this volsched offers: (major, minor). Policy: doc/reference/contract.rst.
+#: The contract that this volsched offers: (major, minor). Policy: doc/reference/plugin-contract.rst.
 HOST_CONTRACT = (1, 0)
 
 

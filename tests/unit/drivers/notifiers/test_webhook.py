@@ -82,7 +82,7 @@ class TestWhatIsSent(WebhookTestCase):
         )
 
     def test_receivers_can_check_it_as_the_documentation_says(self) -> None:
-        page = TOP / "doc" / "user" / "notifier-webhook.rst"
+        page = TOP / "doc" / "howto" / "notifier-webhook.rst"
         (recipe,) = [part.text for part in read(page) if isinstance(part, File) and part.name == "receiver.py"]
         made: dict[str, Any] = {}
         exec(compile(recipe, str(page), "exec"), made)

@@ -11,7 +11,7 @@ from tests import TestCase
 from volsched.exceptions import ExpressionError
 from volsched.languages.expressions import Dialect, compile_expression
 
-PAGE = Path(__file__).parents[4] / "doc" / "user" / "expressions.rst"
+PAGE = Path(__file__).parents[4] / "doc" / "reference" / "expressions.rst"
 
 
 def rows() -> list[tuple[str, str, str, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests import TestCase
 from tools.parity.differences import RULES, TRAPS
 
-PAGE = Path(__file__).parents[4] / "doc" / "differences-from-cinder.rst"
+PAGE = Path(__file__).parents[4] / "doc" / "reference" / "differences-from-cinder.rst"
 
 
 def entries() -> dict[str, str]:

@@ -84,7 +84,7 @@ def grown(pools: int) -> dict[str, Any]:
     gc.collect()
     decision_ms = _median_ms([decide(number) for number in range(20, 20 + REQUESTS)])
     numpy_ms = _numpy_ms(world)
-    rows = world.pools.snapshot().every_row  # made anew with the table, and only then
+    rows = world.pools.table().every_row  # made anew with the table, and only then
     return {
         "pools": pools,
         "decision_ms": decision_ms,
@@ -92,7 +92,7 @@ def grown(pools: int) -> dict[str, Any]:
         "times_numpy": round(decision_ms / numpy_ms, 2),
         "report_ms": _median_ms([_reporting(world, reports, number) for number in range(50)]),
         "claim_ms": _median_ms([_claiming(world, number) for number in range(200)]),
-        "rebuilt": int(world.pools.snapshot().every_row is not rows),
+        "rebuilt": int(world.pools.table().every_row is not rows),
         "first_decision_s": round(first_s, 3),
         "resident_mb": round(_resident_mb(), 1),
         "of_it_before_mb": round(before_mb, 1),
@@ -168,7 +168,7 @@ def _claiming(world: SchedulerWorld, number: int) -> Callable[[], object]:
     """A claim is made, and the figures that decisions use are there."""
     from volsched.model.claim import Claim
 
-    snapshot = world.pools.snapshot()
+    snapshot = world.pools.table()
     pool_id = snapshot.pool((number * 7919) % len(snapshot)).pool_id
     claim = Claim(key=f"c{number}", volume_id=f"c{number}", pool_id=pool_id, size_gb=1, made_at=world.clock())
 
@@ -181,14 +181,14 @@ def _claiming(world: SchedulerWorld, number: int) -> Callable[[], object]:
 
 def _looked_at(world: SchedulerWorld) -> object:
     request = RequestSpec(operation=Operation.CREATE, size_gb=1, zone="a")
-    return world.chooser.place(request, world.pools.snapshot().candidates())
+    return world.chooser.place(request, world.pools.table().candidates())
 
 
 def _numpy_ms(world: SchedulerWorld) -> float:
     """The same arithmetic over arrays that are there already: masks, a comparison, a selection, scaling, the best."""
     from volsched.model.columns import FINITE_ROOM_THIN_GB, TAKES_ALL_THIN, TAKES_SOME_THIN, ZONE
 
-    snapshot = world.pools.snapshot()
+    snapshot = world.pools.table()
     column = snapshot.coded(ZONE)
     zones = {zone: column.where(lambda value, zone=zone: value == zone) for zone in fleet.ZONES}
     room_gb = snapshot.column(FINITE_ROOM_THIN_GB)

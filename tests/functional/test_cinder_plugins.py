@@ -15,11 +15,11 @@ from volsched.loader.kinds import FILTER, WEIGHER, WEIGHT_HANDLER
 from volsched.loader.loader import load
 from volsched.model.request import RequestSpec, VolumeType
 from volsched.placement.pipeline import Placing
-from volsched.testing.builders import a_pool, a_snapshot
+from volsched.testing.builders import a_pool, a_pool_table
 from volsched.testing.pipeline import a_chooser
 
 INSTALLED = importlib.util.find_spec("cinder") is not None
-POOLS = a_snapshot(
+POOLS = a_pool_table(
     a_pool("small", free_gb=5.0, total_gb=100.0, zone="az1", capabilities={"media": "ssd"}),
     a_pool("roomy", free_gb=80.0, total_gb=100.0, zone="az1", capabilities={"media": "ssd"}),
     a_pool("large", free_gb=60.0, total_gb=100.0, zone="az1", capabilities={"media": "hdd"}),

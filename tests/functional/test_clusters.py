@@ -60,7 +60,7 @@ class TestCluster(TestCase):
         self.left.agent.report_all()
         (backend,) = self.right.backends.list()
         self.assertEqual({"west"}, {pool.zone for pool in backend.pools})
-        self.assertEqual(2, len(self.right.pools.snapshot().pools))
+        self.assertEqual(2, len(self.right.pools.table().pools))
 
     def test_a_volume_made_by_one_grows_by_another_and_is_retyped_in_its_pool(self) -> None:
         made = self.done(self.left.volumes.create(CONTEXT, size_gb=2), self.left)

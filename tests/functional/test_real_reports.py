@@ -72,10 +72,10 @@ class TestReports(TestCase):
         self.assertEqual((), world.pools.set_aside())
         self.assertEqual(
             {"fast#f1", "fast#f2", "lvm#lvm", "nfs#nfs", "slow#s1", "thin#t1", "thin#t2"},
-            {pool.pool_id.removeprefix("e2ehost@") for pool in world.pools.snapshot().pools},
+            {pool.pool_id.removeprefix("e2ehost@") for pool in world.pools.table().pools},
         )
         self.assertTrue(world.pools.ready())
-        nfs = next(pool for pool in world.pools.snapshot().pools if pool.name == "nfs")
+        nfs = next(pool for pool in world.pools.table().pools if pool.name == "nfs")
         self.assertEqual((58.75761032104492, 20.0, True), (nfs.total_gb, nfs.max_over_subscription_ratio, nfs.thin))
         self.assertEqual(("NFS", "nfs"), nfs.storage_protocol)
         self.assertEqual("e2ehost", world.pools.backup_host(None, "nova", None))
@@ -88,7 +88,7 @@ class TestReports(TestCase):
         for report in sorted(messages, key=lambda each: each.timestamp):
             registry.report(report)
             self.assertEqual((), registry.set_aside())
-        self.assertEqual(7, len(registry.snapshot()))
+        self.assertEqual(7, len(registry.table()))
         self.assertTrue(registry.first_received())
 
 

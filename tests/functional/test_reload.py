@@ -166,7 +166,7 @@ class ReloadTest(TestCase):
                 self.made()
                 self.eventually(lambda: self.events("third") > 0)
                 self.application.pools.sync()
-                sizes = {pool.name: pool.total_gb for pool in self.application.pools.snapshot().pools}
+                sizes = {pool.name: pool.total_gb for pool in self.application.pools.table().pools}
                 self.assertEqual({"a": 100.0, "b": 200.0}, sizes)
 
             with self.subTest("a bad one changes nothing"):

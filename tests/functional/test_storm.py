@@ -102,7 +102,7 @@ class TestStorm(TestCase):
 
     def seen(self) -> set[float]:
         """The free space of the small pools, as a scheduler sees them that hears the bus."""
-        return {pool.free_gb for pool in self.heard.pools.snapshot().pools if pool.name == "p"}
+        return {pool.free_gb for pool in self.heard.pools.table().pools if pool.name == "p"}
 
     def served(self, name: str, size_gb: int = 50) -> None:
         """A volume that only the real agent has room for is placed there and made, within the bound."""

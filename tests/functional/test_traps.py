@@ -48,7 +48,7 @@ class Trap(TestCase):
         return plugin_class(SCHEDULERS, "filter")(self.world)
 
     def free(self) -> dict[str, float]:
-        return {pool.name: pool.free_gb for pool in self.registry.snapshot().pools}
+        return {pool.name: pool.free_gb for pool in self.registry.table().pools}
 
 
 class TestClaims(Trap):
@@ -104,14 +104,14 @@ class TestClaims(Trap):
         late = a_report(pools=[{"media": "ssd", "free_capacity_gb": 400}], timestamp=NOON + timedelta(seconds=30))
         self.registry.report(late)
         self.assertEqual({"pool0": 390}, self.free())
-        self.assertEqual("ssd", self.registry.snapshot().pools[0].capabilities["media"])
+        self.assertEqual("ssd", self.registry.table().pools[0].capabilities["media"])
 
     def test_a_pools_own_stamp_is_a_capability_like_any_other(self) -> None:
         """Trap H18."""
         scheduler = self.scheduler(a_report(pools=[{"timestamp": "yesterday"}]))
         scheduler.schedule_create_volume(OURS, spec(1), {})
         scheduler.schedule_create_volume(OURS, spec(2), {})
-        self.assertEqual("yesterday", self.registry.snapshot().pools[0].capabilities["timestamp"])
+        self.assertEqual("yesterday", self.registry.table().pools[0].capabilities["timestamp"])
 
 
 class TestWhoTakesPart(Trap):
@@ -128,7 +128,7 @@ class TestWhoTakesPart(Trap):
         scheduler.schedule_create_volume(OURS, spec(), {})
         for up in (False, True):
             self.registry.services([ServiceState(host="node1@disk", up=up)])
-            self.registry.snapshot()
+            self.registry.table()
         self.assertEqual({"pool0": 990}, self.free())
 
     def test_zoneless_services_only(self) -> None:

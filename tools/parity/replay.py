@@ -114,7 +114,7 @@ class Replay:
         before: Mapping[str, PoolState] = {}
         try:
             if request["operation"] in QUESTIONS:
-                before = {pool.pool_id: pool for pool in stage.registry.snapshot().pools}
+                before = {pool.pool_id: pool for pool in stage.registry.table().pools}
             answer = operation(request)
         except Exception as raised:  # noqa: BLE001 - whatever leaves is compared, accidents of our own included
             problem = raised
@@ -122,7 +122,7 @@ class Replay:
         self._number += 1
         asked = tuple(stage.chooser.asked)
         if asked:
-            before = {pool.pool_id: pool for pool in asked[0][1].snapshot.pools}
+            before = {pool.pool_id: pool for pool in asked[0][1].table.pools}
         reported = {name: stage.registry.reported(name) or pool for name, pool in before.items()}
         set_aside = stage.registry.set_aside() if request["operation"] in QUESTIONS else ()
         self.books.note_pools(reported, set_aside)
@@ -147,7 +147,7 @@ class Replay:
     def _figures(self, request: Mapping[str, Any]) -> Mapping[str, Figures]:
         if request["operation"] not in QUESTIONS:
             return {}
-        pools = self.stage.registry.snapshot().pools
+        pools = self.stage.registry.table().pools
         return {pool.pool_id: (pool.free_gb, pool.allocated_gb, pool.provisioned_gb) for pool in pools}
 
     def _retry_of(self, problem: Exception) -> Mapping[str, Any] | None:
@@ -229,7 +229,7 @@ class Replay:
 
     def _place_of(self, pool_id: str) -> Mapping[str, str | None]:
         """A volume's host and cluster as Cinder writes them: the service's name counts, not the cluster's."""
-        snapshot = self.stage.registry.snapshot()
+        snapshot = self.stage.registry.table()
         row = snapshot.row(pool_id)
         if row is None:
             return {"host": pool_id}

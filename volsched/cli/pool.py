@@ -150,7 +150,7 @@ class OfOnePool(ShowOne):
         """The pool as `pool show` tells it. Raises PoolNotFound."""
         pool = application.backends.pool(pool_id)
         zone = application.backends.show(pool.backend_id).zone
-        snapshot = application.pools.snapshot()
+        snapshot = application.pools.table()
         row = snapshot.row(pool.pool_id)
         capabilities = dict(snapshot.pools[row].capabilities) if row is not None else {}
         known = {**fields(replace(pool, zone=zone)), "Capabilities": capabilities}

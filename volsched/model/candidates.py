@@ -1,4 +1,4 @@
-"""The table that scheduling works on: a snapshot of all pools, and the selection still in the running."""
+"""The pool table that scheduling works on, and the selection of its rows that is still eligible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Rows = NDArray[np.intp]
 
 #: Rows that may be others than a column, or a list of pools, that is shared has them, before it is written anew.
 MOST_BEHIND = 64
-#: Conclusions kept at a time; each may be as long as the snapshot.
+#: Conclusions kept at a time; each may be as long as the table.
 MOST_CONCLUSIONS = 256
 
 
@@ -38,15 +38,15 @@ class Column(Generic[S]):
     def __hash__(self) -> int:
         return hash(self.name)
 
-    def of(self, snapshot: PoolTable) -> NDArray[S]:
+    def of(self, table: PoolTable) -> NDArray[S]:
         """The value of each pool, read-only."""
-        return _read_only(np.fromiter(map(self.read, snapshot.pools), np.dtype(self.dtype), len(snapshot)))
+        return _read_only(np.fromiter(map(self.read, table.pools), np.dtype(self.dtype), len(table)))
 
-    def patched(self, before: NDArray[S], snapshot: PoolTable, rows: Sequence[int]) -> NDArray[S]:
+    def patched(self, before: NDArray[S], table: PoolTable, rows: Sequence[int]) -> NDArray[S]:
         """The same, where only the pools of these rows are others than in `before`."""
         values = before.copy()
         for row in rows:
-            values[row] = self.read(snapshot.pool(row))
+            values[row] = self.read(table.pool(row))
         return _read_only(values)
 
 
@@ -60,16 +60,16 @@ class CodedColumn:
     def __hash__(self) -> int:
         return hash(self.name)
 
-    def of(self, snapshot: PoolTable) -> Coded:
+    def of(self, table: PoolTable) -> Coded:
         """The value of each pool."""
-        nothing = Coded((), np.zeros(len(snapshot), np.intp))
-        return self._read(nothing, enumerate(snapshot.pools))
+        nothing = Coded((), np.zeros(len(table), np.intp))
+        return self._read(nothing, enumerate(table.pools))
 
-    def patched(self, before: Coded, snapshot: PoolTable, rows: Sequence[int]) -> Coded | None:
+    def patched(self, before: Coded, table: PoolTable, rows: Sequence[int]) -> Coded | None:
         """The same, where only the pools of these rows are others; None where most values would be of the past."""
         if len(before.values) > 2 * len(before.codes):
             return None
-        return self._read(before, ((row, snapshot.pool(row)) for row in rows))
+        return self._read(before, ((row, table.pool(row)) for row in rows))
 
     def _read(self, before: Coded, pools: Iterable[tuple[int, PoolState]]) -> Coded:
         codes, values, marks = before.codes.copy(), list(before.values), dict(before.marks)
@@ -121,18 +121,18 @@ class _Judged:
 
     judge: Callable[[Candidates], NDArray[Any]]
 
-    def of(self, snapshot: PoolTable) -> NDArray[Any]:
-        return _read_only(self.judge(snapshot.candidates()))
+    def of(self, table: PoolTable) -> NDArray[Any]:
+        return _read_only(self.judge(table.candidates()))
 
-    def patched(self, before: NDArray[Any], snapshot: PoolTable, rows: Sequence[int]) -> NDArray[Any]:
+    def patched(self, before: NDArray[Any], table: PoolTable, rows: Sequence[int]) -> NDArray[Any]:
         verdicts = before.copy()
         changed = np.unique(rows)
-        verdicts[changed] = self.judge(Candidates(snapshot, _read_only(changed)))
+        verdicts[changed] = self.judge(Candidates(table, _read_only(changed)))
         return _read_only(verdicts)
 
 
 class _Columns:
-    """The columns of one snapshot that were read, and those of the snapshots before, with the rows they are behind by.
+    """The columns of one table that were read, and those of the tables before, with the rows they are behind by.
 
     A column is made good when it is asked for, or when it is behind by many rows; verdicts are forgotten then.
     """
@@ -150,27 +150,27 @@ class _Columns:
         """What was read under this key; None where it was not, or is behind."""
         return self._read.get(key)
 
-    def get(self, key: Any, snapshot: PoolTable, reader: Any = None) -> Any:
+    def get(self, key: Any, table: PoolTable, reader: Any = None) -> Any:
         """What `reader` reads, under this key; a column reads itself."""
         found = self._read.get(key)
         if found is None:
             reader = key if reader is None else reader
             before, rows = self._behind.pop(key, (None, ()))
             if before is not None:
-                found = reader.patched(before, snapshot, rows)
+                found = reader.patched(before, table, rows)
             if found is None:
-                found = reader.of(snapshot)
+                found = reader.of(table)
             self._read[key] = found
         return found
 
-    def following(self, rows: tuple[int, ...], snapshot: PoolTable) -> _Columns:
-        """The columns of the next snapshot, in which these rows are others."""
+    def following(self, rows: tuple[int, ...], table: PoolTable) -> _Columns:
+        """The columns of the next table, in which these rows are others."""
         made = _Columns()
         for key, (before, others) in list(self._behind.items()):
             if len(others) <= MOST_BEHIND:
                 made._behind[key] = (before, others + rows)
             elif isinstance(key, Column | CodedColumn):
-                self.get(key, snapshot)
+                self.get(key, table)
         for key, column in list(self._read.items()):
             made._behind[key] = (column, rows)
         return made
@@ -179,7 +179,7 @@ class _Columns:
 class PoolTable:
     """All pools at one instant, in the order in which they were first reported. Never changes.
 
-    Columns are read once and kept. `replace` gives the next snapshot, which shares all that the replaced rows leave as
+    Columns are read once and kept. `replace` gives the next table, which shares all that the replaced rows leave as
     it was: the pools, the columns (patched row by row when they are asked for), and after a claim everything that
     does not depend on figures.
     """
@@ -215,12 +215,12 @@ class PoolTable:
         return self._changed.get(row) or self._listed[row]
 
     def column(self, key: Column[S]) -> NDArray[S]:
-        """One value a pool, in snapshot order, read-only."""
+        """One value a pool, in table order, read-only."""
         found: NDArray[S] = (self._figures if key.figures else self._lasting).get(key, self)
         return found
 
     def coded(self, key: CodedColumn) -> Coded:
-        """The interned values of `key`, one code a pool, in snapshot order."""
+        """The interned values of `key`, one code a pool, in table order."""
         found: Coded = self._lasting.get(key, self)
         return found
 
@@ -247,16 +247,16 @@ class PoolTable:
         return found
 
     def row(self, pool_id: str) -> int | None:
-        """The row of a pool, or None where it is not in the snapshot."""
+        """The row of a pool, or None where it is not in the table."""
         if self._rows is None:
             self._rows = {pool.pool_id: row for row, pool in enumerate(self.pools)}
         return self._rows.get(pool_id)
 
     def replace(self, pools: Mapping[int, PoolState], *, only_figures: bool = False) -> PoolTable:
-        """The next snapshot: the pools at these rows replaced, the rest as it was.
+        """The next table: the pools at these rows replaced, the rest as it was.
 
         `only_figures`: nothing but free, allocated and provisioned capacity changed, so that every other column is
-        shared with this snapshot.
+        shared with this table.
         """
         made = object.__new__(PoolTable)
         changed = self._changed if len(self._changed) <= MOST_BEHIND else {}
@@ -277,12 +277,12 @@ class PoolTable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """A selection of a snapshot. Filters narrow it, weighers reorder it.
+    """A selection of a table. Filters narrow it, weighers reorder it.
 
-    `rows` are snapshot row numbers, in the order in which the pools are considered.
+    `rows` are table row numbers, in the order in which the pools are considered.
     """
 
-    snapshot: PoolTable
+    table: PoolTable
     rows: Rows
 
     def __len__(self) -> int:
@@ -290,11 +290,11 @@ class Candidates:
 
     def __iter__(self) -> Iterator[PoolState]:
         """The row face: one pool after the other."""
-        pools = self.snapshot.pools
+        pools = self.table.pools
         return (pools[row] for row in self.rows.tolist())
 
     def __getitem__(self, position: int) -> PoolState:
-        return self.snapshot.pool(int(self.rows[position]))
+        return self.table.pool(int(self.rows[position]))
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -303,34 +303,34 @@ class Candidates:
 
     @property
     def _untouched(self) -> bool:
-        """Whether these are all pools of the snapshot in their order: positions are row numbers."""
-        return self.rows is self.snapshot.every_row
+        """Whether these are all pools of the table in their order: positions are row numbers."""
+        return self.rows is self.table.every_row
 
     @property
     def complete(self) -> bool:
-        """Whether these are all pools of the snapshot (a selection never repeats a row)."""
-        return len(self.rows) == len(self.snapshot)
+        """Whether these are all pools of the table (a selection never repeats a row)."""
+        return len(self.rows) == len(self.table)
 
     def column(self, key: Column[S]) -> NDArray[S]:
         """The column face: one value a candidate, in candidate order. May be read-only."""
-        column = self.snapshot.column(key)
+        column = self.table.column(key)
         return column if self._untouched else column[self.rows]
 
     def coded(self, key: CodedColumn) -> Coded:
-        """The interned face: `values` are those of the whole snapshot, `codes` one a candidate."""
-        coded = self.snapshot.coded(key)
+        """The interned face: `values` are those of the whole table, `codes` one a candidate."""
+        coded = self.table.coded(key)
         return coded if self._untouched else Coded(coded.values, coded.codes[self.rows])
 
     def judged(self, key: Hashable, judge: Callable[[Candidates], NDArray[S]]) -> NDArray[S]:
-        """What `judge` says of each candidate, out of what it said once of the whole snapshot; see PoolSnapshot."""
-        verdicts = self.snapshot.judged(key, judge)
+        """What `judge` says of each candidate, out of what it said once of the whole table; see PoolTable."""
+        verdicts = self.table.judged(key, judge)
         return verdicts if self._untouched else verdicts[self.rows]
 
     def take(self, selection: Mask | Rows) -> Candidates:
-        """Narrow by a mask, or permute and narrow by positions (not snapshot rows)."""
+        """Narrow by a mask, or permute and narrow by positions (not table rows)."""
         if selection.dtype != np.bool_ or len(selection) != len(self.rows):
-            return Candidates(self.snapshot, self.rows[selection])
+            return Candidates(self.table, self.rows[selection])
         positions = selection.nonzero()[0]  # and not by the mask itself, which takes twice as long
         if len(positions) == len(selection):
             return self
-        return Candidates(self.snapshot, _read_only(positions if self._untouched else self.rows[positions]))
+        return Candidates(self.table, _read_only(positions if self._untouched else self.rows[positions]))

@@ -24,20 +24,20 @@ class Clock(Protocol):
 
 
 class PoolSource(Protocol):
-    """Where snapshots come from."""
+    """The pools that requests are placed on."""
 
-    def snapshot(self) -> PoolTable: ...
+    def table(self) -> PoolTable: ...
 
     def set_aside(self) -> tuple[tuple[str, str], ...]:
         """Pools and backends that take no part, each with the reason."""
         ...
 
     def claimed(self, claim: Claim) -> None:
-        """A claim succeeded: the next snapshot shows it."""
+        """A claim succeeded: the next table shows it."""
         ...
 
     def released(self, key: str) -> None:
-        """A claim was given back: the next snapshot shows it."""
+        """A claim was given back: the next table shows it."""
         ...
 
     def refresh(self, pool_id: str) -> None:

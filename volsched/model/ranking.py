@@ -79,7 +79,7 @@ class Ranked(Candidates):
     _rows: Rows | None
 
     def __init__(self, among: Candidates, ranking: Ranking) -> None:
-        object.__setattr__(self, "snapshot", among.snapshot)
+        object.__setattr__(self, "table", among.table)
         object.__setattr__(self, "_among", among)
         object.__setattr__(self, "_ranking", ranking)
         object.__setattr__(self, "_rows", None)

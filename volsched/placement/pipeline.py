@@ -65,7 +65,7 @@ class Placing:
 
     def _filtered(self, request: RequestSpec, candidates: Candidates) -> tuple[Sequence[FilterStep], Candidates]:
         parts: list[Callable[[], Iterable[FilterStep]]] = []
-        if request.operation in candidates.snapshot.concluded(CORDON, lambda: _closed(candidates.snapshot)):
+        if request.operation in candidates.table.concluded(CORDON, lambda: _closed(candidates.table)):
             step = _cordon(request, candidates)
             parts.append(lambda: (step,))
             candidates = candidates.take(step.screening.passed)

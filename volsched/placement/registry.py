@@ -74,7 +74,7 @@ class Registry:
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def snapshot(self) -> PoolTable:
+    def table(self) -> PoolTable:
         """All pools as they stand now."""
         if self._stale:
             with self._lock:
@@ -84,17 +84,17 @@ class Registry:
     def reported(self, pool_id: str) -> PoolState | None:
         """A pool as it reported, whatever was claimed since."""
         with self._lock:
-            self.snapshot()
+            self.table()
             return self._map.pool(pool_id)
 
     def set_aside(self) -> tuple[tuple[str, str], ...]:
         """Pools and backends whose report could not be used, each with the reason."""
-        self.snapshot()
+        self.table()
         return self._set_aside
 
     def closed(self) -> tuple[tuple[str, str], ...]:
         """Backends that take no part whatever they report, each with the reason."""
-        self.snapshot()
+        self.table()
         return tuple(self._map.closed.items())
 
     def ready(self) -> bool:
@@ -124,7 +124,7 @@ class Registry:
         starting = not self._last_told
         self._keep(report)
         if starting and report.service_name == "volume":
-            self.snapshot()
+            self.table()
 
     def _keep(self, report: CapabilityReport) -> None:
         fit = self._fit(report)
@@ -269,7 +269,7 @@ class Registry:
                 self.services(services)
             if cordons is not None:
                 self.cordon(cordons)
-            self.snapshot()
+            self.table()
             self._touch(self._pending.replace_all(claim for claim in claims if not self._knows(claim)))
 
     def _knows(self, claim: Claim) -> bool:

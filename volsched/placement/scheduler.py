@@ -165,7 +165,7 @@ class PlacingScheduler(SchedulerDriver):
         """
         wanted = dict(filters or {})
         type_name = wanted.pop("volume_type", None)
-        candidates = self.world.pools.snapshot().candidates()
+        candidates = self.world.pools.table().candidates()
         matching = [parsing.pool_matches(pool, wanted) for pool in candidates]
         candidates = candidates.take(np.array(matching, np.bool_))
         if type_name:
@@ -304,7 +304,7 @@ class PlacingScheduler(SchedulerDriver):
     def _decide(self, request: RequestSpec) -> Decision:
         pools = self.world.pools
         try:
-            decision = self.choose(request, pools.snapshot().candidates())
+            decision = self.choose(request, pools.table().candidates())
         except VolschedError:
             raise
         except Exception as problem:  # a driver's own; the request must end in a clear error

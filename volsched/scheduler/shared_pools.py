@@ -44,8 +44,8 @@ class SharedPools:
 
     # -- PoolSource ----------------------------------------------------------------------------------------------
 
-    def snapshot(self) -> PoolTable:
-        return self._registry.snapshot()
+    def table(self) -> PoolTable:
+        return self._registry.table()
 
     def set_aside(self) -> tuple[tuple[str, str], ...]:
         return (*self._registry.closed(), *self._registry.set_aside())

@@ -139,7 +139,7 @@ class DependencyChecks:
 
 
 def _pools(application: Application) -> tuple[int, int]:
-    return len(application.pools.snapshot().pools), len(application.pools.set_aside())
+    return len(application.pools.table().pools), len(application.pools.set_aside())
 
 
 def backend_checks(application: Application, kind: str, services: Sequence[ServiceState]) -> Iterator[Check]:
@@ -158,7 +158,7 @@ def backend_checks(application: Application, kind: str, services: Sequence[Servi
         yield Check("backends", Status.FAILED, "no backend has ever been heard of")
     else:
         yield _some("backends", [service.backend_id for service in known], down, "down")
-    if len(application.pools.snapshot().pools):
+    if len(application.pools.table().pools):
         yield Check("reports")
     else:
         yield Check("reports", Status.FAILED, "no report of a pool that can be used has been heard yet")

@@ -1,6 +1,6 @@
 """For tests of plugins: the conformance kit, builders of values, and a scheduler's world in memory."""
 
-from volsched.testing.builders import a_pool, a_report, a_request, a_snapshot, a_volume, a_volume_type, an_event
+from volsched.testing.builders import a_pool, a_pool_table, a_report, a_request, a_volume, a_volume_type, an_event
 from volsched.testing.laws import (
     BackendConformance,
     CommandConformance,
@@ -23,9 +23,9 @@ __all__ = [
     "WeigherConformance",
     "WeightHandlerConformance",
     "a_pool",
+    "a_pool_table",
     "a_report",
     "a_request",
-    "a_snapshot",
     "a_volume",
     "a_volume_type",
     "a_world",

@@ -60,8 +60,8 @@ def a_pool(name: str = "pool", *, backend: str = "node1@disk", **fields: Any) ->
     return PoolState(name=name, **{**values, "capabilities": MappingProxyType(reported)})
 
 
-def a_snapshot(*pools: PoolState | int) -> PoolTable:
-    """A snapshot of these pools, or of so many pools that are alike (`a_snapshot(5)`)."""
+def a_pool_table(*pools: PoolState | int) -> PoolTable:
+    """The table of these pools, or of so many equal pools (`a_pool_table(5)`)."""
     listed: list[PoolState] = []
     for given in pools:
         if isinstance(given, int):

@@ -119,7 +119,7 @@ class MemoryClaims:
 
     def _check_room(self, placement: Placement) -> None:
         claim = placement.claim
-        snapshot = self._registry.snapshot()
+        snapshot = self._registry.table()
         row = snapshot.row(claim.pool_id)
         if row is None:
             raise ClaimConflict(claim.pool_id, "the pool is gone")

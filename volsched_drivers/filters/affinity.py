@@ -40,7 +40,7 @@ class SameBackendFilter(ColumnFilter):
 def _holding(named: Sequence[str], request: RequestSpec, candidates: Candidates) -> Mask:
     """Which candidates hold one of the named volumes, as far as the user may see these."""
     places = {request.facts.volume_backends[name] for name in named if name in request.facts.volume_backends}
-    rows = [row for row in map(candidates.snapshot.row, places) if row is not None]
+    rows = [row for row in map(candidates.table.row, places) if row is not None]
     return np.isin(candidates.rows, rows)
 
 

@@ -33,7 +33,7 @@ class CapabilitiesFilter(ColumnFilter):
         question = (CapabilitiesFilter, online, tuple(asked))
 
         def rules() -> Sequence[Rule]:
-            return candidates.snapshot.concluded(question, lambda: _rules(asked, online=online))
+            return candidates.table.concluded(question, lambda: _rules(asked, online=online))
 
         def why(position: int) -> str:
             pool = candidates[position]

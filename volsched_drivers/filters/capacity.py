@@ -29,7 +29,7 @@ class CapacityFilter(ColumnFilter):
         takes_all = candidates.column(TAKES_ALL_THIN if thin else TAKES_ALL_THICK)
         passed = (room_gb >= wanted_gb) & takes_some | takes_all if wanted_gb else np.ones(len(candidates), np.bool_)
         if request.exists_on is not None:
-            home = candidates.snapshot.row(request.exists_on)
+            home = candidates.table.row(request.exists_on)
             if home is not None:  # the volume takes room there already
                 passed |= candidates.rows == home
         return Screening(

@@ -46,7 +46,7 @@ class DriverFilter(ColumnFilter):
         return (dialect.option(),)
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
-        reads = reading(FILTER_FUNCTION, self._dialect, candidates.snapshot)
+        reads = reading(FILTER_FUNCTION, self._dialect, candidates.table)
         fixed = (DriverFilter, self._dialect, reads.asking, reads.changing)
         passed = candidates.judged(fixed, lambda pools: self._passed(request, pools, reads.fixed))
         if reads.asking:

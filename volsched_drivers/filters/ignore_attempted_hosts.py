@@ -15,6 +15,6 @@ class IgnoreAttemptedHostsFilter(ColumnFilter):
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
         retry = request.retry
         tried = retry.backends if retry is not None else ()
-        rows = [row for row in map(candidates.snapshot.row, tried) if row is not None]
+        rows = [row for row in map(candidates.table.row, tried) if row is not None]
         passed = np.isin(candidates.rows, rows, invert=True) if rows else np.ones(len(candidates), np.bool_)
         return Screening(passed, lambda position: f"tried by an earlier attempt, of {len(tried)} so far")

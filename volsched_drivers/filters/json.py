@@ -71,7 +71,7 @@ def _told_apart(reference: Reference, query: Query, candidates: Candidates) -> t
     key = reference.attribute.column
     if key is CAPABILITIES and reference.steps:
         # What a stranger names is interned only if some pool reports it: the columns stay as long as the snapshot.
-        if not any(reference.steps[0] in keys for keys in candidates.snapshot.coded(CAPABILITY_KEYS).values):
+        if not any(reference.steps[0] in keys for keys in candidates.table.coded(CAPABILITY_KEYS).values):
             return 0, 1
         key = capability(reference.steps[0])
     if isinstance(key, CodedColumn):

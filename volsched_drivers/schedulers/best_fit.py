@@ -43,7 +43,7 @@ class BestFitScheduler(PlacingScheduler):
 def _room_left(request: RequestSpec, candidates: Candidates) -> Weights:
     """GiB that each pool has left with the volume in it; inf where it has no bound."""
     left = candidates.column(ROOM_THIN_GB if request.thin else ROOM_THICK_GB) - request.wanted_gb
-    home = candidates.snapshot.row(request.exists_on) if request.exists_on is not None else None
+    home = candidates.table.row(request.exists_on) if request.exists_on is not None else None
     if home is not None:  # the volume takes room there already
         left[candidates.rows == home] += request.wanted_gb
     return left
@@ -56,7 +56,7 @@ def _groups(left: Weights) -> Rows:
 
 def _places(candidates: Candidates) -> Rows:
     """The place of each pool's id among the ids of all pools."""
-    places: Rows = candidates.snapshot.concluded((BestFitScheduler, PLACES), lambda: _sorted_ids(candidates.snapshot))
+    places: Rows = candidates.table.concluded((BestFitScheduler, PLACES), lambda: _sorted_ids(candidates.table))
     return places[candidates.rows]
 
 

@@ -44,7 +44,7 @@ class GoodnessWeigher(ColumnWeigher):
         return (dialect.option(),)
 
     def weigh(self, request: RequestSpec, candidates: Candidates) -> Weights:
-        reads = reading(GOODNESS_FUNCTION, self._dialect, candidates.snapshot)
+        reads = reading(GOODNESS_FUNCTION, self._dialect, candidates.table)
         fixed = (GoodnessWeigher, self._dialect, reads.asking, reads.changing)
         weights = candidates.judged(fixed, lambda pools: self._weights(request, pools, reads.fixed))
         if reads.asking:

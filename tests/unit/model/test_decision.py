@@ -12,7 +12,7 @@ from volsched.model.candidates import Candidates
 from volsched.model.decision import Decision, FilterStep, Screening, WeighStep
 from volsched.model.ranking import Ranked, Ranking
 from volsched.model.request import Retry
-from volsched.testing.builders import a_pool, a_request, a_snapshot
+from volsched.testing.builders import a_pool, a_pool_table, a_request
 
 
 def a_step(name: str, before: Candidates, passed: list[bool], shortfall: list[float] | None = None) -> FilterStep:
@@ -23,7 +23,7 @@ def a_step(name: str, before: Candidates, passed: list[bool], shortfall: list[fl
 class DecisionTest(TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.every = a_snapshot(4).candidates()
+        self.every = a_pool_table(4).candidates()
         self.zone = a_step("zone", self.every, [True, True, False, True])
         self.left = self.every.take(self.zone.screening.passed)
 
@@ -62,7 +62,7 @@ class DecisionTest(TestCase):
         )
 
     def test_no_pools_at_all(self) -> None:
-        nothing = a_snapshot().candidates()
+        nothing = a_pool_table().candidates()
         decision = Decision(a_request(), nothing, (), nothing, set_aside=(("bad@b", "nonsense"),))
         self.assertEqual("no pool takes part: bad@b: nonsense", decision.reason())
         self.assertIn("no storage", decision.told())
@@ -81,7 +81,7 @@ class DecisionTest(TestCase):
         self.assertEqual([{"name": "bad@b#p", "why": "nonsense"}], plain["set_aside"])
 
     def test_as_json_of_many_pools(self) -> None:
-        every = a_snapshot(50).candidates()
+        every = a_pool_table(50).candidates()
         step = a_step("capacity", every, [False] * 30 + [True] * 20)
         left = every.take(step.screening.passed)
         plain = Decision(a_request(), left, (step,), left).plain(most=5)
@@ -106,6 +106,6 @@ class DecisionTest(TestCase):
 
     def test_a_pool_without_a_number_for_nearness(self) -> None:
         step = a_step(
-            "capacity", a_snapshot(a_pool("x"), a_pool("y")).candidates(), [False, False], [math.nan, math.nan]
+            "capacity", a_pool_table(a_pool("x"), a_pool("y")).candidates(), [False, False], [math.nan, math.nan]
         )
         self.assertEqual("x will not do", step.nearest_miss())

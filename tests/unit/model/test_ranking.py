@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests import TestCase
 from volsched.model.ranking import HighestFirst, Ranked, Ranking
-from volsched.testing.builders import a_snapshot
+from volsched.testing.builders import a_pool_table
 
 TOTALS = st.lists(st.sampled_from([-1.0, -0.0, 0.0, 0.5, 1.0, 2.0]), min_size=1, max_size=40)
 
@@ -30,7 +30,7 @@ class HighestFirstTest(TestCase):
         self.assertEqual((2, [2, 1, 0]), (ranking.best, ranking.order.tolist()))
 
     def test_nothing_is_sorted_for_the_best_alone(self) -> None:
-        ranked = Ranked(a_snapshot(3).candidates(), HighestFirst(np.array([1.0, 3.0, 2.0]), ()))
+        ranked = Ranked(a_pool_table(3).candidates(), HighestFirst(np.array([1.0, 3.0, 2.0]), ()))
         self.assertEqual(("pool1", 3), (ranked[0].name, len(ranked)))
         self.assertIsNone(ranked._ranking._order)  # type: ignore[attr-defined]
 
@@ -38,7 +38,7 @@ class HighestFirstTest(TestCase):
 class RankedTest(TestCase):
     def setUp(self) -> None:
         super().setUp()
-        among = a_snapshot(4).candidates().take(np.array([True, False, True, True]))
+        among = a_pool_table(4).candidates().take(np.array([True, False, True, True]))
         self.ranked = Ranked(among, HighestFirst(np.array([1.0, 3.0, 2.0]), ()))
 
     def test_candidates_best_first_with_their_weights(self) -> None:

@@ -9,7 +9,7 @@ from volsched.model.request import RequestSpec
 from volsched.placement.pipeline import Placing
 from volsched.placement.profiles import Profile, Profiles
 from volsched.plugins import PoolFilter
-from volsched.testing.builders import a_pool, a_request, a_snapshot, a_volume_type
+from volsched.testing.builders import a_pool, a_pool_table, a_request, a_volume_type
 from volsched_drivers.weight_handlers.ordered import OrderedWeightHandler
 
 
@@ -32,7 +32,7 @@ def only(name: str) -> Placing:
 
 class TestProfiles(TestCase):
     def setUp(self) -> None:
-        self.pools: Candidates = a_snapshot(*(a_pool(name) for name in ("a", "b", "c"))).candidates()
+        self.pools: Candidates = a_pool_table(*(a_pool(name) for name in ("a", "b", "c"))).candidates()
         self.chooser = Profiles(
             only("a"),
             [

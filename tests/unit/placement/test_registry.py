@@ -37,36 +37,36 @@ def a_registry(*reports: CapabilityReport, **options: Any) -> Registry:
 
 
 def pool(registry: Registry, pool_id: str = "node1@disk#pool0") -> PoolState:
-    snapshot = registry.snapshot()
+    snapshot = registry.table()
     row = snapshot.row(pool_id)
     assert row is not None, [each.pool_id for each in snapshot.pools]
     return snapshot.pools[row]
 
 
 def names(registry: Registry) -> list[str]:
-    return [each.pool_id for each in registry.snapshot().pools]
+    return [each.pool_id for each in registry.table().pools]
 
 
 class TestCordons(TestCase):
     def test_a_cordon_shows_and_goes_whatever_comes_between(self) -> None:
         registry = a_registry(a_report("h1@a", [{}, {}]))
-        before = registry.snapshot()
+        before = registry.table()
         registry.cordon({"h1@a#pool1": {"create": "disks"}})
         self.assertEqual({"create": "disks"}, pool(registry, "h1@a#pool1").cordoned)
         registry.claimed(a_claim(pool="h1@a#pool1"))
         self.assertEqual({"create": "disks"}, pool(registry, "h1@a#pool1").cordoned)
         registry.report(a_report("h1@a", [{}, {}, {}], timestamp=at(60)))
-        self.assertEqual([{}, {"create": "disks"}, {}], [dict(each.cordoned) for each in registry.snapshot().pools])
+        self.assertEqual([{}, {"create": "disks"}, {}], [dict(each.cordoned) for each in registry.table().pools])
         registry.cordon({})
-        self.assertEqual([{}, {}, {}], [dict(each.cordoned) for each in registry.snapshot().pools])
+        self.assertEqual([{}, {}, {}], [dict(each.cordoned) for each in registry.table().pools])
         self.assertEqual([{}, {}], [dict(each.cordoned) for each in before.pools])
 
     def test_the_same_cordons_again_cost_nothing(self) -> None:
         registry = a_registry(a_report("h1@a"))
         registry.cordon({"h1@a#pool0": {"create": ""}, "h9@none#p": {"create": ""}})
-        first = registry.snapshot()
+        first = registry.table()
         registry.cordon({"h1@a#pool0": {"create": ""}, "h9@none#p": {"create": ""}})
-        self.assertIs(first, registry.snapshot())
+        self.assertIs(first, registry.table())
 
 
 class TestClosed(TestCase):
@@ -149,16 +149,16 @@ class TestReports(TestCase):
 
     def test_a_report_replaces_rows_and_shares_what_is_unchanged(self) -> None:
         registry = a_registry(a_report("h1@a"), a_report("h2@b"))
-        before = registry.snapshot()
+        before = registry.table()
         zones = before.coded(ZONE)
         before.column(FREE_GB)
         registry.report(a_report("h2@b", [{"free_capacity_gb": 7}], timestamp=at(60)))
-        after = registry.snapshot()
+        after = registry.table()
         self.assertEqual([1000, 7], after.column(FREE_GB).tolist())
         self.assertEqual([1000, 1000], before.column(FREE_GB).tolist(), "a snapshot never changes")
         self.assertEqual(zones.values, after.coded(ZONE).values)
         self.assertIs(before.pools[0], after.pools[0])
-        self.assertIs(after, registry.snapshot(), "nothing came in")
+        self.assertIs(after, registry.table(), "nothing came in")
 
 
 class TestServices(TestCase):
@@ -189,7 +189,7 @@ class TestServices(TestCase):
         registry.claimed(a_claim(pool="h1@a#pool0"))
         registry.confirmed("v1", at(2))
         registry.services(both[1:])
-        registry.snapshot()
+        registry.table()
         registry.report(a_report("h1@a", [{"free_capacity_gb": 990}], timestamp=at(60)))
         registry.services(both)
         self.assertEqual(990, pool(registry, "h1@a#pool0").free_gb)
@@ -238,7 +238,7 @@ class TestReadiness(TestCase):
     def test_first_received_when_reports_begin_to_repeat(self) -> None:
         """Trap H05: one complete report is not enough, as in Cinder."""
         registry = a_registry(a_report("h1@a"))
-        registry.snapshot()
+        registry.table()
         self.assertFalse(registry.first_received())
         registry.report(a_report("h1@a", timestamp=at(60)))
         self.assertTrue(registry.first_received())
@@ -303,7 +303,7 @@ class TestClaims(TestCase):
         registry = a_registry(a_report(pools=[{}, {}]))
         registry.claimed(a_claim())
         registry.claimed(a_claim(pool="node1@disk#pool1"))
-        self.assertEqual([1000, 990], [each.free_gb for each in registry.snapshot().pools])
+        self.assertEqual([1000, 990], [each.free_gb for each in registry.table().pools])
 
     def test_refresh_asks_who_knows(self) -> None:
         known = {"node1@disk#pool0": [a_claim("a"), a_claim("b", state=ClaimState.CONFIRMED, confirmed_at=at(-5))]}
@@ -325,10 +325,10 @@ class TestClaims(TestCase):
         services, reports = [ServiceState(host="node1@disk")], [a_report()]
         registry = Registry()
         registry.load(services, reports, [a_claim("a"), a_claim("b", state=ClaimState.CONFIRMED, confirmed_at=at(-1))])
-        first = registry.snapshot()
+        first = registry.table()
         self.assertEqual(990, pool(registry).free_gb)
         registry.load(list(services), [a_report()], [a_claim("a")])
-        self.assertIs(first, registry.snapshot())
+        self.assertIs(first, registry.table())
         registry.load(services, reports, [])
         self.assertEqual(1000, pool(registry).free_gb)
         self.assertFalse(registry.renew())
@@ -347,7 +347,7 @@ class TestUsage(TestCase):
 
     def test_a_known_one_tells_what_changed_and_the_sum(self) -> None:
         registry = a_registry(a_report("h@b", [{}, {}]))
-        registry.snapshot()
+        registry.table()
         self.assertEqual(
             [("pool", "h@b#pool1", 5.0), ("backend", "h@b", 1005.0)],
             self.notified(registry, "h@b", [{}, {"free_capacity_gb": 5}], timestamp=at(60)),
@@ -429,7 +429,7 @@ class TestThreads(TestCase):
                     key = f"{number}/{turn}"
                     registry.claimed(a_claim(key, pool=f"h{turn % 5}@b#pool{turn % 2}", made=turn))
                     registry.report(a_report(f"h{number}@b", [{}, {}], timestamp=at(-turn % 7)))
-                    if sum(each.free_gb for each in registry.snapshot().pools) > 10_000:
+                    if sum(each.free_gb for each in registry.table().pools) > 10_000:
                         raise AssertionError("more room than there is")
                     registry.released(key)
             except Exception as problem:  # noqa: BLE001 - told by the thread that started this one
@@ -441,7 +441,7 @@ class TestThreads(TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual([], problems)
-        self.assertEqual([1000.0] * 10, [each.free_gb for each in registry.snapshot().pools])
+        self.assertEqual([1000.0] * 10, [each.free_gb for each in registry.table().pools])
 
 
 class World(RuleBasedStateMachine):
@@ -522,7 +522,7 @@ class World(RuleBasedStateMachine):
     @rule(up=st.booleans())
     def flap(self, up: bool) -> None:
         self.registry.services([ServiceState(host="node1@disk", up=False)])
-        self.registry.snapshot()
+        self.registry.table()
         if up:
             self.registry.services([ServiceState(host="node1@disk")])
 
@@ -532,9 +532,9 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def never_more_room_than_there_is(self) -> None:
-        row = self.registry.snapshot().row("node1@disk#pool0")
+        row = self.registry.table().row("node1@disk#pool0")
         if row is not None:
-            shown = self.registry.snapshot().pools[row]
+            shown = self.registry.table().pools[row]
             left = 100 - sum(self.claimed.values())
             assert shown.free_gb <= left, (shown.free_gb, left)
 

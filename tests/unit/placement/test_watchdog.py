@@ -19,7 +19,7 @@ from volsched.model.request import RequestSpec
 from volsched.placement.pipeline import Placing
 from volsched.placement.watchdog import Watchdog, Watched
 from volsched.plugins import ColumnFilter, ColumnWeigher, Ranking, Weighing, WeightHandler
-from volsched.testing import a_pool, a_request, a_snapshot, a_volume_type
+from volsched.testing import a_pool, a_pool_table, a_request, a_volume_type
 from volsched.testing.pipeline import a_plugin
 
 LEVEL = Column("level", np.float64, lambda pool: pool.capabilities.get("level", 0.0))
@@ -168,7 +168,7 @@ OF_HANDLERS: Sequence[tuple[str, EVERY, str]] = (
 class TestBadInput(TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.pools = a_snapshot(*(a_pool(name, capabilities={"level": 1.0}) for name in "abc"))
+        self.pools = a_pool_table(*(a_pool(name, capabilities={"level": 1.0}) for name in "abc"))
 
     def overseen(
         self, answer: EVERY = passing, weigh: EVERY = equal, rank: EVERY | None = None, slow_seconds: float = 60.0

@@ -15,7 +15,7 @@ from volsched.exceptions import InvalidRequest, NoValidBackend
 from volsched.model.event import SCHEMA_VERSION, Priority
 from volsched.model.work import Lease, WorkItem
 from volsched.scheduler import events
-from volsched.testing.builders import NOON, PROJECT_ID, VOLUME_ID, a_pool, a_report, a_request, a_snapshot, a_volume
+from volsched.testing.builders import NOON, PROJECT_ID, VOLUME_ID, a_pool, a_pool_table, a_report, a_request, a_volume
 from volsched.testing.memory import a_world
 
 PAGE = TOP / "doc" / "reference" / "events.rst"
@@ -34,7 +34,7 @@ def work(operation: str = "extend", attempt: int = 1, **payload: Any) -> WorkIte
 
 
 def a_decision() -> Any:
-    return WORLD.chooser.place(a_request(10), a_snapshot(a_pool("a"), a_pool("b", free_gb=1.0)).candidates())
+    return WORLD.chooser.place(a_request(10), a_pool_table(a_pool("a"), a_pool("b", free_gb=1.0)).candidates())
 
 
 class TestScheduler(TestCase):

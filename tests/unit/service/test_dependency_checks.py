@@ -29,7 +29,7 @@ def an_application(
     made = SimpleNamespace(
         conf=conf,
         embedded=not bus,
-        pools=SimpleNamespace(snapshot=lambda: snapshot, set_aside=lambda: [("h@b#x", "no figures")]),
+        pools=SimpleNamespace(table=lambda: snapshot, set_aside=lambda: [("h@b#x", "no figures")]),
         agent=SimpleNamespace(backend_ids=("h@b", "h@c"), problems=problems),
     )
     return cast("Application", cast("Any", made))

@@ -16,7 +16,7 @@ from volsched.model.report import CapabilityReport
 from volsched.model.work import Outcome
 from volsched.service.metrics import Counts
 from volsched.service.telemetry import Telemetry
-from volsched.testing import a_request, a_snapshot
+from volsched.testing import a_pool_table, a_request
 
 DECISION = {"rejected": {"capacity": 3}, "conflicts": 1}
 
@@ -143,7 +143,7 @@ class TestTelemetry(OnSQLite):
         told = self.telemetry.chooser(Broken())  # type: ignore[arg-type]
         self.assertEqual({"x"}, told.needs)
         with self.assertRaises(PluginError):
-            told.place(a_request(), a_snapshot().candidates())
+            told.place(a_request(), a_pool_table().candidates())
         self.assertEqual(1, self.value("choosing_seconds_count"))
 
     def test_who_lets_go_of_work_has_not_ended_it(self) -> None:

@@ -63,7 +63,7 @@ class TestClaims(TestCase):
         self.world, self.claims, self.pools = world, world.claims, world.pools
 
     def free(self) -> float:
-        return self.pools.snapshot().pools[0].free_gb
+        return self.pools.table().pools[0].free_gb
 
     def test_all_or_nothing(self) -> None:
         self.claims.claim(a_placement(host=POOL))

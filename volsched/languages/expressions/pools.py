@@ -45,7 +45,7 @@ _PROTOCOL = "storage_protocol"
 _FIGURES = frozenset({"free_capacity_gb", "allocated_capacity_gb", "updated"})
 #: Reported as text by some drivers, and read as a number: expressions see what was reported.
 _SPELT = frozenset({"total_capacity_gb", "reserved_percentage"})
-#: Fewer pools than this are looked at one by one: their variables are not worth a column of the whole snapshot. That,
+#: Fewer pools than this are looked at one by one: their variables are not worth a column of the whole table. That,
 #: and how many functions can have so many pools, bounds the columns that reports can ask for.
 _FEW = 32
 _MOST_COLUMNS = 128
@@ -125,7 +125,7 @@ def of_pool(pool: PoolState, stats: frozenset[str], spelling: int = 0) -> Mappin
 
 
 class PoolRows:
-    """Candidates as rows. Their values are read into columns of the snapshot, once for all requests."""
+    """Candidates as rows. Their values are read into columns of the table, once for all requests."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class PoolRows:
         spelling: int = 0,
     ) -> None:
         self.shared = shared
-        self.few = max(_FEW, len(candidates.snapshot) // _MOST_COLUMNS)
+        self.few = max(_FEW, len(candidates.table) // _MOST_COLUMNS)
         self._candidates = candidates
         self._meaning = meaning
         self._stats = stats
@@ -213,15 +213,15 @@ class Reading:
         return tuple(asked)
 
 
-def reading(column: CodedColumn, dialect: str, snapshot: PoolTable) -> Reading:
+def reading(column: CodedColumn, dialect: str, table: PoolTable) -> Reading:
     """What the functions that `column` holds read."""
-    return snapshot.concluded((reading, column, dialect), lambda: _reading(column, dialect, snapshot))
+    return table.concluded((reading, column, dialect), lambda: _reading(column, dialect, table))
 
 
-def _reading(column: CodedColumn, dialect: str, snapshot: PoolTable) -> Reading:
+def _reading(column: CodedColumn, dialect: str, table: PoolTable) -> Reading:
     of_requests: dict[str, Variable] = {}
     asking, changing = set(), set()
-    for text in filter(None, snapshot.coded(column).values):
+    for text in filter(None, table.coded(column).values):
         try:
             expression = compile_expression(text, dialect)
         except ExpressionError:

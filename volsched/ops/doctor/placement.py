@@ -69,7 +69,7 @@ def _pools(scene: DoctorContext) -> Candidates | None:
     """The pools as a scheduler sees them now; None where there is nothing to ask about."""
     if not scene.stored or scene.plugins is None:
         return None
-    pools = scene.application.pools.snapshot().candidates()
+    pools = scene.application.pools.table().candidates()
     return pools if len(pools) else None
 
 

@@ -8,7 +8,7 @@ from tests import TestCase
 from volsched.exceptions import InvalidRequest, NoValidBackend
 from volsched.model.request import Facts
 from volsched.plugins import VOLUME_BACKENDS
-from volsched.testing.builders import PROJECT_ID, a_pool, a_report, a_request, a_snapshot, a_volume
+from volsched.testing.builders import PROJECT_ID, a_pool, a_pool_table, a_report, a_request, a_volume
 from volsched.testing.memory import a_world
 from volsched.testing.pipeline import a_chooser
 from volsched_drivers.filters.affinity import DifferentBackendFilter, SameBackendFilter
@@ -17,7 +17,7 @@ from volsched_drivers.schedulers.filter import FilterScheduler
 ONE = "064a2c8a-cb00-42f9-a364-0b7e7fd77038"
 TWO = "0e7c5373-59d1-477c-ad43-bedaecee2856"
 UNSEEN = "47b016f8-a45f-4494-a5af-f97915c07061"
-POOLS = a_snapshot(a_pool("a"), a_pool("b"), a_pool("c", cluster_name="cluster@disk"))
+POOLS = a_pool_table(a_pool("a"), a_pool("b"), a_pool("c", cluster_name="cluster@disk"))
 FACTS = Facts(volume_backends={ONE: "node1@disk#a", TWO: "cluster@disk#c"})
 
 

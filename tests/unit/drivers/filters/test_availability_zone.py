@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tests import TestCase
-from volsched.testing.builders import a_pool, a_request, a_snapshot
+from volsched.testing.builders import a_pool, a_pool_table, a_request
 from volsched_drivers.filters.availability_zone import AvailabilityZoneFilter
 
-POOLS = a_snapshot(a_pool("a", zone="z1"), a_pool("b", zone="z2"), a_pool("c", zone=None), a_pool("d", zone="z1"))
+POOLS = a_pool_table(a_pool("a", zone="z1"), a_pool("b", zone="z2"), a_pool("c", zone=None), a_pool("d", zone="z1"))
 
 
 class AvailabilityZoneFilterTest(TestCase):

@@ -8,7 +8,7 @@ from tests import TestCase
 from volsched.exceptions import InvalidRequest
 from volsched.model.pool import PoolState
 from volsched.model.request import Operation
-from volsched.testing.builders import a_pool, a_request, a_snapshot
+from volsched.testing.builders import a_pool, a_pool_table, a_request
 from volsched_drivers.filters.capabilities import CapabilitiesFilter
 
 POOL = a_pool(capabilities={"tier": "gold", "level": 5, "flag": True, "nested": {"inner": "v1"}, "none": None})
@@ -17,7 +17,7 @@ POOL = a_pool(capabilities={"tier": "gold", "level": 5, "flag": True, "nested": 
 class CapabilitiesFilterTest(TestCase):
     def reason(self, specs: dict[str, Any] | None, pool: PoolState = POOL, **asked: Any) -> str | None:
         """Why the pool does not pass, None where it does."""
-        screening = CapabilitiesFilter().screen(a_request(extra_specs=specs, **asked), a_snapshot(pool).candidates())
+        screening = CapabilitiesFilter().screen(a_request(extra_specs=specs, **asked), a_pool_table(pool).candidates())
         return None if screening.passed[0] else screening.why(0)
 
     def test_no_type_and_no_specs(self) -> None:
@@ -48,7 +48,7 @@ class CapabilitiesFilterTest(TestCase):
 
     def test_what_cannot_be_compared_turns_away_that_pool_only(self) -> None:
         """F07."""
-        pools = a_snapshot(a_pool("a", capabilities={"tier": 5}), a_pool("b", capabilities={"tier": "5"}))
+        pools = a_pool_table(a_pool("a", capabilities={"tier": 5}), a_pool("b", capabilities={"tier": "5"}))
         screening = CapabilitiesFilter().screen(a_request(extra_specs={"tier": "s>= 4"}), pools.candidates())
         self.assertEqual([False, True], screening.passed.tolist())
         self.assertEqual("tier: 5 does not meet 's>= 4'", screening.why(0))
@@ -79,7 +79,7 @@ class CapabilitiesFilterTest(TestCase):
         self.assertIsNone(self.reason(None, fixed, attach_status="attached"))
 
     def test_a_value_is_judged_once_however_many_pools_have_it(self) -> None:
-        pools = a_snapshot(*(a_pool(f"p{n}", capabilities={"tier": ("gold", "silver")[n % 2]}) for n in range(100)))
+        pools = a_pool_table(*(a_pool(f"p{n}", capabilities={"tier": ("gold", "silver")[n % 2]}) for n in range(100)))
         self.assertEqual(2, len(pools.coded(_tier()).values))
         screening = CapabilitiesFilter().screen(a_request(extra_specs={"tier": "gold"}), pools.candidates())
         self.assertEqual([True, False] * 50, screening.passed.tolist())

@@ -8,7 +8,7 @@ from typing import Any
 from tests import TestCase
 from volsched.model.pool import PoolState
 from volsched.model.request import Operation
-from volsched.testing.builders import a_pool, a_request, a_snapshot
+from volsched.testing.builders import a_pool, a_pool_table, a_request
 from volsched_drivers.filters.capacity import CapacityFilter
 
 FULL_THIN = a_pool(thin=True, total_gb=100, free_gb=0.0, max_over_subscription_ratio=3.0)
@@ -18,7 +18,7 @@ THICK = {"provisioning:type": "thick"}
 class CapacityFilterTest(TestCase):
     def reason(self, pool: PoolState, size_gb: float = 10, **asked: Any) -> str | None:
         """Why the pool does not pass, None where it does."""
-        screening = CapacityFilter().screen(a_request(size_gb, **asked), a_snapshot(pool).candidates())
+        screening = CapacityFilter().screen(a_request(size_gb, **asked), a_pool_table(pool).candidates())
         return None if screening.passed[0] else screening.why(0)
 
     def test_room_and_no_room(self) -> None:
@@ -84,7 +84,7 @@ class CapacityFilterTest(TestCase):
         self.assertIsNotNone(self.reason(full, exists_on="gone@disk#pool"))
 
     def test_how_far_each_pool_is_from_fitting(self) -> None:
-        pools = a_snapshot(a_pool("a", free_gb=4.0), a_pool("b", free_gb=30.0))
+        pools = a_pool_table(a_pool("a", free_gb=4.0), a_pool("b", free_gb=30.0))
         screening = CapacityFilter().screen(a_request(10), pools.candidates())
         assert callable(screening.shortfall)
         self.assertEqual([6.0, -20.0], screening.shortfall().tolist())

@@ -10,7 +10,7 @@ import numpy as np
 from tests import TestCase
 from volsched.model.candidates import PoolTable
 from volsched.model.pool import PoolState
-from volsched.testing.builders import a_pool, a_request, a_snapshot
+from volsched.testing.builders import a_pool, a_pool_table, a_request
 from volsched_drivers.filters.driver import DriverFilter
 
 
@@ -21,8 +21,8 @@ def with_function(function: str | None, name: str = "pool", **fields: Any) -> Po
 class DriverFilterTestCase(TestCase):
     def verdict(self, pool: PoolState, dialect: str = "strict", **request: Any) -> str | None:
         """Why the pool is rejected; None where it passes. The same alone and among a hundred that are alike."""
-        alone = a_snapshot(pool).candidates()
-        many = a_snapshot(*[pool] * 100).candidates()
+        alone = a_pool_table(pool).candidates()
+        many = a_pool_table(*[pool] * 100).candidates()
         driver = DriverFilter(expression_dialect=dialect)
         question = a_request(**request)
         screening = driver.screen(question, alone)
@@ -46,20 +46,20 @@ class TestDriverFilter(DriverFilterTestCase):
     def test_what_was_judged_before_does_not_outlive_its_question(self) -> None:
         """Functions are judged once for all requests that ask the same; those that read figures every time."""
         driver = DriverFilter()
-        snapshot = a_snapshot(
+        table = a_pool_table(
             with_function("volume.size < 100", "small"),
             with_function("stats.free_capacity_gb > 50", "roomy", free_gb=60.0),
             with_function("capabilities.tier == 1", "first", capabilities={"tier": 1}),
         )
 
-        def passed(snapshot: PoolTable, **request: Any) -> list[bool]:
-            return driver.screen(a_request(**request), snapshot.candidates()).passed.tolist()
+        def passed(table: PoolTable, **request: Any) -> list[bool]:
+            return driver.screen(a_request(**request), table.candidates()).passed.tolist()
 
-        self.assertEqual([True, True, True], passed(snapshot, size_gb=10))
-        self.assertEqual([False, True, True], passed(snapshot, size_gb=100))
-        claimed = snapshot.replace({1: replace(snapshot.pool(1), free_gb=50.0)}, only_figures=True)
+        self.assertEqual([True, True, True], passed(table, size_gb=10))
+        self.assertEqual([False, True, True], passed(table, size_gb=100))
+        claimed = table.replace({1: replace(table.pool(1), free_gb=50.0)}, only_figures=True)
         self.assertEqual([True, False, True], passed(claimed, size_gb=10))
-        self.assertEqual([True, True, True], passed(snapshot, size_gb=10))
+        self.assertEqual([True, True, True], passed(table, size_gb=10))
         reported = claimed.replace({2: with_function("capabilities.tier == 1", "first", capabilities={"tier": 2})})
         self.assertEqual([True, False, False], passed(reported, size_gb=10))
         other = reported.replace({0: with_function("extra.tier == 'gold'", "small")})
@@ -96,14 +96,14 @@ class TestDriverFilter(DriverFilterTestCase):
             with_function("volume.size <", "broken"),
             with_function("volume.size < 50", "large2"),
         ]
-        screening = DriverFilter().screen(a_request(10), a_snapshot(*pools).candidates())
+        screening = DriverFilter().screen(a_request(10), a_pool_table(*pools).candidates())
         self.assertEqual([False, True, True, False, True], screening.passed.tolist())
         self.assertIn("volume.size < 5: is False", screening.why(0))
         self.assertIn("it ends where", screening.why(3))
 
     def test_it_sees_survivors_only(self) -> None:
         pools = [with_function(f"stats.free_capacity_gb > {number}", f"pool{number}") for number in range(6)]
-        candidates = a_snapshot(*pools).candidates().take(np.array([4, 2, 0]))
+        candidates = a_pool_table(*pools).candidates().take(np.array([4, 2, 0]))
         self.assertEqual(3, len(DriverFilter().screen(a_request(), candidates).passed))
         nobody = candidates.take(np.zeros(3, np.bool_))
         self.assertEqual(0, len(DriverFilter().screen(a_request(), nobody).passed))
@@ -130,7 +130,7 @@ class TestDriverFilter(DriverFilterTestCase):
             with_function(text, f"pool{number}", storage_protocol=families[number % len(families)])
             for number in range(200)
         ]
-        passed = DriverFilter().screen(a_request(), a_snapshot(*pools).candidates()).passed
+        passed = DriverFilter().screen(a_request(), a_pool_table(*pools).candidates()).passed
         self.assertEqual([True, True, True, False, False] * 40, passed.tolist())
 
     def test_an_unknown_dialect_is_refused(self) -> None:

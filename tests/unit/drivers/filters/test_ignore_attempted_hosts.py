@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests import TestCase
 from volsched.model.request import Retry
-from volsched.testing.builders import a_request, a_snapshot
+from volsched.testing.builders import a_pool_table, a_request
 from volsched_drivers.filters.ignore_attempted_hosts import IgnoreAttemptedHostsFilter
 
 
@@ -12,11 +12,11 @@ class IgnoreAttemptedHostsFilterTest(TestCase):
     def test_only_pools_that_were_tried_are_turned_away(self) -> None:
         """F12: pools, not backends."""
         tried = Retry(num_attempts=2, backends=("node1@disk#pool1", "node9@gone#x"))
-        screening = IgnoreAttemptedHostsFilter().screen(a_request(retry=tried), a_snapshot(3).candidates())
+        screening = IgnoreAttemptedHostsFilter().screen(a_request(retry=tried), a_pool_table(3).candidates())
         self.assertEqual([True, False, True], screening.passed.tolist())
         self.assertEqual("tried by an earlier attempt, of 2 so far", screening.why(1))
 
     def test_a_first_attempt(self) -> None:
         for retry in (None, Retry(num_attempts=1)):
-            screening = IgnoreAttemptedHostsFilter().screen(a_request(retry=retry), a_snapshot(3).candidates())
+            screening = IgnoreAttemptedHostsFilter().screen(a_request(retry=retry), a_pool_table(3).candidates())
             self.assertTrue(screening.passed.all())

@@ -6,11 +6,11 @@ from tests import TestCase
 from volsched.exceptions import InstanceNotLocated, InvalidRequest, PluginError
 from volsched.model.request import Facts
 from volsched.plugins import INSTANCE_HOST
-from volsched.testing.builders import a_pool, a_request, a_snapshot
+from volsched.testing.builders import a_pool, a_pool_table, a_request
 from volsched_drivers.filters.instance_locality import InstanceLocalityFilter
 
 INSTANCE = "3079f9f9-4e5f-401e-ae94-997d670f1d7d"
-POOLS = a_snapshot(
+POOLS = a_pool_table(
     a_pool("a", backend="node1@disk"), a_pool("b", backend="node2@disk"), a_pool("c", backend="node1@ssd")
 )
 
@@ -39,7 +39,7 @@ class InstanceLocalityFilterTest(TestCase):
         request = a_request(hints={"local_to_instance": INSTANCE}, facts=Facts(instance_problem=problem))
         with self.assertRaises(InstanceNotLocated):
             InstanceLocalityFilter().screen(request, POOLS.candidates())
-        nothing = a_snapshot().candidates()
+        nothing = a_pool_table().candidates()
         self.assertEqual(0, len(InstanceLocalityFilter().screen(request, nothing).passed))
 
     def test_a_fact_that_nobody_fetched(self) -> None:

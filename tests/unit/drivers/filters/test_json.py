@@ -15,7 +15,7 @@ from volsched.exceptions import InvalidRequest
 from volsched.languages.json_query import COMMANDS, CannotJudge, query_from
 from volsched.model.columns import capability
 from volsched.model.pool import PoolState
-from volsched.testing.builders import a_pool, a_request, a_snapshot
+from volsched.testing.builders import a_pool, a_pool_table, a_request
 from volsched_drivers.filters.json import JsonFilter
 
 POOLS = (
@@ -37,12 +37,12 @@ def judged(text: Any, pool: PoolState) -> bool:
 
 class JsonFilterTest(TestCase):
     def passed(self, query: Any) -> str:
-        candidates = a_snapshot(*POOLS).candidates()
+        candidates = a_pool_table(*POOLS).candidates()
         screening = JsonFilter().screen(a_request(hints={"query": json.dumps(query)}), candidates)
         return "".join(pool.name for pool in candidates.take(screening.passed))
 
     def test_no_query(self) -> None:
-        candidates = a_snapshot(*POOLS).candidates()
+        candidates = a_pool_table(*POOLS).candidates()
         for hints in ({}, {"query": None}, {"query": ""}, {"other": "x"}):
             with self.subTest(hints=hints):
                 self.assertTrue(JsonFilter().screen(a_request(hints=hints), candidates).passed.all())
@@ -59,7 +59,7 @@ class JsonFilterTest(TestCase):
                 self.assertEqual(passed, self.passed(query))
 
     def test_reasons(self) -> None:
-        candidates = a_snapshot(*POOLS).candidates()
+        candidates = a_pool_table(*POOLS).candidates()
         asked = a_request(hints={"query": '[">", "$free_capacity_gb", 500]'})
         screening = JsonFilter().screen(asked, candidates)
         self.assertEqual("the query is not true of it: $free_capacity_gb is 100.0", screening.why(0))
@@ -69,14 +69,14 @@ class JsonFilterTest(TestCase):
         """F09."""
         for query in ("not json", '["nope"]', '["<", 1, "x"]', ["=", 1, 1]):
             with self.subTest(query=query), self.assertRaises(InvalidRequest) as caught:
-                JsonFilter().screen(a_request(hints={"query": query}), a_snapshot(*POOLS).candidates())
+                JsonFilter().screen(a_request(hints={"query": query}), a_pool_table(*POOLS).candidates())
             self.assertEqual("scheduler_hints.query", caught.exception.field)
 
     def test_nothing_is_kept_of_what_no_pool_reports(self) -> None:
-        snapshot = a_snapshot(*POOLS)
+        table = a_pool_table(*POOLS)
         asked = a_request(hints={"query": '["=", "$capabilities.made_up", 1]'})
-        self.assertFalse(JsonFilter().screen(asked, snapshot.candidates()).passed.any())
-        self.assertNotIn(capability("made_up"), snapshot._lasting._read)
+        self.assertFalse(JsonFilter().screen(asked, table.candidates()).passed.any())
+        self.assertNotIn(capability("made_up"), table._lasting._read)
 
     TERMS = st.one_of(
         st.sampled_from([0, 1, 99.5, 100, 300, 300.5, 10**400, True, None, "", "NetApp", "infinite", "unknown"]),
@@ -100,7 +100,7 @@ class JsonFilterTest(TestCase):
     )
     def test_pools_judged_in_groups_are_judged_as_each_by_itself(self, query: Any, rows: list[int]) -> None:
         text = json.dumps(query)
-        candidates = a_snapshot(*POOLS).candidates().take(np.array(rows, np.intp))
+        candidates = a_pool_table(*POOLS).candidates().take(np.array(rows, np.intp))
         try:
             screening = JsonFilter().screen(a_request(hints={"query": text}), candidates)
         except InvalidRequest:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests import TestCase
 from volsched.model.capacity import room_gb
 from volsched.model.request import Operation
-from volsched.testing.builders import a_pool, a_report, a_request, a_snapshot
+from volsched.testing.builders import a_pool, a_pool_table, a_report, a_request
 from volsched.testing.memory import a_world
 from volsched.testing.pipeline import a_chooser
 from volsched_drivers.schedulers.best_fit import BestFitScheduler
@@ -21,7 +21,7 @@ def chosen(*pools: Any, size_gb: float = 10, filters: tuple[str, ...] | None = N
     """The names of the pools, best first."""
     chooser = a_chooser() if filters is None else a_chooser(filters=filters)
     driver = BestFitScheduler(a_world(a_report(), chooser=chooser))
-    decision = driver.choose(a_request(size_gb, **request), a_snapshot(*pools).candidates())
+    decision = driver.choose(a_request(size_gb, **request), a_pool_table(*pools).candidates())
     return [pool.name for pool in decision.ranked]
 
 
@@ -57,7 +57,7 @@ class BestFitTest(TestCase):
 
     def test_the_decision_says_what_was_left(self) -> None:
         driver = BestFitScheduler(a_world(a_report()))
-        pools = a_snapshot(a_pool("a", free_gb=50.0), a_pool("b", total_gb=math.inf, free_gb=math.inf))
+        pools = a_pool_table(a_pool("a", free_gb=50.0), a_pool("b", total_gb=math.inf, free_gb=math.inf))
         plain = driver.choose(a_request(10), pools.candidates()).plain()
         (step,) = plain["weighers"]
         self.assertEqual("room_left", step["weigher"])

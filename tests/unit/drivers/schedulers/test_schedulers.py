@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from tests import TestCase
 from volsched.model.request import SeededDraws
-from volsched.testing.builders import a_pool, a_report, a_request, a_snapshot
+from volsched.testing.builders import a_pool, a_pool_table, a_report, a_request
 from volsched.testing.memory import a_world
 from volsched_drivers.schedulers.chance import ChanceScheduler
 from volsched_drivers.schedulers.filter import FilterScheduler
 
 WORLD = a_world(a_report())
-POOLS = a_snapshot(a_pool("a", free_gb=50.0), a_pool("b", free_gb=500.0), a_pool("c", free_gb=5.0), a_pool("d"))
+POOLS = a_pool_table(a_pool("a", free_gb=50.0), a_pool("b", free_gb=500.0), a_pool("c", free_gb=5.0), a_pool("d"))
 
 
 class FilterSchedulerTest(TestCase):

@@ -6,7 +6,7 @@ import math
 
 from tests import TestCase
 from volsched.model.pool import PoolState
-from volsched.testing.builders import a_pool, a_request, a_snapshot
+from volsched.testing.builders import a_pool, a_pool_table, a_request
 from volsched_drivers.weighers.capacity import CapacityWeigher
 
 SMALL, LARGE = a_pool("small", free_gb=100.0), a_pool("large", free_gb=300.0)
@@ -16,7 +16,7 @@ UNBOUNDED, UNKNOWN = a_pool("unbounded", total_gb=math.inf, free_gb=math.inf), a
 class CapacityWeigherTest(TestCase):
     def weights(self, *pools: PoolState, multiplier: float = 1.0, **asked: object) -> list[float]:
         weigher = CapacityWeigher(capacity_weight_multiplier=multiplier)
-        return weigher.weigh(a_request(**asked), a_snapshot(*pools).candidates()).tolist()
+        return weigher.weigh(a_request(**asked), a_pool_table(*pools).candidates()).tolist()
 
     def test_the_room_left(self) -> None:
         self.assertEqual([100.0, 300.0], self.weights(SMALL, LARGE))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from tests import TestCase
 from volsched.model.request import SeededDraws
-from volsched.testing.builders import a_request, a_snapshot
+from volsched.testing.builders import a_pool_table, a_request
 from volsched_drivers.weighers.chance import ChanceWeigher
 
 
 class ChanceWeigherTest(TestCase):
     def weights(self, seed: str) -> list[float]:
-        return ChanceWeigher().weigh(a_request(draws=SeededDraws(seed)), a_snapshot(50).candidates()).tolist()
+        return ChanceWeigher().weigh(a_request(draws=SeededDraws(seed)), a_pool_table(50).candidates()).tolist()
 
     def test_one_draw_a_pool(self) -> None:
         weights = self.weights("a volume")

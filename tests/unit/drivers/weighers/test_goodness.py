@@ -9,7 +9,7 @@ import numpy as np
 
 from tests import TestCase
 from volsched.model.pool import PoolState
-from volsched.testing.builders import a_pool, a_request, a_snapshot
+from volsched.testing.builders import a_pool, a_pool_table, a_request
 from volsched_drivers.weighers.goodness import LOG, GoodnessWeigher
 
 
@@ -22,10 +22,10 @@ class GoodnessTestCase(TestCase):
         """The weight, which is the same alone and among a hundred that are alike."""
         weigher = GoodnessWeigher(expression_dialect=dialect)
         question = a_request(**request)
-        weights = weigher.weigh(question, a_snapshot(*[pool] * 100).candidates())
+        weights = weigher.weigh(question, a_pool_table(*[pool] * 100).candidates())
         self.assertEqual(1, len(set(weights.tolist())))
         self.assertTrue(np.isfinite(weights).all())
-        alone = weigher.weigh(question, a_snapshot(pool).candidates())
+        alone = weigher.weigh(question, a_pool_table(pool).candidates())
         self.assertEqual(weights[0], alone[0])
         return float(alone[0])
 
@@ -33,7 +33,7 @@ class GoodnessTestCase(TestCase):
         """Why the goodness is 0, as it is also logged."""
         with self.assertLogs(LOG.name, "WARNING") as logged:
             self.assertEqual(0.0, self.goodness(pool, dialect, **request))
-        found = list(GoodnessWeigher(dialect).problems(a_request(**request), a_snapshot(pool).candidates()))
+        found = list(GoodnessWeigher(dialect).problems(a_request(**request), a_pool_table(pool).candidates()))
         self.assertEqual([0], [position for position, _ in found])
         self.assertIn(found[0][1], logged.output[0])
         return found[0][1]
@@ -42,11 +42,11 @@ class GoodnessTestCase(TestCase):
 class TestGoodness(GoodnessTestCase):
     def test_functions_that_read_figures_are_asked_every_time(self) -> None:
         weigher, question = GoodnessWeigher(), a_request(size_gb=10)
-        snapshot = a_snapshot(
+        table = a_pool_table(
             with_function("volume.size", "same"), with_function("stats.free_capacity_gb", "free", free_gb=60.0)
         )
-        claimed = snapshot.replace({1: replace(snapshot.pool(1), free_gb=50.0)}, only_figures=True)
-        self.assertEqual([10.0, 60.0], weigher.weigh(question, snapshot.candidates()).tolist())
+        claimed = table.replace({1: replace(table.pool(1), free_gb=50.0)}, only_figures=True)
+        self.assertEqual([10.0, 60.0], weigher.weigh(question, table.candidates()).tolist())
         self.assertEqual([10.0, 50.0], weigher.weigh(question, claimed.candidates()).tolist())
         self.assertEqual([20.0, 50.0], weigher.weigh(a_request(size_gb=20), claimed.candidates()).tolist())
 
@@ -75,7 +75,7 @@ class TestGoodness(GoodnessTestCase):
             with_function(functions[number % 4], f"pool{number}", capabilities={"used": number}) for number in range(8)
         ]
         with self.assertLogs(LOG.name):
-            weights = GoodnessWeigher().weigh(a_request(10), a_snapshot(*pools).candidates())
+            weights = GoodnessWeigher().weigh(a_request(10), a_pool_table(*pools).candidates())
         self.assertEqual([100, 0, 10, 0, 96, 0, 10, 0], weights.tolist())
 
     def test_what_is_no_goodness_counts_0_and_says_why(self) -> None:

@@ -6,13 +6,13 @@ import numpy as np
 
 from tests import TestCase
 from volsched.plugins import Ranking, Weighing
-from volsched.testing.builders import a_request, a_snapshot
+from volsched.testing.builders import a_pool_table, a_request
 from volsched_drivers.weight_handlers.ordered import OrderedWeightHandler
 
 
 def ranked(*weighings: tuple[list[float], float], count: int | None = None) -> Ranking:
     given = [Weighing(f"w{at}", np.array(raw, np.float64), by) for at, (raw, by) in enumerate(weighings)]
-    pools = a_snapshot(len(weighings[0][0]) if count is None else count)
+    pools = a_pool_table(len(weighings[0][0]) if count is None else count)
     return OrderedWeightHandler().rank(a_request(), pools.candidates(), given)
 
 
@@ -37,7 +37,7 @@ class OrderedWeightHandlerTest(TestCase):
         self.assertEqual([1, 3, 0, 2], ranked(([1.0, 2.0, 1.0, 2.0], 1.0)).order.tolist())
 
     def test_no_weighers_and_no_pools(self) -> None:
-        nothing = OrderedWeightHandler().rank(a_request(), a_snapshot(3).candidates(), ())
+        nothing = OrderedWeightHandler().rank(a_request(), a_pool_table(3).candidates(), ())
         self.assertEqual(([0, 1, 2], [0.0] * 3), (nothing.order.tolist(), nothing.weights.tolist()))
         self.assertEqual([], ranked(([], 1.0)).order.tolist())
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tests import TestCase
 from volsched.model.request import SeededDraws
 from volsched.plugins import Ranking, Weighing
-from volsched.testing.builders import a_request, a_snapshot
+from volsched.testing.builders import a_pool_table, a_request
 from volsched_drivers.weight_handlers.stochastic import StochasticWeightHandler
 
 
@@ -26,7 +26,9 @@ class Drawn:
 
 def ranked(raw: list[float], number: float, multiplier: float = 1.0) -> Ranking:
     weighings = [Weighing("w", np.array(raw, np.float64), multiplier)]
-    return StochasticWeightHandler().rank(a_request(draws=Drawn(number)), a_snapshot(len(raw)).candidates(), weighings)
+    return StochasticWeightHandler().rank(
+        a_request(draws=Drawn(number)), a_pool_table(len(raw)).candidates(), weighings
+    )
 
 
 class StochasticWeightHandlerTest(TestCase):
@@ -63,6 +65,6 @@ class StochasticWeightHandlerTest(TestCase):
         for number in range(1000):
             request = a_request(draws=SeededDraws(f"volume {number}"))
             weighings = [Weighing("w", np.array([1.0, 3.0]), 1.0)]
-            ranking = StochasticWeightHandler().rank(request, a_snapshot(2).candidates(), weighings)
+            ranking = StochasticWeightHandler().rank(request, a_pool_table(2).candidates(), weighings)
             wins[ranking.order[0]] += 1
         self.assertTrue(680 < wins[1] < 820, wins)

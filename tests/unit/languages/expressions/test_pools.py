@@ -16,13 +16,13 @@ from volsched.languages.expressions import Expression, compile_expression
 from volsched.languages.expressions.pools import FILTER_STATS, GOODNESS_STATS, PoolRows, of_pool, of_request
 from volsched.model.candidates import PoolTable
 from volsched.model.pool import PoolState
-from volsched.testing.builders import NOON, a_pool, a_request, a_snapshot
+from volsched.testing.builders import NOON, a_pool, a_pool_table, a_request
 
 
-def rows_of(snapshot: PoolTable, text: str, dialect: str = "strict", **request: Any) -> tuple[Expression, PoolRows]:
+def rows_of(table: PoolTable, text: str, dialect: str = "strict", **request: Any) -> tuple[Expression, PoolRows]:
     expression = compile_expression(text, dialect)
     shared = of_request(a_request(**request))
-    return expression, PoolRows(snapshot.candidates(), expression.meaning, shared=shared, stats=FILTER_STATS)
+    return expression, PoolRows(table.candidates(), expression.meaning, shared=shared, stats=FILTER_STATS)
 
 
 class Counted(dict[str, Any]):
@@ -138,7 +138,7 @@ class TestPoolRows(TestCase):
 
     def fleet(self, count: int) -> PoolTable:
         mixed = ("x", 7, None, True, 2.5)
-        return a_snapshot(
+        return a_pool_table(
             *(
                 a_pool(
                     f"pool{number}",
@@ -158,17 +158,17 @@ class TestPoolRows(TestCase):
 
     def test_columns_and_single_pools_agree(self) -> None:
         for count in (5, 100):
-            snapshot = self.fleet(count)
+            table = self.fleet(count)
             for text in self.TEXTS:
                 for dialect in ("strict", "cinder"):
                     if text.startswith("nope") and dialect == "strict":
                         continue
                     with self.subTest(text, count=count, dialect=dialect):
-                        expression, rows = rows_of(snapshot, text, dialect)
+                        expression, rows = rows_of(table, text, dialect)
                         outcomes = expression.over(rows)
                         for row in range(count):
                             alone = self.outcome(
-                                expression.evaluate, {**rows.shared, **of_pool(snapshot.pools[row], FILTER_STATS)}
+                                expression.evaluate, {**rows.shared, **of_pool(table.pools[row], FILTER_STATS)}
                             )
                             self.assertEqual(alone, self.outcome(outcomes.value, row))
 
@@ -181,30 +181,30 @@ class TestPoolRows(TestCase):
 
     def test_values_are_read_once_a_snapshot(self) -> None:
         counted = [replace(pool, capabilities=Counted(pool.capabilities)) for pool in self.fleet(100).pools]
-        snapshot = a_snapshot(*counted)
+        table = a_pool_table(*counted)
         text = "capabilities.rate > 1 and stats.vendor_name == 'Acme' and stats.total_capacity_gb > 5"
-        expression, rows = rows_of(snapshot, text)
+        expression, rows = rows_of(table, text)
         first = expression.over(rows)
         read_before = Counted.read
-        again = expression.over(rows_of(snapshot, text)[1])
+        again = expression.over(rows_of(table, text)[1])
         self.assertEqual(read_before, Counted.read)
         self.assertEqual(first.numbers.tolist(), again.numbers.tolist())
         self.assertTrue(0 < first.numbers.sum() < 100)
 
     def test_claims_are_seen(self) -> None:
-        snapshot = self.fleet(100)
+        table = self.fleet(100)
         for dialect in ("strict", "cinder"):
-            expression, rows = rows_of(snapshot, "stats.free_capacity_gb", dialect)
+            expression, rows = rows_of(table, "stats.free_capacity_gb", dialect)
             self.assertEqual(40.0, expression.over(rows).value(40))
-            claimed: PoolState = replace(snapshot.pools[40], free_gb=30.0)
-            unbounded: PoolState = replace(snapshot.pools[41], free_gb=math.inf)
-            after = snapshot.replace({40: claimed, 41: unbounded}, only_figures=True)
+            claimed: PoolState = replace(table.pools[40], free_gb=30.0)
+            unbounded: PoolState = replace(table.pools[41], free_gb=math.inf)
+            after = table.replace({40: claimed, 41: unbounded}, only_figures=True)
             outcomes = expression.over(rows_of(after, "stats.free_capacity_gb", dialect)[1])
             self.assertEqual((30.0, "infinite", 42.0), tuple(outcomes.value(row) for row in (40, 41, 42)))
 
     def test_few_pools_ask_for_no_column(self) -> None:
-        snapshot = self.fleet(100)
-        some = snapshot.candidates().take(np.arange(10))
+        table = self.fleet(100)
+        some = table.candidates().take(np.arange(10))
         expression = compile_expression("capabilities.rate > 1", "strict")
         rows = NoColumns(some, expression.meaning, shared=of_request(a_request()), stats=FILTER_STATS)
         self.assertEqual(5, int(expression.over(rows).numbers.sum()))

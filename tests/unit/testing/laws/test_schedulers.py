@@ -30,7 +30,7 @@ class Dreaming(Sound):
     """Names a pool, and takes no room in it."""
 
     def schedule_create_volume(self, context: Any, request_spec: Any, filter_properties: Any) -> Any:
-        pool = self.world.pools.snapshot().pools[0]
+        pool = self.world.pools.table().pools[0]
         return SimpleNamespace(chosen=pool, plain=dict)
 
 
@@ -85,14 +85,14 @@ class Generous(Sound):
 
 class Willing(Sound):
     def backend_passes_filters(self, context: Any, backend: str, request_spec: Any, filter_properties: Any) -> Any:
-        return self.world.pools.snapshot().pools[1]
+        return self.world.pools.table().pools[1]
 
 
 class Restless(Sound):
     def find_retype_backend(
         self, context: Any, request_spec: Any, filter_properties: Any = None, migration_policy: str = "never"
     ) -> Any:
-        return self.world.pools.snapshot().pools[0]
+        return self.world.pools.table().pools[0]
 
 
 class Secretive(Sound):

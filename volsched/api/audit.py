@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from volsched.db.database import Database
 from volsched.db.inconsistencies import CHECKS, Check
 from volsched.model.inconsistency import Inconsistency
+from volsched.model.observer import NO_OBSERVER, Observer
 
 LOG = logging.getLogger(__name__)
-
-Told = Callable[[Sequence[str], Sequence[Inconsistency]], object]
 
 
 class Audit:
     """Every check looks at one instant; every repair is a transaction of its own that looks again before it acts."""
 
     def __init__(
-        self, database: Database, checks: Sequence[Check] = CHECKS, *, told: Told = lambda checks, found: None
+        self, database: Database, checks: Sequence[Check] = CHECKS, *, observer: Observer = NO_OBSERVER
     ) -> None:
-        """`told` is given the names of the checks and what they found, whenever it is logged."""
+        """`observer`: receives what each `log` found."""
         self._database = database
         self._checks = checks
-        self._told = told
+        self._observer = observer
 
     def look(self, *, repair: bool = False) -> Iterator[Inconsistency]:
         """Every drift, by check. `repair`: put right what can be, and say so. Raises DatabaseUnavailable."""
@@ -35,7 +34,7 @@ class Audit:
     def log(self) -> int:
         """Every drift into the log; how many there are."""
         found = list(self.look())
-        self._told([check.name for check in self._checks], found)
+        self._observer.audited([check.name for check in self._checks], found)
         for drift in found:
             fix = f"{drift.fix}: volsched audit --repair" if drift.repairable else drift.fix
             LOG.warning("audit: %s: %s: %s; %s", drift.check, drift.subject, drift.what, fix)

@@ -12,6 +12,7 @@ from volsched.exceptions import InvalidRequest
 from volsched.model.context import plain_context
 from volsched.model.group import Group, GroupStatus
 from volsched.model.identity import derived_id
+from volsched.model.observer import NO_OBSERVER, Observer, observed
 from volsched.model.ports import VolumeCaster
 from volsched.model.report import ServiceState
 from volsched.model.work import SCHEDULER_QUEUE, WorkRequest
@@ -31,9 +32,11 @@ class GroupService:
         caster: VolumeCaster,
         services: Callable[[], Sequence[ServiceState]],
         authorizer: Authorizer,
+        observer: Observer = NO_OBSERVER,
     ) -> None:
         self._db = db
         self._authority = authorizer
+        self.observer = observer
         self._caster = caster
         self._services = services
 
@@ -50,6 +53,7 @@ class GroupService:
         found = self._db.groups.list(self._authority.lists(context, "group", all_projects=all_projects))
         return [self.shown(context, group) for group in found]
 
+    @observed("group create")
     def create(self, context: Any, *, types: Sequence[str], name: str | None = None, zone: str | None = None) -> Group:
         """A group in status `creating`; a scheduler will find it a backend. Raises InvalidRequest."""
         self._authority.check(context, "group:create")
@@ -90,6 +94,7 @@ class GroupService:
         self._caster.wake(SCHEDULER_QUEUE)
         return made
 
+    @observed("group delete")
     def delete(self, context: Any, name_or_id: str) -> None:
         """Remove a group that has no volumes. Raises InvalidRequest."""
         self._db.groups.remove(self._found(context, "group:delete", name_or_id).id)

@@ -17,6 +17,7 @@ from volsched.db.snapshots import Snapshots
 from volsched.db.volume_types import VolumeTypes
 from volsched.db.volumes import Volumes
 from volsched.exceptions import NotFound, VolumeNotFound
+from volsched.model.observer import NO_OBSERVER, Observer
 from volsched.model.volume import Volume
 
 
@@ -40,9 +41,10 @@ class Looking:
     those only that may see it.
     """
 
-    def __init__(self, db: VolumeDatabase, authorizer: Authorizer) -> None:
+    def __init__(self, db: VolumeDatabase, authorizer: Authorizer, observer: Observer = NO_OBSERVER) -> None:
         self._db = db
         self._authority = authorizer
+        self.observer = observer
 
     def get(self, context: Any, name_or_id: str) -> Volume:
         """Raises VolumeNotFound, and InvalidRequest where several volumes have the name."""

@@ -12,6 +12,7 @@ from volsched.exceptions import InvalidRequest
 from volsched.flows.scheduler_queue import scheduler_work
 from volsched.model.context import plain_context
 from volsched.model.identity import derived_id
+from volsched.model.observer import NO_OBSERVER, Observer, observed
 from volsched.model.ports import VolumeCaster
 from volsched.model.snapshot import Snapshot, SnapshotStatus
 from volsched.model.work import SCHEDULER_QUEUE, WorkRequest, agent_queue
@@ -26,9 +27,16 @@ DELETABLE = (SnapshotStatus.AVAILABLE, SnapshotStatus.ERROR, SnapshotStatus.ERRO
 class SnapshotService:
     """Snapshots as a user sees them. A project sees its own only."""
 
-    def __init__(self, db: VolumeDatabase, caster: VolumeCaster, authorizer: Authorizer) -> None:
+    def __init__(
+        self,
+        db: VolumeDatabase,
+        caster: VolumeCaster,
+        authorizer: Authorizer,
+        observer: Observer = NO_OBSERVER,
+    ) -> None:
         self._db = db
         self._authority = authorizer
+        self.observer = observer
         self._caster = caster
 
     def get(self, context: Any, name_or_id: str) -> Snapshot:
@@ -43,6 +51,7 @@ class SnapshotService:
         of = self._db.volumes.find(volume, self._authority.sees(context, "volume"))
         return self._db.snapshots.list(None, volume_id=self._authority.checked(context, "volume:get", of).id)
 
+    @observed("snapshot create")
     def create(self, context: Any, volume: str, *, name: str | None = None) -> Snapshot:
         """A snapshot in status `creating`; a scheduler will see to the room. Raises InvalidRequest."""
         of = self._db.volumes.find(volume, self._authority.sees(context, "volume"))
@@ -73,6 +82,7 @@ class SnapshotService:
         self._caster.wake(SCHEDULER_QUEUE)
         return made
 
+    @observed("snapshot delete")
     def delete(self, context: Any, name_or_id: str) -> Snapshot:
         """The snapshot in status `deleting`. Raises InvalidRequest."""
         snapshot = self._found(context, "snapshot:delete", name_or_id)

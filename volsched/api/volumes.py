@@ -18,6 +18,7 @@ from volsched.model.context import plain_context
 from volsched.model.decision import Decision
 from volsched.model.event import Event, Priority
 from volsched.model.identity import derived_id
+from volsched.model.observer import NO_OBSERVER, Observer, observed
 from volsched.model.ports import VolumeCaster
 from volsched.model.report import ServiceState
 from volsched.model.request import VolumeType
@@ -51,8 +52,9 @@ class VolumeService(Looking):
         caster: VolumeCaster,
         services: Callable[[], Sequence[ServiceState]],
         authorizer: Authorizer,
+        observer: Observer = NO_OBSERVER,
     ) -> None:
-        super().__init__(db, authorizer)
+        super().__init__(db, authorizer, observer)
         self._scheduler = scheduler
         self._scheduler_rpcapi = scheduler_rpcapi
         self._caster = caster
@@ -66,6 +68,7 @@ class VolumeService(Looking):
 
     # -- requests ------------------------------------------------------------------------------------------------
 
+    @observed("volume create")
     def create(
         self,
         context: Any,
@@ -113,6 +116,7 @@ class VolumeService(Looking):
         self._caster.wake(SCHEDULER_QUEUE)
         return self.shown(context, created)
 
+    @observed("volume delete")
     def delete(self, context: Any, name_or_id: str) -> Volume:
         """The volume in status `deleting`, or as it was where it had never been placed and is gone already."""
         volume = self._found(context, "volume:delete", name_or_id)
@@ -134,6 +138,7 @@ class VolumeService(Looking):
         self._caster.wake(queue)
         return self.shown(context, deleting)
 
+    @observed("volume extend")
     def extend(self, context: Any, name_or_id: str, new_size_gb: object) -> Volume:
         """The volume in status `extending`. Raises InvalidRequest, QuotaExceeded."""
         volume = self._found(context, "volume:extend", name_or_id)
@@ -173,6 +178,7 @@ class VolumeService(Looking):
         self._caster.wake(SCHEDULER_QUEUE)
         return self.shown(context, extending)
 
+    @observed("volume retype")
     def retype(
         self, context: Any, name_or_id: str, new_type: str, *, migration_policy: str = MIGRATION_POLICIES[0]
     ) -> Volume:
@@ -222,6 +228,7 @@ class VolumeService(Looking):
         self._caster.wake(SCHEDULER_QUEUE)
         return self.shown(context, retyping)
 
+    @observed("volume migrate")
     def migrate(self, context: Any, name_or_id: str, host: str) -> Volume:
         """The volume in status `migrating`, to a pool, or to another pool of a backend. For administrators.
 
@@ -270,6 +277,7 @@ class VolumeService(Looking):
         of = self._found(context, "volume:get", volume).plain() if volume is not None else None
         return self._scheduler().get_backup_host(of, zone, driver)
 
+    @observed("volume manage")
     def manage(
         self,
         context: Any,

@@ -101,8 +101,8 @@ def options() -> list[cfg.Opt]:
             default=1.0,
             min=0.01,
             max=3600.0,
-            help="A filter, weigher or weight handler that is at one request for longer is named in the log, while it "
-            "still is and when it is done. It cannot be interrupted.",
+            help="Seconds after which a filter, weigher or weight handler that still runs for one request is named in "
+            "the log, then and when it has finished. It cannot be interrupted.",
         ),
         cfg.IntOpt(
             "lease_seconds",

@@ -17,6 +17,7 @@ from volsched.db.database import Database
 from volsched.db.schema import backends, pools
 from volsched.exceptions import BackendNotFound, PoolNotFound
 from volsched.model.columns import ROOM_THICK_GB, ROOM_THIN_GB
+from volsched.model.observer import NO_OBSERVER, Observer
 from volsched.model.parsing import ParsedReport
 from volsched.model.pool import PoolState
 from volsched.model.report import CapabilityReport, ServiceState
@@ -92,8 +93,15 @@ class BackendRecord:
 class Backends:
     """The storage backends that were ever heard of."""
 
-    def __init__(self, database: Database, *, down_after_seconds: float = DOWN_AFTER_SECONDS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        down_after_seconds: float = DOWN_AFTER_SECONDS,
+        observer: Observer = NO_OBSERVER,
+    ) -> None:
         self._database = database
+        self._observer = observer
         self._down_after = timedelta(seconds=down_after_seconds)
 
     def record(self, report: CapabilityReport, parsed: ParsedReport) -> bool:
@@ -102,9 +110,11 @@ class Backends:
         False, and nothing taken in, where it is not newer than the last one, or is from the future. A pool that is not
         among `parsed.pools` any more gets no claims until it is reported again.
         """
-        return self._database.run(
+        applied = self._database.run(
             lambda connection: _record(connection, report, parsed, self._database.now(connection))
         )
+        self._observer.report_stored(applied=applied, set_aside=len(parsed.set_aside))
+        return applied
 
     def heartbeat(
         self, host: str, *, cluster_name: str | None = None, zone: str | None = None, kind: str = VOLUME

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,14 +18,16 @@ from volsched.db.database import Database
 from volsched.db.schema import claims, pools
 from volsched.exceptions import ClaimConflict, VolumeNotFound
 from volsched.model.claim import Claim, Placement
+from volsched.model.observer import NO_OBSERVER, Observer, reporting
 from volsched.model.work import WorkState
 
 
 class Claims:
     """Room in pools, taken and given back atomically. A port: ClaimStore."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, observer: Observer = NO_OBSERVER) -> None:
         self._database = database
+        self._observer = observer
 
     def claim(self, placement: Placement) -> Claim:
         """Take the room and write all that goes with it, or nothing.
@@ -38,12 +41,16 @@ class Claims:
 
         decided = None if document is None else (decision_id, document)
         placement = replace(placement, events=tuple(placement.events), work=tuple(placement.work))
-        try:
-            return self._database.run(
-                lambda connection: _claim(connection, placement, decided, now=self._database.now(connection))
-            )
-        except IntegrityError as problem:
-            raise VolumeNotFound(placement.claim.volume_id) from problem
+        self._observer.claim_started(placement)
+        with reporting(partial(self._observer.claim_ended, placement)):
+            try:
+                claim = self._database.run(
+                    lambda connection: _claim(connection, placement, decided, now=self._database.now(connection))
+                )
+            except IntegrityError as problem:
+                raise VolumeNotFound(placement.claim.volume_id) from problem
+        self._observer.events_stored(placement.events)
+        return claim
 
     def release(self, key: str) -> None:
         """Give the room back; harmless where there is no such claim."""

@@ -13,6 +13,7 @@ from volsched.db.database import Database
 from volsched.db.schema import events
 from volsched.model.event import Event
 from volsched.model.identity import derived_id
+from volsched.model.observer import NO_OBSERVER, Observer
 from volsched.model.volume import VolumeStatus
 from volsched.model.work import Lease, Message
 
@@ -20,8 +21,9 @@ from volsched.model.work import Lease, Message
 class Failures:
     """Where failures are written down. A port: FailureLog."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, observer: Observer = NO_OBSERVER) -> None:
         self._database = database
+        self._observer = observer
 
     def record(
         self,
@@ -53,3 +55,5 @@ class Failures:
             outbox.add(connection, [event], now)
 
         self._database.run(write)
+        self._observer.events_stored((event,))
+        self._observer.failure_stored(event)

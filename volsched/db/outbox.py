@@ -14,6 +14,7 @@ from volsched.db.database import Database
 from volsched.db.insert_once import unless_there
 from volsched.db.schema import deliveries, events, notifiers
 from volsched.model.event import DueEvent, Event, Priority
+from volsched.model.observer import NO_OBSERVER, Observer
 
 WAITING = "waiting"
 DELIVERED = "delivered"
@@ -28,12 +29,14 @@ FORGOTTEN = timedelta(days=1)
 class Outbox:
     """Events on their way. Ports: OutboxStore, and EventSink."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, observer: Observer = NO_OBSERVER) -> None:
         self._database = database
+        self._observer = observer
 
     def emit(self, event: Event) -> None:
         """Keep an event for delivery; the same id again is harmless."""
         self._database.run(lambda connection: add(connection, [event], self._database.now(connection)))
+        self._observer.events_stored((event,))
 
     def expect(self, notifiers: Iterable[str]) -> None:
         """These notifiers are to get every event from now on: none is done with before each of them got it."""

@@ -16,7 +16,9 @@ from volsched.db import groups, messages, outbox, pool_room, quotas, snapshots, 
 from volsched.db.database import Database
 from volsched.db.schema import work
 from volsched.exceptions import LeaseLost
+from volsched.model.event import Event
 from volsched.model.identity import derived_id
+from volsched.model.observer import NO_OBSERVER, Observer
 from volsched.model.work import Lease, Outcome, RowChange, Starting, WorkItem, WorkRequest, WorkState
 
 #: Rows beside the volume's own that work changes, by kind.
@@ -52,8 +54,9 @@ class WorkQueue:
     whatever the queues.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, observer: Observer = NO_OBSERVER) -> None:
         self._database = database
+        self._observer = observer
 
     def add(self, work: WorkRequest) -> None:
         """Queue work; the same id again is harmless."""
@@ -70,9 +73,12 @@ class WorkQueue:
         def write(connection: Connection) -> WorkItem | None:
             taken = self._take_first(connection, found, owner, lease_seconds)
             if taken is not None and starting is not None:
-                outbox.add(connection, starting(taken), self._database.now(connection))
+                events[:] = starting(taken)
+                outbox.add(connection, events, self._database.now(connection))
             return taken
 
+        events: list[Event] = []
+        self._observer.work_wanted()
         found = self._database.read(
             lambda connection: connection.execute(
                 _CANDIDATES, {"queues": list(queues), "now": self._database.now(connection)}
@@ -81,9 +87,13 @@ class WorkQueue:
         if not found:
             return None
         try:
-            return self._database.run(write)
+            taken = self._database.run(write)
         except IntegrityError:
             return None  # other work of the same volume was taken just now, again and again: there is no hurry
+        if taken is not None:
+            self._observer.work_taken(taken)
+            self._observer.events_stored(events)
+        return taken
 
     def _take_first(
         self, connection: Connection, found: Sequence[Row[Any]], owner: str, lease_seconds: float
@@ -126,6 +136,8 @@ class WorkQueue:
         The same again is harmless. Raises LeaseLost.
         """
         self._database.run(lambda connection: _finish(connection, lease, outcome, self._database.now(connection)))
+        self._observer.events_stored(outcome.events)
+        self._observer.work_finished(lease, outcome)
 
     def expire(self, owner: str) -> int:
         """End the leases of an owner that is known to be dead; returns how many there were."""

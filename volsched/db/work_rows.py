@@ -29,7 +29,7 @@ def queue(connection: Connection, requests: Iterable[WorkRequest], now: datetime
                 "queue": request.queue,
                 "operation": request.operation,
                 "volume_id": request.volume_id,
-                "payload": request.payload if trace is None else {**request.payload, TRACE: trace.handed_over(request)},
+                "payload": request.payload if trace is None else {**request.payload, TRACE: trace.context_for(request)},
                 "problem": None,
                 "created_at": now,
                 "finished_at": None,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from volsched.loader.loaded import Plugins
+from volsched.model.observer import NO_OBSERVER, Observer
 from volsched.placement.pipeline import Placing
 from volsched.placement.profiles import Profile, Profiles
 from volsched.placement.watchdog import Watchdog, Watched
 from volsched.plugins import Chooser
 
 
-def chooser_of(plugins: Plugins, *, slow_seconds: float) -> Chooser:
-    """Filters and weighers of everybody, and those of the profiles, all of them overseen."""
+def chooser_of(plugins: Plugins, *, slow_seconds: float, observer: Observer = NO_OBSERVER) -> Chooser:
+    """Filters and weighers of every request, and those of the profiles, under a watchdog."""
     chooser: Chooser = Placing(plugins.filters, plugins.weighers, plugins.weight_handler)
     if plugins.profiles:
         profiles = [
@@ -22,4 +23,4 @@ def chooser_of(plugins: Plugins, *, slow_seconds: float) -> Chooser:
         Watched(name=it.choice.name, label=str(it.choice.entry), package=it.choice.entry.provider, plugin=it.plugin)
         for it in plugins.everything
     ]
-    return Watchdog(chooser, watched, slow_seconds=slow_seconds)
+    return Watchdog(chooser, watched, slow_seconds=slow_seconds, observer=observer)

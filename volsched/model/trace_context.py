@@ -1,4 +1,4 @@
-"""The trace that the work of this moment belongs to, carried from process to process beside the work."""
+"""The trace that the current thread's work belongs to, carried from process to process in the work's payload."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from volsched.model.work import WorkRequest
 
-#: Where a piece of work's payload has it: W3C trace context, as plain data. A trace parent is no secret.
+#: The key of the trace in a work item's payload: W3C trace context, as plain data. A trace parent is not a secret.
 TRACE = "trace"
 
 
 class Trace(Protocol):
-    """What is under way."""
+    """A trace in progress."""
 
-    def handed_over(self, request: WorkRequest) -> Mapping[str, str]:
-        """What whoever takes this work needs to go on with the trace."""
+    def context_for(self, request: WorkRequest) -> Mapping[str, str]:
+        """Return what the process that takes this work needs to continue the trace."""
         ...
 
 

@@ -15,6 +15,7 @@ from volsched.model.decision import NO_REMARKS, Decision, FilterStep, Screening,
 from volsched.model.lazy import LazySequence
 from volsched.model.ranking import Ranked, Weights
 from volsched.model.request import RequestSpec
+from volsched.placement import watchdog
 from volsched.plugins import Filter, Ranking, Weigher, Weighing, WeightHandler
 
 CORDONED = CodedColumn("cordoned", lambda pool: pool.cordoned)
@@ -80,6 +81,7 @@ class Placing:
 
     def _weighed(self, name: str, weigher: Weigher, request: RequestSpec, candidates: Candidates) -> Weighing:
         try:
+            watchdog.starting(weigher, name)
             raw = weigher.weigh(request, candidates)
             _check_weights(name, raw, candidates)
             return Weighing(name, raw, weigher.multiplier)
@@ -90,6 +92,7 @@ class Placing:
 
     def _ranked(self, request: RequestSpec, candidates: Candidates, weighings: Sequence[Weighing]) -> Ranking:
         try:
+            watchdog.starting(self._handler, "weight handler")
             ranking = self._handler.rank(request, candidates, weighings)
             _check_ranking(ranking, len(candidates), len(weighings))
             return ranking
@@ -129,6 +132,7 @@ def _all_of(filters: Sequence[tuple[str, Filter]], request: RequestSpec, candida
 
 def _screened(name: str, plugin: Filter, request: RequestSpec, candidates: Candidates) -> Screening:
     try:
+        watchdog.starting(plugin, name)
         screening = plugin.screen(request, candidates)
         _check_mask(screening, len(candidates))
         return screening

@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-#: What a trace of a volume begins with.
-VOLUME_REQUESTS = ("create", "delete", "extend", "retype", "migrate", "manage")
-
 Progress = Callable[[Volume | Snapshot | Group], None]
 T = TypeVar("T", Volume, Snapshot, Group)
 
@@ -143,11 +140,13 @@ class Application(Stores):
         """The selected filters and weighers, and those of the profiles."""
         from volsched.loader.pipeline import chooser_of
 
-        return self.telemetry.chooser(chooser_of(self.plugins, slow_seconds=self.conf.scheduler.slow_plugin_seconds))
+        slow_seconds = self.conf.scheduler.slow_plugin_seconds
+        return chooser_of(self.plugins, slow_seconds=slow_seconds, observer=self.telemetry.observer)
 
     @cached_property
     def driver(self) -> PlacingScheduler:
         """The selected scheduler driver, in its world."""
+        from volsched.db.failures import Failures
         from volsched.plugins import SchedulerWorld
 
         plugins, options = self.plugins, self.conf.scheduler
@@ -160,7 +159,7 @@ class Application(Stores):
             caster=self.caster,
             events=self.outbox,
             decisions=self.stores.decisions,
-            failures=self.telemetry.failures(self.database),
+            failures=Failures(self.database, self.telemetry.observer),
             chooser=self.chooser,
             clock=utcnow,
             publisher=f"scheduler.{socket.gethostname()}",
@@ -246,29 +245,28 @@ class Application(Stores):
         """What users ask for."""
         from volsched.api.volumes import VolumeService
 
-        service = VolumeService(
+        return VolumeService(
             self.stores,
             scheduler=lambda: self.driver,
             scheduler_rpcapi=self.queued_scheduler,
             caster=self.caster,
             services=self.backends.services,
             authorizer=self.authorizer,
+            observer=self.telemetry.observer,
         )
-        return self.telemetry.requests(service, "volume", VOLUME_REQUESTS)
 
     @cached_property
     def snapshots(self) -> SnapshotService:
         from volsched.api.snapshots import SnapshotService
 
-        service = SnapshotService(self.stores, self.caster, self.authorizer)
-        return self.telemetry.requests(service, "snapshot", ("create", "delete"))
+        return SnapshotService(self.stores, self.caster, self.authorizer, self.telemetry.observer)
 
     @cached_property
     def groups(self) -> GroupService:
         from volsched.api.groups import GroupService
 
-        service = GroupService(self.stores, self.caster, self.backends.services, self.authorizer)
-        return self.telemetry.requests(service, "group", ("create", "delete"))
+        observer = self.telemetry.observer
+        return GroupService(self.stores, self.caster, self.backends.services, self.authorizer, observer)
 
     @cached_property
     def quotas(self) -> QuotaService:

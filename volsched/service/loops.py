@@ -83,7 +83,7 @@ def _audit(application: Application) -> None:
     if not application.conf.scheduler.audit_interval:
         return
     try:
-        guarded(Audit(application.database, told=application.telemetry.audited).log)
+        guarded(Audit(application.database, observer=application.telemetry.observer).log)
     except Exception:  # placing goes on whatever the audit stumbles over
         LOG.exception("the audit failed; it is made again later")
 

@@ -15,7 +15,7 @@ from volsched.service.dependency_checks import DependencyChecks
 from volsched.service.generation import Current
 from volsched.service.health import Check, Health, Status
 from volsched.service.http_server import Answer, PagesServer
-from volsched.service.metrics_collector import Standing
+from volsched.service.metrics import CheckedMetrics
 
 LIVE, READY, METRICS = "/live", "/ready", "/metrics"
 JSON = "application/json"
@@ -48,9 +48,9 @@ class Monitor:
         self._looks = DependencyChecks(
             lambda: current.application, kind, interval=options.look_interval, seen=self.ready
         )
-        counts = current.application.telemetry.counts
-        self._registry = CollectorRegistry() if counts is None else counts.registry
-        self._registry.register(Standing(current, self._looks, of_everything=kind == "scheduler"))
+        metrics = current.application.telemetry.metrics
+        self._registry = CollectorRegistry() if metrics is None else metrics.registry
+        self._registry.register(CheckedMetrics(current, self._looks, of_installation=kind == "scheduler"))
         self._server = PagesServer(
             {LIVE: self.live, READY: self.ready, METRICS: self.metrics},
             host=options.host,

@@ -29,7 +29,7 @@ class Stores:
 
     @cached_property
     def telemetry(self) -> Telemetry:
-        """What this process counts and traces. Raises ConfigurationError where it cannot."""
+        """The metrics and the tracing of this process. Raises ConfigurationError."""
         from volsched.service.telemetry import telemetry_of
 
         return telemetry_of(self.conf, self.process)
@@ -51,7 +51,10 @@ class Stores:
 
     @cached_property
     def backends(self) -> Backends:
-        return self.telemetry.backends(self.database, down_after_seconds=self.conf.scheduler.service_down_time)
+        from volsched.db.backends import Backends
+
+        down_after = self.conf.scheduler.service_down_time
+        return Backends(self.database, down_after_seconds=down_after, observer=self.telemetry.observer)
 
     @cached_property
     def stores(self) -> VolumeDatabase:
@@ -76,15 +79,21 @@ class Stores:
 
     @cached_property
     def claims(self) -> Claims:
-        return self.telemetry.claims(self.database)
+        from volsched.db.claims import Claims
+
+        return Claims(self.database, self.telemetry.observer)
 
     @cached_property
     def work(self) -> WorkQueue:
-        return self.telemetry.work(self.database)
+        from volsched.db.work import WorkQueue
+
+        return WorkQueue(self.database, self.telemetry.observer)
 
     @cached_property
     def outbox(self) -> Outbox:
-        return self.telemetry.outbox(self.database)
+        from volsched.db.outbox import Outbox
+
+        return Outbox(self.database, self.telemetry.observer)
 
     @cached_property
     def authorizer(self) -> Authorizer:

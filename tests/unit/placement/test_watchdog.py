@@ -170,7 +170,7 @@ class TestBadInput(TestCase):
         super().setUp()
         self.pools = a_pool_table(*(a_pool(name, capabilities={"level": 1.0}) for name in "abc"))
 
-    def overseen(
+    def supervised(
         self, answer: EVERY = passing, weigh: EVERY = equal, rank: EVERY | None = None, slow_seconds: float = 60.0
     ) -> Watchdog:
         rack, scale = Rack(answer), Scale(weigh)
@@ -185,12 +185,12 @@ class TestBadInput(TestCase):
         ]
         return Watchdog(Placing([("rack", rack)], [("scale", scale)], handler), watched, slow_seconds=slow_seconds)
 
-    def assert_named(self, oversight: Watchdog, name: str, said: str) -> None:
+    def assert_named(self, watchdog: Watchdog, name: str, said: str) -> None:
         with (
             self.assertRaises(PluginError) as caught,
             self.assertLogs("volsched.placement.watchdog", "ERROR") as logged,
         ):
-            oversight.place(a_request(), self.pools.candidates())
+            watchdog.place(a_request(), self.pools.candidates())
         problem = caught.exception
         self.assertEqual((name, f"acme-{name} 1.2"), (problem.plugin, problem.package))
         self.assertTrue(str(problem).startswith(f"plugin {name} of acme-{name} 1.2: "), problem)
@@ -206,17 +206,17 @@ class TestBadInput(TestCase):
     def test_filters(self) -> None:
         for misdeed, answer, said in OF_FILTERS:
             with self.subTest(misdeed):
-                self.assert_named(self.overseen(answer), "rack", said)
+                self.assert_named(self.supervised(answer), "rack", said)
 
     def test_weighers(self) -> None:
         for misdeed, answer, said in OF_WEIGHERS:
             with self.subTest(misdeed):
-                self.assert_named(self.overseen(weigh=answer), "scale", said)
+                self.assert_named(self.supervised(weigh=answer), "scale", said)
 
     def test_weight_handlers(self) -> None:
         for misdeed, answer, said in OF_HANDLERS:
             with self.subTest(misdeed):
-                self.assert_named(self.overseen(rank=answer), "judge", said)
+                self.assert_named(self.supervised(rank=answer), "judge", said)
 
     def test_what_was_written_to_is_as_it_was(self) -> None:
         def halves(request: RequestSpec, candidates: Candidates) -> Screening:
@@ -227,7 +227,7 @@ class TestBadInput(TestCase):
             candidates.rows[0] = 1
             return np.zeros(len(candidates))
 
-        self.assert_named(self.overseen(halves, writes), "scale", "read-only")
+        self.assert_named(self.supervised(halves, writes), "scale", "read-only")
         self.assertEqual(["a", "b", "c"], [pool.name for pool in self.pools.candidates()])
 
     def test_a_reason_that_cannot_be_given_is_told_and_the_verdict_stands(self) -> None:
@@ -237,18 +237,18 @@ class TestBadInput(TestCase):
 
             return Screening(np.zeros(len(candidates), np.bool_), why)
 
-        decision = self.overseen(rejecting).place(a_request(), self.pools.candidates())
+        decision = self.supervised(rejecting).place(a_request(), self.pools.candidates())
         self.assertFalse(decision)
         self.assertIn("the filter rack cannot say why: KeyError: 0", decision.reason())
         self.assertIn("cannot say why", decision.plain()["filters"][0]["rejected"][2]["why"])
 
     def test_what_is_wrong_with_the_request_is_not_the_plugins_fault(self) -> None:
         with self.assertRaises(InvalidRequest):
-            self.overseen(raising(InvalidRequest("query", "not JSON"))).place(a_request(), self.pools.candidates())
+            self.supervised(raising(InvalidRequest("query", "not JSON"))).place(a_request(), self.pools.candidates())
 
-    def test_screening_is_overseen_too(self) -> None:
+    def test_screening_is_supervised_too(self) -> None:
         with self.assertRaisesRegex(PluginError, "of acme-rack 1.2"):
-            self.overseen(raising(OSError("gone"))).screen(a_request(), self.pools.candidates())
+            self.supervised(raising(OSError("gone"))).screen(a_request(), self.pools.candidates())
 
     def test_nothing_of_a_request_can_be_written_to(self) -> None:
         request = a_request(volume_type=a_volume_type(), hints={}, metadata={})
@@ -258,13 +258,13 @@ class TestBadInput(TestCase):
 
     # -- who takes long ------------------------------------------------------------------------------------------
 
-    def test_a_plugin_that_takes_long_is_named_while_it_does_and_when_it_is_done(self) -> None:
+    def test_slow_plugin_is_named_while_it_runs_and_when_it_has_finished(self) -> None:
         named, done = threading.Event(), threading.Event()
 
         class Listening(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:
                 lines.append(record.getMessage())
-                (done if "is done" in lines[-1] else named).set()
+                (done if "finished" in lines[-1] else named).set()
 
         def dawdles(request: RequestSpec, candidates: Candidates) -> Screening:
             self.assertTrue(named.wait(60), "nobody noticed")
@@ -274,35 +274,54 @@ class TestBadInput(TestCase):
         logger, handler = logging.getLogger("volsched.placement.watchdog"), Listening()
         logger.addHandler(handler)
         self.addCleanup(logger.removeHandler, handler)
-        oversight = self.overseen(dawdles, slow_seconds=0.02)
-        self.assertTrue(oversight.place(a_request(), self.pools.candidates()))
+        watchdog = self.supervised(dawdles, slow_seconds=0.02)
+        self.assertTrue(watchdog.place(a_request(), self.pools.candidates()))
         self.assertTrue(done.wait(60), "nobody said that it is over")
         self.assertEqual(2, len(lines))
-        self.assertRegex(lines[0], r"^filter rack of acme-rack 1.2 has been at one request for \d.*slow_plugin_seconds")
+        self.assertRegex(lines[0], r"^filter rack of acme-rack 1.2 has been running for \d.*slow_plugin_seconds")
         self.assertIn("cannot be interrupted", lines[0])
-        self.assertRegex(lines[1], r"^filter rack of acme-rack 1.2 is done with a request after \d")
+        self.assertRegex(lines[1], r"^filter rack of acme-rack 1.2 finished a request after \d")
 
-    def test_looking_names_nobody_who_is_quick(self) -> None:
-        looked: list[Any] = []
+    def test_quick_plugin_is_not_logged(self) -> None:
+        checked: list[bool] = []
 
         def looks(request: RequestSpec, candidates: Candidates) -> Screening:
-            looked.append(oversight.look({}))
-            looked.append(oversight.look(looked[0]))
+            checked.append(True)
+            watchdog.check()
             return passing(request, candidates)
 
-        oversight = self.overseen(looks)
+        watchdog = self.supervised(looks)
         with self.assertNoLogs("volsched.placement.watchdog"):
-            oversight.place(a_request(), self.pools.candidates())
-        self.assertEqual(["rack", "rack"], [spell.plugin.name for seen in looked for spell in seen.values()])
-        self.assertEqual({}, oversight.look({}))
+            watchdog.place(a_request(), self.pools.candidates())
+            watchdog.check()
+        self.assertTrue(checked)
 
-    def test_the_watching_ends_with_what_is_watched(self) -> None:
-        before = {thread for thread in threading.enumerate() if thread.name == "oversight"}
-        oversight = self.overseen(slow_seconds=0.01)
-        oversight.place(a_request(), self.pools.candidates())
-        (thread,) = {thread for thread in threading.enumerate() if thread.name == "oversight"} - before
-        gone = weakref.ref(oversight)
-        del oversight
+    def test_slow_plugin_is_logged_once_while_it_runs_and_a_later_one_anew(self) -> None:
+        def dawdles(request: RequestSpec, candidates: Candidates) -> Any:
+            for _ in range(2):
+                watchdog.check()
+            return passing(request, candidates)
+
+        def dawdles_too(request: RequestSpec, candidates: Candidates) -> Any:
+            watchdog.check()
+            return equal(request, candidates)
+
+        watchdog = self.supervised(dawdles, dawdles_too, slow_seconds=1e-9)
+        with self.assertLogs("volsched.placement.watchdog", "WARNING") as logged:
+            watchdog.place(a_request(), self.pools.candidates())
+        for label in ("filter rack", "weigher scale"):
+            named = [
+                line for line in logged.output if f"{label} of acme-{label.split()[1]} 1.2 has been running" in line
+            ]
+            self.assertEqual(1, len(named), logged.output)
+
+    def test_watchdog_thread_ends_with_the_watchdog(self) -> None:
+        before = {thread for thread in threading.enumerate() if thread.name == "watchdog"}
+        watchdog = self.supervised(slow_seconds=0.01)
+        watchdog.place(a_request(), self.pools.candidates())
+        (thread,) = {thread for thread in threading.enumerate() if thread.name == "watchdog"} - before
+        gone = weakref.ref(watchdog)
+        del watchdog
         gc.collect()
         thread.join(60)
         self.assertFalse(thread.is_alive())

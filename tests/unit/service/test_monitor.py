@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.stores.world import OnSQLite
 from volsched import conf
 from volsched.exceptions import ConfigurationError
+from volsched.model.observer import NO_OBSERVER
 from volsched.service.application import Application
 from volsched.service.generation import Current
 from volsched.service.health_client import ask
@@ -58,7 +59,7 @@ class TestMonitor(OnSQLite):
         made = self.monitor(enabled=False)
         made.start()
         self.assertIsNone(made.address)
-        self.assertFalse(self.current.application.telemetry.on)
+        self.assertIs(NO_OBSERVER, self.current.application.telemetry.observer)
 
     def test_of_several_workers_each_has_a_port(self) -> None:
         first = self.monitor()

@@ -1,4 +1,4 @@
-"""What the stores of a process tell, and that they are the plain ones where nothing is to be told."""
+"""The metrics that stores and the pipeline report to the observer."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from tests.stores.world import OnSQLite, a_placement, a_pool_state, an_event, created, reported, some_work
+from volsched.db.backends import Backends
+from volsched.db.claims import Claims
 from volsched.db.failures import Failures
+from volsched.db.outbox import Outbox
 from volsched.db.work import WorkQueue
 from volsched.exceptions import ClaimConflict, PluginError
 from volsched.model.inconsistency import Inconsistency
 from volsched.model.parsing import ParsedReport
 from volsched.model.report import CapabilityReport
 from volsched.model.work import Outcome
-from volsched.service.metrics import Counts
-from volsched.service.telemetry import Telemetry
+from volsched.placement.watchdog import Watchdog
+from volsched.service.metrics import Metrics
 from volsched.testing import a_pool_table, a_request
 
 DECISION = {"rejected": {"capacity": 3}, "conflicts": 1}
@@ -24,28 +27,17 @@ DECISION = {"rejected": {"capacity": 3}, "conflicts": 1}
 class TestTelemetry(OnSQLite):
     def setUp(self) -> None:
         super().setUp()
-        self.counts = Counts()
-        self.telemetry = Telemetry(self.counts)
-        self.work = self.telemetry.work(self.database)
+        self.metrics = Metrics()
+        self.work = WorkQueue(self.database, self.metrics)
 
     def value(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(f"volsched_{name}", labels)
 
     @property
     def registry(self) -> CollectorRegistry:
-        return self.counts.registry
+        return self.metrics.registry
 
-    def test_silent_stores_are_the_plain_ones(self) -> None:
-        silent = Telemetry()
-        self.assertIs(WorkQueue, type(silent.work(self.database)))
-        self.assertIs(Failures, type(silent.failures(self.database)))
-        chooser: Any = object()
-        self.assertIs(chooser, silent.chooser(chooser))
-        silent.happened([an_event()])
-        silent.audited(["a"], [])
-        silent.stop()
-
-    def test_work_that_is_taken_over(self) -> None:
+    def test_taken_over_work_is_counted_and_timed_once(self) -> None:
         self.work.add(some_work("w1"))
         self.assertIsNotNone(self.work.take(["scheduler"], "doomed", 5))
         self.assertIsNone(self.value("lease_takeovers_total", queue="scheduler"))
@@ -60,7 +52,7 @@ class TestTelemetry(OnSQLite):
         self.work.finish(work.lease, Outcome())
         self.assertEqual(1, self.value("work_seconds_count", queue="scheduler", operation="create"), "once")
 
-    def test_work_that_was_put_back_is_not_taken_over(self) -> None:
+    def test_first_taker_of_work_takes_nothing_over(self) -> None:
         self.work.add(some_work("w1", held_by="asker", held_seconds=5))
         self.clock.forward(6)
         late = self.work.take(["scheduler"], "me", 5)
@@ -71,13 +63,13 @@ class TestTelemetry(OnSQLite):
         assert first is not None
         self.assertFalse(first.taken_over)
 
-    def test_what_is_told_when_work_is_taken(self) -> None:
+    def test_start_events_are_counted(self) -> None:
         self.work.add(some_work("w1"))
         self.work.take(["scheduler"], "me", 5, lambda work: [an_event(event_type="scheduler.create_volume.start")])
         self.assertEqual(1, self.value("events_total", event_type="scheduler.create_volume.start", priority="info"))
 
-    def test_claims_and_what_they_tell(self) -> None:
-        claims = self.telemetry.claims(self.database)
+    def test_claims_and_decisions_are_counted_where_the_claim_succeeds(self) -> None:
+        claims = Claims(self.database, self.metrics)
         reported(self.database, a_pool_state(total_gb=20))
         created(self.database, "v1", "v2")
         end = an_event(
@@ -99,7 +91,7 @@ class TestTelemetry(OnSQLite):
         )
 
     def test_refusals_are_counted_once(self) -> None:
-        failures = self.telemetry.failures(self.database)
+        failures = Failures(self.database, self.metrics)
         payload = {"driver": "filter", "took_ms": 4, "error": "NoValidBackend", "decision": DECISION}
         event = an_event(event_type="scheduler.create_volume", payload=payload)
         for _ in range(2):
@@ -107,14 +99,14 @@ class TestTelemetry(OnSQLite):
         refused = {"operation": "create_volume", "driver": "filter", "outcome": "refused"}
         self.assertEqual(1, self.value("decisions_total", **refused))
 
-    def test_an_event_that_cannot_be_understood_harms_nothing(self) -> None:
+    def test_event_with_unusable_values_is_logged_and_not_counted(self) -> None:
         with self.assertLogs("volsched.service.metrics", "WARNING"):
-            self.telemetry.outbox(self.database).emit(
+            Outbox(self.database, self.metrics).emit(
                 an_event(event_type="scheduler.create_volume.end", payload={"took_ms": "long"})
             )
 
-    def test_reports(self) -> None:
-        backends = self.telemetry.backends(self.database, down_after_seconds=60)
+    def test_reports_are_counted_by_outcome(self) -> None:
+        backends = Backends(self.database, observer=self.metrics)
         report = CapabilityReport(service_name="volume", host="h@b", capabilities={}, timestamp=self.clock())
         parsed = ParsedReport(backend_id="h@b", pools=(a_pool_state(),), set_aside=(("h@b#x", "no name"),))
         self.assertTrue(backends.record(report, parsed))
@@ -122,31 +114,31 @@ class TestTelemetry(OnSQLite):
         self.assertEqual((1, 1), tuple(self.value("reports_total", outcome=it) for it in ("applied", "out_of_date")))
         self.assertEqual(2, self.value("report_items_set_aside_total"))
 
-    def test_drift_by_kind(self) -> None:
+    def test_inconsistencies_are_counted_by_check(self) -> None:
         found = [
             Inconsistency(check="b", subject="v1", what="", fix=""),
             Inconsistency(check="b", subject="v2", what="", fix=""),
         ]
-        self.telemetry.audited(["a", "b"], found)
+        self.metrics.audited(["a", "b"], found)
         self.assertEqual((0, 2), (self.value("drift", check="a"), self.value("drift", check="b")))
-        self.telemetry.audited(["a", "b"], found[:1])
+        self.metrics.audited(["a", "b"], found[:1])
         self.assertEqual(1, self.value("drift", check="b"))
         self.assertLess(0, self.value("audit_timestamp_seconds") or 0)
 
-    def test_choosing_is_timed_also_where_a_plugin_breaks(self) -> None:
+    def test_decision_is_timed_where_a_plugin_fails(self) -> None:
         class Broken:
             needs: frozenset[str] = frozenset({"x"})
 
             def place(self, *arguments: object) -> Any:
                 raise PluginError("rack", "broke")
 
-        told = self.telemetry.chooser(Broken())  # type: ignore[arg-type]
-        self.assertEqual({"x"}, told.needs)
-        with self.assertRaises(PluginError):
-            told.place(a_request(), a_pool_table().candidates())
+        chooser = Watchdog(Broken(), [], slow_seconds=60, observer=self.metrics)  # type: ignore[arg-type]
+        self.assertEqual({"x"}, chooser.needs)
+        with self.assertRaises(PluginError), self.assertLogs("volsched.placement.watchdog", "ERROR"):
+            chooser.place(a_request(), a_pool_table().candidates())
         self.assertEqual(1, self.value("choosing_seconds_count"))
 
-    def test_who_lets_go_of_work_has_not_ended_it(self) -> None:
+    def test_abandoned_work_is_not_timed(self) -> None:
         self.work.add(some_work("w1"))
         self.work.take(["scheduler"], "me", 5)
         self.assertIsNone(self.work.take(["scheduler"], "me", 5))

@@ -1,4 +1,4 @@
-"""Spans: what belongs to what, over stores and processes, and what is not told."""
+"""Spans: their parents over stores and processes, and what their attributes must not contain."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -13,26 +14,30 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests.stores.world import OnSQLite, a_placement, an_event, created, reported, some_work
+from volsched.db.claims import Claims
+from volsched.db.failures import Failures
 from volsched.db.work import WorkQueue
 from volsched.exceptions import ClaimConflict, ConfigurationError
+from volsched.model.observer import Observer, observed
 from volsched.model.trace_context import CURRENT, TRACE
 from volsched.model.work import Outcome, WorkItem, WorkState
-from volsched.service.telemetry import Telemetry
-from volsched.service.tracing import Tracer, traced
+from volsched.service.tracing import Tracing, tracing_of
 
 HIDDEN = "hidden"
 LOADED = """
-import sys, volsched.service.instrumented, volsched.service.application
+import sys, volsched.service.telemetry, volsched.service.application
 print([it for it in sys.modules if it.startswith(("opentelemetry", "prometheus"))])
 """
 
 
-class Asking:
-    """What users ask, as a service."""
+class Requests:
+    """A service that users call."""
 
-    def __init__(self, work: WorkQueue) -> None:
+    def __init__(self, work: WorkQueue, observer: Observer) -> None:
         self.work = work
+        self.observer = observer
 
+    @observed("volume create")
     def create(self, context: object, *, name: str) -> object:
         self.work.add(some_work("w1"))
         return SimpleNamespace(id="v1", name=name)
@@ -45,9 +50,9 @@ class TestTracing(OnSQLite):
         self.exporter = InMemorySpanExporter()
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-        self.telemetry = Telemetry(None, Tracer(provider))
-        self.addCleanup(self.telemetry.stop)
-        self.work = self.telemetry.work(self.database)
+        self.tracing = Tracing(provider)
+        self.addCleanup(self.tracing.stop)
+        self.work = WorkQueue(self.database, self.tracing)
 
     def spans(self) -> dict[str, ReadableSpan]:
         return {span.name: span for span in self.exporter.get_finished_spans()}
@@ -64,16 +69,15 @@ class TestTracing(OnSQLite):
         assert work is not None
         return work
 
-    def test_from_the_request_to_the_agent(self) -> None:
-        asking = self.telemetry.requests(Asking(WorkQueue(self.database)), "volume", ["create"])
-        asking.create({"project_id": HIDDEN}, name=HIDDEN)
+    def test_one_trace_from_the_request_to_the_agent(self) -> None:
+        Requests(WorkQueue(self.database), self.tracing).create({"project_id": HIDDEN}, name=HIDDEN)
         self.assertIsNone(CURRENT.get())
         reported(self.database)
         created(self.database, "v1")
         work = self.take()
         self.assertRegex(work.payload[TRACE]["traceparent"], "^00-[0-9a-f]{32}-[0-9a-f]{16}-0[13]$")
         handed_over = some_work("w2", queue="agent:h@b")
-        self.telemetry.claims(self.database).claim(a_placement(work=(handed_over,), fence=work.lease))
+        Claims(self.database, self.tracing).claim(a_placement(work=(handed_over,), fence=work.lease))
         self.work.finish(work.lease, Outcome())
         self.assertIsNone(CURRENT.get())
         self.work.finish(self.take("agent:h@b").lease, Outcome())
@@ -90,26 +94,26 @@ class TestTracing(OnSQLite):
         self.assertEqual(expected, {name: self.parent(name) for name in spans})
         self.assertNotIn(HIDDEN, " ".join(str(span.attributes) for span in spans.values()))
 
-    def test_work_that_was_asked_for_elsewhere(self) -> None:
+    def test_work_continues_the_trace_that_it_carries(self) -> None:
         carried = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}
         WorkQueue(self.database).add(some_work(payload={TRACE: carried}))
         self.work.finish(self.take().lease, Outcome())
         self.assertEqual(int("ab" * 16, 16), self.spans()["scheduler create"].context.trace_id)
 
-    def test_what_is_no_trace_begins_one(self) -> None:
+    def test_malformed_trace_context_begins_a_new_trace(self) -> None:
         for number, carried in enumerate(({"traceparent": "nonsense"}, "nonsense", {}, None)):
             WorkQueue(self.database).add(some_work(f"w{number}", payload={TRACE: carried}))
             self.work.finish(self.take().lease, Outcome())
         self.assertEqual([None] * 4, [span.parent for span in self.exporter.get_finished_spans()])
 
-    def test_who_asked_not_to_be_traced_is_not(self) -> None:
+    def test_unsampled_trace_stays_unsampled(self) -> None:
         WorkQueue(self.database).add(some_work(payload={TRACE: {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-00"}}))
         self.work.finish(self.take().lease, Outcome(follow_up=(some_work("w2"),)))
         self.assertEqual({}, self.spans())
         self.assertRegex(self.take().payload[TRACE]["traceparent"], f"^00-{'ab' * 16}-[0-9a-f]{{16}}-00$")
 
-    def test_what_fails_says_so(self) -> None:
-        claims, failures = self.telemetry.claims(self.database), self.telemetry.failures(self.database)
+    def test_failures_and_abandoned_work_set_the_span_status(self) -> None:
+        claims, failures = Claims(self.database, self.tracing), Failures(self.database, self.tracing)
         created(self.database, "v1")
         self.work.add(some_work())
         work = self.take()
@@ -130,7 +134,7 @@ class TestTracing(OnSQLite):
         self.assertIsNone(self.work.take(["nothing"], "me", 5))
         self.assertFalse(self.spans()["scheduler create"].status.is_ok)
 
-    def test_threads_do_not_see_one_another(self) -> None:
+    def test_each_thread_has_its_own_current_span(self) -> None:
         self.work.add(some_work())
         work = self.take()
         seen: list[object] = []
@@ -148,34 +152,36 @@ class TestConfiguration(OnSQLite):
             **{"endpoint": "http://127.0.0.1:1/v1/traces", "sample_ratio": 1.0, "timeout": 0.1, **given}
         )
 
-    def test_an_endpoint_that_is_none(self) -> None:
+    def test_endpoint_that_is_not_a_url_is_refused(self) -> None:
         with self.assertRaises(ConfigurationError) as raised:
-            traced(self.options(endpoint="collector:4318"), "scheduler")
-        self.assertIn("'collector:4318' is no http:// or https:// URL", str(raised.exception))
+            tracing_of(self.options(endpoint="collector:4318"), "scheduler")
+        self.assertIn("expected an http:// or https:// URL, got 'collector:4318'", str(raised.exception))
 
-    def test_the_packages_are_missing(self) -> None:
+    def test_missing_packages_are_a_configuration_error(self) -> None:
         with (
             mock.patch.dict(sys.modules, {"opentelemetry.sdk.trace": None}),
             self.assertRaises(ConfigurationError) as raised,
         ):
-            traced(self.options(), "scheduler")
+            tracing_of(self.options(), "scheduler")
         self.assertIn("pip install 'volsched[tracing]'", str(raised.exception))
 
-    def test_a_part_of_the_requests(self) -> None:
+    def test_sample_ratio_decides_which_requests_are_recorded(self) -> None:
         for ratio, expected in ((0.0, False), (1.0, True)):
-            tracer = traced(self.options(sample_ratio=ratio), "scheduler")
-            self.addCleanup(tracer.stop)
-            with tracer.span("anything") as span:
-                self.assertIs(expected, span.is_recording())
+            tracing = tracing_of(self.options(sample_ratio=ratio), "scheduler")
+            self.addCleanup(tracing.stop)
+            tracing.request_started("volume create")
+            current: Any = CURRENT.get()
+            self.assertIs(expected, current.span.is_recording())
+            tracing.request_ended(None, None)
 
-    def test_nobody_listens(self) -> None:
-        tracer = traced(self.options(), "command")
-        with tracer.span("anything"):
-            pass
-        tracer.stop()
-        tracer.stop()
+    def test_command_ends_without_a_collector(self) -> None:
+        tracing = tracing_of(self.options(), "command")
+        tracing.request_started("volume create")
+        tracing.request_ended(None, None)
+        tracing.stop()
+        tracing.stop()
 
-    def test_off_nothing_of_it_is_loaded(self) -> None:
+    def test_libraries_are_not_imported_where_telemetry_is_off(self) -> None:
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", LOADED], capture_output=True, text=True, check=True
         )

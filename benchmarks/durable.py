@@ -59,7 +59,7 @@ def _database(kind: str) -> Iterator[str]:
 
 def _served(url: str, processes: int, requests: int) -> dict[str, Any]:
     """Write requests down, then let so many processes serve them."""
-    volsched_side.a_durable_world(POOLS, "default", url)
+    volsched_side.durable_resources(POOLS, "default", url)
     begun = time.perf_counter()
     with closing(Database(url)) as database:
         _write_down(Volumes(database), requests)
@@ -114,8 +114,8 @@ def serve(url: str) -> tuple[int, float]:
     database = Database(url)
     pools = SharedPools(Registry(), Backends(database), Claims(database), default_ratio="20.0")
     pools.sync()
-    world = replace(
-        volsched_side.a_memory_world(0, "default"),
+    resources = replace(
+        volsched_side.memory_resources(0, "default"),
         pools=pools,
         claims=Claims(database),
         volumes=Volumes(database),
@@ -124,9 +124,9 @@ def serve(url: str) -> tuple[int, float]:
         failures=Failures(database),
     )
     service = SchedulerService(
-        driver=volsched_side.a_driver(world),  # type: ignore[arg-type]  # it is one that places
+        driver=volsched_side.a_driver(resources),  # type: ignore[arg-type]  # it is one that places
         work=WorkQueue(database),
-        caster=world.caster,
+        caster=resources.caster,
         clock=utc_now,
         owner=this_owner(),
         lease_seconds=60,

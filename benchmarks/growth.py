@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks import fleet, volsched_side
 from volsched.model.report import CapabilityReport
 from volsched.model.request import Operation, RequestSpec
-from volsched.plugins import SchedulerWorld
+from volsched.plugins import SchedulerResources
 
 HERE = Path(__file__).resolve().parent
 POOLS = (100, 1_000, 10_000, 100_000)
@@ -72,10 +72,10 @@ def grown(pools: int) -> dict[str, Any]:
     before_mb = _resident_mb()
     services, reports = volsched_side.reports(pools, functions=False)
     made_mb = _resident_mb()
-    world = replace(volsched_side.a_memory_world(0, "default"), claims=volsched_side.Stubbed())
+    resources = replace(volsched_side.memory_resources(0, "default"), claims=volsched_side.Stubbed())
     begun = time.thread_time()
-    world.pools.load(services, reports)  # type: ignore[attr-defined]  # a registry
-    driver = volsched_side.a_driver(world)
+    resources.pools.load(services, reports)  # type: ignore[attr-defined]  # a registry
+    driver = volsched_side.a_driver(resources)
     decide = volsched_side.works_of(driver, "default")["decision"]
     decide(0)()
     first_s = time.thread_time() - begun
@@ -83,16 +83,16 @@ def grown(pools: int) -> dict[str, Any]:
         decide(number)()
     gc.collect()
     decision_ms = _median_ms([decide(number) for number in range(20, 20 + REQUESTS)])
-    numpy_ms = _numpy_ms(world)
-    rows = world.pools.table().every_row  # made anew with the table, and only then
+    numpy_ms = _numpy_ms(resources)
+    rows = resources.pools.table().every_row  # made anew with the table, and only then
     return {
         "pools": pools,
         "decision_ms": decision_ms,
         "numpy_ms": numpy_ms,
         "times_numpy": round(decision_ms / numpy_ms, 2),
-        "report_ms": _median_ms([_reporting(world, reports, number) for number in range(50)]),
-        "claim_ms": _median_ms([_claiming(world, number) for number in range(200)]),
-        "rebuilt": int(world.pools.table().every_row is not rows),
+        "report_ms": _median_ms([_reporting(resources, reports, number) for number in range(50)]),
+        "claim_ms": _median_ms([_claiming(resources, number) for number in range(200)]),
+        "rebuilt": int(resources.pools.table().every_row is not rows),
         "first_decision_s": round(first_s, 3),
         "resident_mb": round(_resident_mb(), 1),
         "of_it_before_mb": round(before_mb, 1),
@@ -104,7 +104,7 @@ def restart(pools: int) -> dict[str, Any]:
     """Seconds from the start of a process to its first decision, over a database that knows so many pools."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/bench.db"
-        volsched_side.a_durable_world(pools, "default", url)
+        volsched_side.durable_resources(pools, "default", url)
         begun = time.perf_counter()
         done = subprocess.run(  # noqa: S603
             [sys.executable, "-m", "benchmarks.growth", "restarted", url],
@@ -129,8 +129,8 @@ def restarted(url: str) -> dict[str, Any]:
     pools = SharedPools(Registry(), Backends(database), Claims(database), default_ratio="20.0")
     pools.sync()
     synced_s = time.perf_counter() - begun
-    world = replace(volsched_side.a_memory_world(0, "default"), pools=pools, claims=volsched_side.Stubbed())
-    volsched_side.works_of(volsched_side.a_driver(world), "default")["decision"](0)()
+    resources = replace(volsched_side.memory_resources(0, "default"), pools=pools, claims=volsched_side.Stubbed())
+    volsched_side.works_of(volsched_side.a_driver(resources), "default")["decision"](0)()
     decided_s = time.perf_counter() - begun
     begun = time.perf_counter()
     pools.sync()
@@ -142,7 +142,7 @@ def restarted(url: str) -> dict[str, Any]:
     }
 
 
-def _reporting(world: SchedulerWorld, reports: list[CapabilityReport], number: int) -> Callable[[], object]:
+def _reporting(resources: SchedulerResources, reports: list[CapabilityReport], number: int) -> Callable[[], object]:
     """A backend of ten pools reports anew, and the figures that decisions use are there."""
     report = reports[(number * 7919) % len(reports)]
     pools = [{**pool, "allocated_capacity_gb": pool["allocated_capacity_gb"] + number + 1} for pool in _listed(report)]
@@ -153,8 +153,8 @@ def _reporting(world: SchedulerWorld, reports: list[CapabilityReport], number: i
     )
 
     def run() -> object:
-        world.pools.report(anew)
-        return _looked_at(world)
+        resources.pools.report(anew)
+        return _looked_at(resources)
 
     return run
 
@@ -164,31 +164,31 @@ def _listed(report: CapabilityReport) -> list[dict[str, Any]]:
     return listed
 
 
-def _claiming(world: SchedulerWorld, number: int) -> Callable[[], object]:
+def _claiming(resources: SchedulerResources, number: int) -> Callable[[], object]:
     """A claim is made, and the figures that decisions use are there."""
     from volsched.model.claim import Claim
 
-    snapshot = world.pools.table()
+    snapshot = resources.pools.table()
     pool_id = snapshot.pool((number * 7919) % len(snapshot)).pool_id
-    claim = Claim(key=f"c{number}", volume_id=f"c{number}", pool_id=pool_id, size_gb=1, made_at=world.clock())
+    claim = Claim(key=f"c{number}", volume_id=f"c{number}", pool_id=pool_id, size_gb=1, made_at=resources.clock())
 
     def run() -> object:
-        world.pools.claimed(claim)
-        return _looked_at(world)
+        resources.pools.claimed(claim)
+        return _looked_at(resources)
 
     return run
 
 
-def _looked_at(world: SchedulerWorld) -> object:
+def _looked_at(resources: SchedulerResources) -> object:
     request = RequestSpec(operation=Operation.CREATE, size_gb=1, zone="a")
-    return world.chooser.place(request, world.pools.table().candidates())
+    return resources.chooser.place(request, resources.pools.table().candidates())
 
 
-def _numpy_ms(world: SchedulerWorld) -> float:
+def _numpy_ms(resources: SchedulerResources) -> float:
     """The same arithmetic over arrays that are there already: masks, a comparison, a selection, scaling, the best."""
     from volsched.model.columns import FINITE_ROOM_THIN_GB, TAKES_ALL_THIN, TAKES_SOME_THIN, ZONE
 
-    snapshot = world.pools.table()
+    snapshot = resources.pools.table()
     column = snapshot.coded(ZONE)
     zones = {zone: column.where(lambda value, zone=zone: value == zone) for zone in fleet.ZONES}
     room_gb = snapshot.column(FINITE_ROOM_THIN_GB)

@@ -18,8 +18,8 @@ from volsched.model.claim import Claim, Placement
 from volsched.model.report import CapabilityReport, ServiceState
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.placement.registry import Registry
-from volsched.plugins import SchedulerDriver, SchedulerWorld
-from volsched.testing.memory import a_world
+from volsched.plugins import SchedulerDriver, SchedulerResources
+from volsched.testing.memory import scheduler_resources
 from volsched.testing.pipeline import a_chooser, plugin_class
 
 CONTEXT = {"user_id": "u" * 32, "project_id": "p" * 32}
@@ -40,11 +40,11 @@ def main() -> None:
     pools, plugins, work = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     with tempfile.TemporaryDirectory() as folder:
         if work.startswith("durable-"):
-            world = a_durable_world(pools, plugins, f"sqlite:///{folder}/bench.db")
+            resources = durable_resources(pools, plugins, f"sqlite:///{folder}/bench.db")
         else:
-            world = a_memory_world(pools, plugins)
-        works = works_of(a_driver(world), plugins)
-        side.serve({work: works[work.removeprefix("durable-")]}, {work: partial(place_of, world)})
+            resources = memory_resources(pools, plugins)
+        works = works_of(a_driver(resources), plugins)
+        side.serve({work: works[work.removeprefix("durable-")]}, {work: partial(place_of, resources)})
 
 
 class Stubbed:
@@ -61,11 +61,11 @@ class Stubbed:
         self.placed.pop(key, None)
 
 
-def place_of(world: SchedulerWorld, volume_id: str) -> str | None:
+def place_of(resources: SchedulerResources, volume_id: str) -> str | None:
     """The pool that a volume was placed in."""
-    if isinstance(world.claims, Stubbed):
-        return world.claims.placed.get(volume_id)
-    host: str | None = world.volumes.get(volume_id).host
+    if isinstance(resources.claims, Stubbed):
+        return resources.claims.placed.get(volume_id)
+    host: str | None = resources.volumes.get(volume_id).host
     return host
 
 
@@ -79,7 +79,7 @@ def works_of(driver: SchedulerDriver, plugins: str) -> dict[str, side.Prepare]:
 
     def decision(number: int) -> Any:
         volume, spec, properties = request(asked[number], hints)
-        driver.world.volumes.create(volume)
+        driver.resources.volumes.create(volume)
 
         def run() -> str:
             try:
@@ -92,7 +92,7 @@ def works_of(driver: SchedulerDriver, plugins: str) -> dict[str, side.Prepare]:
 
     def flow(number: int) -> Any:
         volume, spec, properties = request(asked[number], hints)
-        driver.world.volumes.create(volume)
+        driver.resources.volumes.create(volume)
 
         def run() -> str:
             creation.run(CONTEXT, spec, properties, volume)
@@ -146,15 +146,15 @@ def reports(pools: int, *, functions: bool) -> tuple[list[ServiceState], list[Ca
     return services, made
 
 
-def a_memory_world(pools: int, plugins: str) -> SchedulerWorld:
+def memory_resources(pools: int, plugins: str) -> SchedulerResources:
     services, made = reports(pools, functions=plugins == "full")
     registry = Registry()
     registry.load(services, made)
-    return replace(a_world(chooser=a_chooser(**PLUGINS[plugins])), pools=registry, claims=Stubbed())
+    return replace(scheduler_resources(chooser=a_chooser(**PLUGINS[plugins])), pools=registry, claims=Stubbed())
 
 
-def a_durable_world(pools: int, plugins: str, url: str) -> SchedulerWorld:
-    """The same world with volumes, claims and failures in a database, whose claims survive a crash."""
+def durable_resources(pools: int, plugins: str, url: str) -> SchedulerResources:
+    """The same resources with volumes, claims and failures in a database, whose claims survive a crash."""
     from volsched.db.backends import Backends
     from volsched.db.claims import Claims
     from volsched.db.database import Database
@@ -170,15 +170,15 @@ def a_durable_world(pools: int, plugins: str, url: str) -> SchedulerWorld:
         backends.heartbeat(service.host, zone=service.zone)
         backends.record(report, pools_from(report, service, "20.0"))
     return replace(
-        a_memory_world(pools, plugins),
+        memory_resources(pools, plugins),
         volumes=Volumes(database),
         claims=Claims(database),
         failures=Failures(database),
     )
 
 
-def a_driver(world: SchedulerWorld) -> SchedulerDriver:
-    made: SchedulerDriver = plugin_class("volsched.schedulers", "filter")(world)
+def a_driver(resources: SchedulerResources) -> SchedulerDriver:
+    made: SchedulerDriver = plugin_class("volsched.schedulers", "filter")(resources)
     return made
 
 

@@ -16,7 +16,7 @@ from volsched.model.report import CapabilityReport, ServiceState
 from volsched.model.request import Operation
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.placement.registry import Registry
-from volsched.testing.memory import MemoryClaims, MemoryVolumes, a_world
+from volsched.testing.memory import MemoryClaims, MemoryVolumes, scheduler_resources
 from volsched.testing.pipeline import SCHEDULERS, a_chooser, plugin_class
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
@@ -68,17 +68,17 @@ def storage_services(reports: Sequence[CapabilityReport]) -> list[ServiceState]:
 
 class TestReports(TestCase):
     def test_every_report_is_taken_in_whole(self) -> None:
-        world = a_world(*latest())
-        self.assertEqual((), world.pools.set_aside())
+        resources = scheduler_resources(*latest())
+        self.assertEqual((), resources.pools.set_aside())
         self.assertEqual(
             {"fast#f1", "fast#f2", "lvm#lvm", "nfs#nfs", "slow#s1", "thin#t1", "thin#t2"},
-            {pool.pool_id.removeprefix("e2ehost@") for pool in world.pools.table().pools},
+            {pool.pool_id.removeprefix("e2ehost@") for pool in resources.pools.table().pools},
         )
-        self.assertTrue(world.pools.ready())
-        nfs = next(pool for pool in world.pools.table().pools if pool.name == "nfs")
+        self.assertTrue(resources.pools.ready())
+        nfs = next(pool for pool in resources.pools.table().pools if pool.name == "nfs")
         self.assertEqual((58.75761032104492, 20.0, True), (nfs.total_gb, nfs.max_over_subscription_ratio, nfs.thin))
         self.assertEqual(("NFS", "nfs"), nfs.storage_protocol)
-        self.assertEqual("e2ehost", world.pools.backup_host(None, "nova", None))
+        self.assertEqual("e2ehost", resources.pools.backup_host(None, "nova", None))
 
     def test_a_whole_time_line_of_them(self) -> None:
         registry = Registry()
@@ -108,24 +108,24 @@ class TestRequests(TestCase):
     def test_new_volumes_go_where_the_real_scheduler_put_them(self) -> None:
         """All that it was told until each request, in order of time, and what it placed itself in between."""
         clock = Clock()
-        world = a_world(chooser=a_chooser(FILTERS), clock=clock)
-        registry, volumes = world.pools, world.volumes
+        resources = scheduler_resources(chooser=a_chooser(FILTERS), clock=clock)
+        registry, volumes = resources.pools, resources.volumes
         assert isinstance(registry, Registry)
         assert isinstance(volumes, MemoryVolumes)
-        assert isinstance(world.claims, MemoryClaims)
+        assert isinstance(resources.claims, MemoryClaims)
         reports = sorted(
             (as_report(each) for each in unpacked("capability_reports_timeline")), key=lambda r: r.timestamp
         )
         registry.services([ServiceState(host=host) for host in dict.fromkeys(each.host for each in reports)])
-        driver = plugin_class(SCHEDULERS, "filter")(world)
+        driver = plugin_class(SCHEDULERS, "filter")(resources)
         placed: dict[str, str] = {}
         for message in unpacked("scheduler_requests"):
             clock.now = datetime.fromtimestamp(message["t"], UTC).replace(tzinfo=None)
             while reports and reports[0].timestamp <= clock.now:
                 report = reports.pop(0)
-                for key, claim in list(world.claims.rows.items()):
+                for key, claim in list(resources.claims.rows.items()):
                     if claim.made_at < report.timestamp and claim.pool_id.startswith(f"{report.host}#"):
-                        world.claims.confirm(key, claim.made_at)
+                        resources.claims.confirm(key, claim.made_at)
                 registry.report(report)
             if message["method"] != "create_volume":
                 continue

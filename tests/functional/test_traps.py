@@ -13,9 +13,9 @@ from volsched.model.report import CapabilityReport, ServiceState
 from volsched.model.request import Operation
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.placement.registry import Registry
-from volsched.plugins import SchedulerWorld
+from volsched.plugins import SchedulerResources
 from volsched.testing.builders import NOON, a_report, a_volume_type
-from volsched.testing.memory import MemoryClaims, a_world
+from volsched.testing.memory import MemoryClaims, scheduler_resources
 from volsched.testing.pipeline import SCHEDULERS, a_chooser, plugin_class
 
 VOLUME = "5a1f0c1e-0000-4000-8000-00000000000{}"
@@ -41,11 +41,11 @@ class Trap(TestCase):
     """A scheduler over reports, whose figures can be looked at."""
 
     def scheduler(self, *reports: CapabilityReport, **options: Any) -> Any:
-        self.world: SchedulerWorld = a_world(*reports, **{"volumes": volumes(), **options})
-        assert isinstance(self.world.pools, Registry)
-        assert isinstance(self.world.claims, MemoryClaims)
-        self.registry, self.claims = self.world.pools, self.world.claims
-        return plugin_class(SCHEDULERS, "filter")(self.world)
+        self.resources: SchedulerResources = scheduler_resources(*reports, **{"volumes": volumes(), **options})
+        assert isinstance(self.resources.pools, Registry)
+        assert isinstance(self.resources.claims, MemoryClaims)
+        self.registry, self.claims = self.resources.pools, self.resources.claims
+        return plugin_class(SCHEDULERS, "filter")(self.resources)
 
     def free(self) -> dict[str, float]:
         return {pool.name: pool.free_gb for pool in self.registry.table().pools}

@@ -21,7 +21,7 @@ from volsched.model.request import RequestSpec, VolumeType
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.placement.pipeline import Placing
 from volsched.placement.registry import Registry
-from volsched.plugins import SchedulerWorld
+from volsched.plugins import SchedulerResources
 from volsched.testing.memory import (
     MemoryCaster,
     MemoryClaims,
@@ -136,7 +136,7 @@ class Stage:
             self.draws,
         )
         self.facts = MemoryFacts(self.volumes, self._instance_host)
-        self.world = SchedulerWorld(
+        self.resources = SchedulerResources(
             pools=self.registry,
             claims=self.claims,
             volumes=self.volumes,
@@ -150,7 +150,7 @@ class Stage:
             clock=self.clock,
             max_attempts=self.attempts,
         )
-        self.driver = plugin_class(SCHEDULERS, "filter")(self.world)
+        self.driver = plugin_class(SCHEDULERS, "filter")(self.resources)
         self.registry.services(services_of(case.get("services"), case.get("clusters")))
 
     def placing(self, filters: Sequence[str], weighers: Sequence[str]) -> Placing:

@@ -17,7 +17,7 @@ from volsched.model.event import Interest
 from volsched.plugins.backends import StorageBackend
 from volsched.plugins.filters import Filter
 from volsched.plugins.notifiers import Notifier
-from volsched.plugins.schedulers import SchedulerDriver, SchedulerWorld
+from volsched.plugins.schedulers import SchedulerDriver, SchedulerResources
 from volsched.plugins.weighers import Weigher, WeightHandler
 
 LOG = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Plugins:
     built: tuple[Built, ...]
     of_profiles: tuple[Built, ...] = ()  # what only profiles name
     profiles: tuple[Profile, ...] = ()
-    driver: Prepared | None = None  # a scheduler driver is constructed when there is a world for it
+    driver: Prepared | None = None  # a scheduler driver is constructed when its resources exist
     zones: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # of the backends
     interests: Mapping[str, Interest] = field(default_factory=lambda: MappingProxyType({}))  # of all notifiers
     warnings: tuple[Problem, ...] = ()
@@ -99,13 +99,13 @@ class Plugins:
     def _of(self, kind: Kind) -> dict[str, Any]:
         return {each.choice.name: each.plugin for each in self.built if each.choice.kind is kind}
 
-    def scheduler(self, world: SchedulerWorld) -> SchedulerDriver:
-        """The selected scheduler driver, in this world, started; to stop it is the caller's business.
+    def scheduler(self, resources: SchedulerResources) -> SchedulerDriver:
+        """The selected scheduler driver, in this resources, started; to stop it is the caller's business.
 
         Raises LoadProblems where it cannot be constructed or started, LookupError where it was not asked for.
         """
         findings = Findings()
-        made = build(self.driver or _not_asked_for(), findings, world)
+        made = build(self.driver or _not_asked_for(), findings, resources)
         findings.raise_if_fatal()
         start([Built(prepared=cast("Prepared", self.driver), plugin=made)])
         return cast("SchedulerDriver", made)

@@ -65,9 +65,9 @@ class PlacingScheduler(SchedulerDriver):
         return claim_best(
             lambda: self._decide(request),
             lambda decision: self._creation(decision, request_spec, filter_properties, begun),
-            pools=self.world.pools,
-            claims=self.world.claims,
-            attempts=self.world.claim_attempts,
+            pools=self.resources.pools,
+            claims=self.resources.claims,
+            attempts=self.resources.claim_attempts,
         )
 
     def backend_passes_filters(
@@ -165,12 +165,12 @@ class PlacingScheduler(SchedulerDriver):
         """
         wanted = dict(filters or {})
         type_name = wanted.pop("volume_type", None)
-        candidates = self.world.pools.table().candidates()
+        candidates = self.resources.pools.table().candidates()
         matching = [parsing.pool_matches(pool, wanted) for pool in candidates]
         candidates = candidates.take(np.array(matching, np.bool_))
         if type_name:
-            request = RequestSpec(operation=Operation.QUERY, volume_type=self.world.types.find(str(type_name)))
-            candidates = self.world.chooser.screen(request, candidates).ranked
+            request = RequestSpec(operation=Operation.QUERY, volume_type=self.resources.types.find(str(type_name)))
+            candidates = self.resources.chooser.screen(request, candidates).ranked
         return [{"name": pool.pool_id, "capabilities": dict(pool.capabilities)} for pool in candidates]
 
     def schedule_create_group(
@@ -215,7 +215,7 @@ class PlacingScheduler(SchedulerDriver):
 
         Raises ServiceNotFound.
         """
-        return self.world.pools.backup_host(volume, availability_zone, driver)
+        return self.resources.pools.backup_host(volume, availability_zone, driver)
 
     def update_service_capabilities(
         self,
@@ -226,16 +226,16 @@ class PlacingScheduler(SchedulerDriver):
         timestamp: datetime | None,
     ) -> None:
         """Take in a capability report; what cannot be used is set aside with its reason."""
-        self.world.pools.report(self._report(service_name, host, capabilities, cluster_name, timestamp))
+        self.resources.pools.report(self._report(service_name, host, capabilities, cluster_name, timestamp))
 
     def notify_service_capabilities(
         self, service_name: str, backend: str, capabilities: Mapping[str, Any], timestamp: datetime | None
     ) -> tuple[Mapping[str, Any], ...]:
         """The usage records of the pools that changed since the last notification, which are also sent as events."""
         report = self._report(service_name, backend, capabilities, None, timestamp)
-        usages = self.world.pools.usage_changes(report)
+        usages = self.resources.pools.usage_changes(report)
         for number, usage in enumerate(usages):
-            self.world.events.emit(
+            self.resources.events.emit(
                 self._event(
                     derived_id("capacity", backend, report.timestamp.isoformat(), number),
                     f"capacity.{usage['type']}",
@@ -246,11 +246,11 @@ class PlacingScheduler(SchedulerDriver):
 
     def is_ready(self) -> bool:
         """Whether every service that is up has reported."""
-        return self.world.pools.ready()
+        return self.resources.pools.ready()
 
     def is_first_receive(self) -> bool:
         """Whether enough has been reported to start with."""
-        return self.world.pools.first_received()
+        return self.resources.pools.first_received()
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
@@ -273,43 +273,43 @@ class PlacingScheduler(SchedulerDriver):
             request_spec,
             filter_properties,
             operation=operation,
-            max_attempts=self.world.max_attempts if counted else None,
+            max_attempts=self.resources.max_attempts if counted else None,
             fence=Lease.parse(lease) if lease is not None else None,
-            config_generation=self.world.config_generation,
+            config_generation=self.resources.config_generation,
         )
 
     def _give_back(self, key: str) -> None:
-        self.world.claims.release(key)
-        self.world.pools.released(key)
+        self.resources.claims.release(key)
+        self.resources.pools.released(key)
 
     def _with_facts(self, request: RequestSpec) -> RequestSpec:
-        needs = self.world.chooser.needs if self.uses_filters else frozenset()
+        needs = self.resources.chooser.needs if self.uses_filters else frozenset()
         if not needs:
             return request
         facts = Facts()
         if VOLUME_BACKENDS in needs:
             ids = parsing.hinted_volumes(request.hints, AFFINITY_HINTS)
             if ids:
-                facts = replace(facts, volume_backends=self.world.facts.backends_of(ids, request.project_id))
+                facts = replace(facts, volume_backends=self.resources.facts.backends_of(ids, request.project_id))
         if INSTANCE_HOST in needs and request.hints.get("local_to_instance"):
             try:
                 instance = parsing.hinted_instance(request.hints)
-                facts = replace(facts, instance_host=self.world.facts.instance_host(instance))
+                facts = replace(facts, instance_host=self.resources.facts.instance_host(instance))
             except InvalidRequest as problem:  # told by the filter, if there is any pool left to be judged
                 facts = replace(facts, instance_problem=problem)
         if VOLUME_COUNTS in needs:
-            facts = replace(facts, volume_counts=self.world.facts.volume_counts())
+            facts = replace(facts, volume_counts=self.resources.facts.volume_counts())
         return replace(request, facts=facts)
 
     def _decide(self, request: RequestSpec) -> Decision:
-        pools = self.world.pools
+        pools = self.resources.pools
         try:
             decision = self.choose(request, pools.table().candidates())
         except VolschedError:
             raise
         except Exception as problem:  # a driver's own; the request must end in a clear error
             said = f"{type(problem).__name__}: {problem}"
-            raise PluginError(self.world.driver, said, self.world.driver_package) from problem
+            raise PluginError(self.resources.driver, said, self.resources.driver_package) from problem
         set_aside = pools.set_aside()
         if set_aside:
             decision = replace(decision, set_aside=set_aside)
@@ -330,7 +330,7 @@ class PlacingScheduler(SchedulerDriver):
         volume_id = request.volume_id
         if volume_id is None:
             raise InvalidRequest("volume_id", "missing from the request spec; nothing can be claimed without it")
-        now = self.world.clock()
+        now = self.resources.clock()
         changes = {
             "host": pool.pool_id,
             "cluster_name": pool.pool_id if pool.cluster_name else None,
@@ -347,7 +347,7 @@ class PlacingScheduler(SchedulerDriver):
                 "size_gb": request.size_gb,
                 "volume_type": request.volume_type.name if request.volume_type is not None else None,
                 "attempt": attempt,
-                "driver": self.world.driver,
+                "driver": self.resources.driver,
                 "took_ms": took,
                 "decision": decision.summary(),
             }
@@ -369,7 +369,7 @@ class PlacingScheduler(SchedulerDriver):
                 "claim_key": volume_id,
                 "request_spec": {key: value for key, value in request_spec.items() if key != "volume"},
                 "filter_properties": {**properties, "retry": parsing.plain_retry(decision.retry)},
-                "max_attempts": self.world.max_attempts,
+                "max_attempts": self.resources.max_attempts,
             }
             return (
                 WorkRequest(
@@ -386,7 +386,7 @@ class PlacingScheduler(SchedulerDriver):
             claim=Claim(key=volume_id, volume_id=volume_id, pool_id=pool.pool_id, size_gb=request.size_gb, made_at=now),
             thin=request.thin,
             volume_changes=changes,
-            decision=partial(decision.plain, most=self.world.decision_detail),
+            decision=partial(decision.plain, most=self.resources.decision_detail),
             decision_id=partial(derived_id, "decision", volume_id, "create", attempt),
             events=LazySequence(told),
             work=LazySequence(handed_over),
@@ -406,7 +406,7 @@ class PlacingScheduler(SchedulerDriver):
             host=host,
             capabilities=capabilities,
             cluster_name=cluster_name,
-            timestamp=timestamp if timestamp is not None else self.world.clock(),
+            timestamp=timestamp if timestamp is not None else self.resources.clock(),
         )
 
     def _event(
@@ -423,8 +423,8 @@ class PlacingScheduler(SchedulerDriver):
             id=event_id,
             event_type=event_type,
             priority=Priority.INFO,
-            occurred_at=(self.world.clock() if at is None else at).isoformat(),
-            publisher=self.world.publisher,
+            occurred_at=(self.resources.clock() if at is None else at).isoformat(),
+            publisher=self.resources.publisher,
             volume_id=volume_id,
             project_id=project_id,
             payload=payload,

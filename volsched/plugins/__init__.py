@@ -19,7 +19,7 @@ from volsched.plugins.backends import (
 from volsched.plugins.filters import INSTANCE_HOST, VOLUME_BACKENDS, VOLUME_COUNTS, ColumnFilter, Filter, PoolFilter
 from volsched.plugins.notifiers import MESSAGES, Notifier, WritesMessages
 from volsched.plugins.options import HOST_CONTRACT, Plugin
-from volsched.plugins.schedulers import Chooser, SchedulerDriver, SchedulerWorld
+from volsched.plugins.schedulers import Chooser, SchedulerDriver, SchedulerResources
 from volsched.plugins.weighers import ColumnWeigher, PoolWeigher, Ranking, Weigher, Weighing, WeightHandler, Weights
 
 __all__ = [
@@ -51,7 +51,7 @@ __all__ = [
     "Ranking",
     "RequestSpec",
     "SchedulerDriver",
-    "SchedulerWorld",
+    "SchedulerResources",
     "Screening",
     "StorageBackend",
     "TakesSnapshots",

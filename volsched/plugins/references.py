@@ -18,7 +18,7 @@ class Named(NamedTuple):
 
 
 class PluginOpt(cfg.StrOpt):  # type: ignore[misc]  # oslo.config's types are not followed
-    """The name of a plugin of a kind; the constructor gets `Named`, made with the same world and its own options.
+    """The name of a plugin of a kind; the constructor gets `Named`, made with the same resources and its own options.
 
     The host finds it, checks it and constructs it as if it were selected alone. Who declares the option starts and
     stops it. `kind` is the entry-point group, for example volsched.schedulers.

@@ -50,7 +50,7 @@ class Chooser(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SchedulerWorld:
+class SchedulerResources:
     """All that a scheduler driver may touch."""
 
     pools: PoolSource
@@ -82,8 +82,8 @@ class SchedulerDriver(Plugin, abc.ABC):
     #: Whether it uses the configured filters and weighers: False turns off the check that there are some.
     uses_filters: ClassVar[bool] = True
 
-    def __init__(self, world: SchedulerWorld) -> None:
-        self.world = world
+    def __init__(self, resources: SchedulerResources) -> None:
+        self.resources = resources
 
     @abc.abstractmethod
     def schedule_create_volume(
@@ -140,14 +140,14 @@ class SchedulerDriver(Plugin, abc.ABC):
 
         Raises LeaseLost, and nothing is written, where the fence is gone.
         """
-        self.world.failures.record(
+        self.resources.failures.record(
             volume_id=volume_id,
             status=VolumeStatus.ERROR,
             event=event,
             message=message,
-            decision=decision.plain(most=self.world.decision_detail) if decision is not None else None,
+            decision=decision.plain(most=self.resources.decision_detail) if decision is not None else None,
             fence=fence,
         )
         if decision is not None:
             for further in self.further_events(decision, event):
-                self.world.events.emit(further)
+                self.resources.events.emit(further)

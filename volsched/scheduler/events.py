@@ -10,23 +10,23 @@ from volsched.model.decision import Decision
 from volsched.model.event import Event, Priority
 from volsched.model.identity import derived_id
 from volsched.model.work import WorkItem
-from volsched.plugins import SchedulerWorld
+from volsched.plugins import SchedulerResources
 
 GROUP = "group"
 
 
-def starting(world: SchedulerWorld, work: WorkItem) -> tuple[Event, ...]:
+def starting(resources: SchedulerResources, work: WorkItem) -> tuple[Event, ...]:
     """The work is taken; told once an attempt."""
     event_type = f"{_topic(work)}.start"
-    return (_event(world, work, event_type, {"attempt": work.lease.attempt}, once=(work.lease.attempt,)),)
+    return (_event(resources, work, event_type, {"attempt": work.lease.attempt}, once=(work.lease.attempt,)),)
 
 
-def ended(world: SchedulerWorld, work: WorkItem, decision: Decision, payload: Mapping[str, Any]) -> Event:
+def ended(resources: SchedulerResources, work: WorkItem, decision: Decision, payload: Mapping[str, Any]) -> Event:
     """The answer is yes."""
-    return _event(world, work, f"{_topic(work)}.end", {**_figures(work, decision), **payload})
+    return _event(resources, work, f"{_topic(work)}.end", {**_figures(work, decision), **payload})
 
 
-def refused(world: SchedulerWorld, work: WorkItem, refusal: VolschedError) -> Event:
+def refused(resources: SchedulerResources, work: WorkItem, refusal: VolschedError) -> Event:
     """The answer is no: what errored, the reason and the request."""
     payload = {
         **_figures(work, getattr(refusal, "decision", None)),
@@ -34,7 +34,7 @@ def refused(world: SchedulerWorld, work: WorkItem, refusal: VolschedError) -> Ev
         "reason": str(refusal),
         "request_spec": work.payload.get("request_spec"),
     }
-    return _event(world, work, _topic(work), payload, Priority.ERROR)
+    return _event(resources, work, _topic(work), payload, Priority.ERROR)
 
 
 def _topic(work: WorkItem) -> str:
@@ -46,7 +46,7 @@ def _figures(work: WorkItem, decision: Decision | None) -> dict[str, Any]:
 
 
 def _event(
-    world: SchedulerWorld,
+    resources: SchedulerResources,
     work: WorkItem,
     event_type: str,
     payload: Mapping[str, Any],
@@ -59,9 +59,9 @@ def _event(
         id=derived_id("event", work.id, event_type, *once),
         event_type=event_type,
         priority=priority,
-        occurred_at=world.clock().isoformat(),
-        publisher=world.publisher,
+        occurred_at=resources.clock().isoformat(),
+        publisher=resources.publisher,
         volume_id=None if group else work.volume_id,
         project_id=about.get("project_id"),
-        payload={"volume_id": None if group else work.volume_id, **group, "driver": world.driver, **payload},
+        payload={"volume_id": None if group else work.volume_id, **group, "driver": resources.driver, **payload},
     )

@@ -45,13 +45,13 @@ class OutcomeRecorder:
     def current(self, work: WorkItem) -> Volume | None:
         """The volume as its row is now; None where it is gone."""
         try:
-            return self.driver.world.volumes.get(work.volume_id or "")
+            return self.driver.resources.volumes.get(work.volume_id or "")
         except VolumeNotFound:
             return None
 
     def starting(self, work: WorkItem) -> tuple[Event, ...]:
         """What is told when work is taken."""
-        return events.starting(self.driver.world, work)
+        return events.starting(self.driver.resources, work)
 
     # -- yes -----------------------------------------------------------------------------------------------------
 
@@ -60,13 +60,13 @@ class OutcomeRecorder:
 
         Figures are also fresh before the answer is no. Raises NoValidBackend.
         """
-        world = self.driver.world
+        resources = self.driver.resources
         renewed = False
-        for _ in range(world.claim_attempts):
+        for _ in range(resources.claim_attempts):
             try:
                 decision = decide()
             except NoValidBackend:
-                if renewed or not world.pools.renew():
+                if renewed or not resources.pools.renew():
                     raise
                 renewed = True
                 decision = decide()
@@ -75,8 +75,8 @@ class OutcomeRecorder:
             try:
                 return claim(decision, decision.chosen)
             except ClaimConflict as lost:
-                world.pools.refresh(lost.pool_id)
-        raise NoValidBackend(f"{world.claim_attempts} claims in a row lost their race; try again", decision)
+                resources.pools.refresh(lost.pool_id)
+        raise NoValidBackend(f"{resources.claim_attempts} claims in a row lost their race; try again", decision)
 
     def claim(
         self,
@@ -88,19 +88,19 @@ class OutcomeRecorder:
         changes: Mapping[str, Any] | None = None,
     ) -> None:
         """Take the room and queue the agent's work, in the transaction that ends this work. Raises ClaimConflict."""
-        world = self.driver.world
-        end = events.ended(world, work, decision, {"pool": claim.pool_id, "size_gb": claim.size_gb})
+        resources = self.driver.resources
+        end = events.ended(resources, work, decision, {"pool": claim.pool_id, "size_gb": claim.size_gb})
         placement = Placement(
             claim=claim,
             thin=decision.request.thin,
             volume_changes=changes or {},
-            decision=partial(decision.plain, most=world.decision_detail),
+            decision=partial(decision.plain, most=resources.decision_detail),
             decision_id=partial(derived_id, "decision", work.id, work.lease.attempt),
             events=(end, *self.driver.further_events(decision, end)),
             work=(agent_work,),
             fence=work.lease,
         )
-        world.pools.claimed(world.claims.claim(placement))
+        resources.pools.claimed(resources.claims.claim(placement))
         self._caster.wake(agent_work.queue)
 
     def finish(self, work: WorkItem, outcome: Outcome, decision: Decision, payload: Mapping[str, Any]) -> None:
@@ -108,10 +108,10 @@ class OutcomeRecorder:
 
         `payload` is what is told of it.
         """
-        end = events.ended(self.driver.world, work, decision, payload)
+        end = events.ended(self.driver.resources, work, decision, payload)
         outcome = replace(outcome, events=(*outcome.events, end, *self.driver.further_events(decision, end)))
         about = work.volume_id or next((row.id for row in outcome.rows), None)
-        self.driver.world.decisions.record(about, decision.plain(most=self.driver.world.decision_detail))
+        self.driver.resources.decisions.record(about, decision.plain(most=self.driver.resources.decision_detail))
         self._work.finish(work.lease, outcome)
 
     # -- no ------------------------------------------------------------------------------------------------------
@@ -175,15 +175,15 @@ class OutcomeRecorder:
         )
 
     def _told_of_refusal(self, work: WorkItem, refusal: VolschedError) -> tuple[Event, ...]:
-        told = events.refused(self.driver.world, work, refusal)
+        told = events.refused(self.driver.resources, work, refusal)
         decision = getattr(refusal, "decision", None)
         return (told, *(self.driver.further_events(decision, told) if decision is not None else ()))
 
     def _record(self, about: str, refusal: VolschedError) -> None:
         decision = getattr(refusal, "decision", None)
         if decision is not None:
-            world = self.driver.world
-            world.decisions.record(about, decision.plain(most=world.decision_detail))
+            resources = self.driver.resources
+            resources.decisions.record(about, decision.plain(most=resources.decision_detail))
 
     # -- either --------------------------------------------------------------------------------------------------
 

@@ -145,12 +145,12 @@ class Application(Stores):
 
     @cached_property
     def driver(self) -> PlacingScheduler:
-        """The selected scheduler driver, in its world."""
+        """The selected scheduler driver."""
         from volsched.db.failures import Failures
-        from volsched.plugins import SchedulerWorld
+        from volsched.plugins import SchedulerResources
 
         plugins, options = self.plugins, self.conf.scheduler
-        world = SchedulerWorld(
+        resources = SchedulerResources(
             pools=self.pools,
             claims=self.claims,
             volumes=self.stores.volumes,
@@ -170,7 +170,7 @@ class Application(Stores):
             driver=plugins.driver.choice.name if plugins.driver else "",
             driver_package=plugins.driver.choice.entry.provider if plugins.driver else "",
         )
-        return cast("PlacingScheduler", plugins.scheduler(world))
+        return cast("PlacingScheduler", plugins.scheduler(resources))
 
     @cached_property
     def scheduler(self) -> SchedulerService:

@@ -1,4 +1,4 @@
-"""For tests of plugins: the conformance kit, builders of values, and a scheduler's world in memory."""
+"""For tests of plugins: the conformance kit, builders of values, and a scheduler's resources in memory."""
 
 from volsched.testing.builders import a_pool, a_pool_table, a_report, a_request, a_volume, a_volume_type, an_event
 from volsched.testing.laws import (
@@ -11,7 +11,7 @@ from volsched.testing.laws import (
     WeigherConformance,
     WeightHandlerConformance,
 )
-from volsched.testing.memory import a_world
+from volsched.testing.memory import scheduler_resources
 
 __all__ = [
     "BackendConformance",
@@ -28,6 +28,6 @@ __all__ = [
     "a_request",
     "a_volume",
     "a_volume_type",
-    "a_world",
     "an_event",
+    "scheduler_resources",
 ]

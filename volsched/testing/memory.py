@@ -1,4 +1,4 @@
-"""The ports in memory: a whole scheduler's world without a database or a bus, for tests and benchmarks."""
+"""The ports in memory: all of a scheduler's resources without a database or a bus, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from volsched.model.request import VolumeType
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.work import Lease, Message, Outcome, Starting, WorkItem, WorkRequest, WorkState
 from volsched.placement.registry import Registry, utc_now
-from volsched.plugins import Chooser, SchedulerWorld
+from volsched.plugins import Chooser, SchedulerResources
 from volsched.testing.pipeline import a_chooser
 
 
@@ -324,7 +324,7 @@ class MemoryFailures:
             self.decisions.append(decision)
 
 
-def a_world(
+def scheduler_resources(
     *reports: CapabilityReport,
     services: Sequence[ServiceState] | None = None,
     volumes: Iterable[Volume] = (),
@@ -334,8 +334,10 @@ def a_world(
     clock: Clock = utc_now,
     default_ratio: str = "20.0",
     max_attempts: int = 3,
-) -> SchedulerWorld:
-    """A scheduler's world with these reports taken in, each from a service that is up unless `services` says otherwise.
+) -> SchedulerResources:
+    """Return a scheduler's resources in memory, with these reports applied.
+
+    Each report comes from a service that is up, unless `services` is given.
 
     The chooser is made of the default filters and weighers, as installed.
     """
@@ -345,7 +347,7 @@ def a_world(
         rows.create(volume)
     up = [ServiceState(host=each.host, cluster_name=each.cluster_name, kind=each.service_name) for each in reports]
     registry.load(up if services is None else services, reports)
-    return SchedulerWorld(
+    return SchedulerResources(
         pools=registry,
         claims=MemoryClaims(registry, rows),
         volumes=rows,

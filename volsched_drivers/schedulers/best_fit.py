@@ -26,7 +26,7 @@ class BestFitScheduler(PlacingScheduler):
     contract = (1, 0)
 
     def choose(self, request: RequestSpec, candidates: Candidates) -> Decision:
-        screened = self.world.chooser.screen(request, candidates)
+        screened = self.resources.chooser.screen(request, candidates)
         fitting = screened.ranked
         if not len(fitting):
             return screened

@@ -16,6 +16,6 @@ class ChanceScheduler(PlacingScheduler):
     contract = (1, 0)
 
     def choose(self, request: RequestSpec, candidates: Candidates) -> Decision:
-        screened = self.world.chooser.screen(request, candidates)
+        screened = self.resources.chooser.screen(request, candidates)
         order = np.argsort(request.draws.uniform("chance_scheduler", len(screened.ranked)), kind="stable")
         return replace(screened, ranked=screened.ranked.take(order))

@@ -12,4 +12,4 @@ class FilterScheduler(PlacingScheduler):
     contract = (1, 0)
 
     def choose(self, request: RequestSpec, candidates: Candidates) -> Decision:
-        return self.world.chooser.place(request, candidates)
+        return self.resources.chooser.place(request, candidates)

@@ -11,7 +11,7 @@ from volsched.model.changed import changed
 from volsched.model.event import Event, Priority
 from volsched.model.identity import derived_id
 from volsched.placement.scheduler import PlacingScheduler
-from volsched.plugins import Candidates, Decision, RequestSpec, SchedulerWorld
+from volsched.plugins import Candidates, Decision, RequestSpec, SchedulerResources
 from volsched.plugins.references import Named, PluginOpt
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class ShadowScheduler(PlacingScheduler):
 
     contract = (1, 0)
 
-    def __init__(self, world: SchedulerWorld, *, driver: Named, beside: Named, patience: float = 0.1) -> None:
-        super().__init__(world)
+    def __init__(self, resources: SchedulerResources, *, driver: Named, beside: Named, patience: float = 0.1) -> None:
+        super().__init__(resources)
         self.driver = driver
         self.beside = beside
         self.patience = patience

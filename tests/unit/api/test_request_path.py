@@ -19,7 +19,7 @@ from volsched.db.work import WorkQueue
 from volsched.flows.scheduler_queue import scheduler_work
 from volsched.model.report import CapabilityReport
 from volsched.scheduler.worker import SchedulerService
-from volsched.testing.memory import a_world
+from volsched.testing.memory import scheduler_resources
 from volsched.testing.pipeline import plugin_class
 
 #: Taking the work under a lease, reading the volume, the claim with all that goes with it, ending the work.
@@ -47,8 +47,10 @@ class TestRequestPath(OnSQLite):
                 for name in names
             ]
         }
-        world = replace(
-            a_world(CapabilityReport(service_name="volume", host=BACKEND, capabilities=capabilities, timestamp=NOON)),
+        resources = replace(
+            scheduler_resources(
+                CapabilityReport(service_name="volume", host=BACKEND, capabilities=capabilities, timestamp=NOON)
+            ),
             claims=Claims(self.database),
             volumes=Volumes(self.database),
             events=Outbox(self.database),
@@ -56,9 +58,9 @@ class TestRequestPath(OnSQLite):
             failures=Failures(self.database),
         )
         service = SchedulerService(
-            driver=plugin_class("volsched.schedulers", "filter")(world),
+            driver=plugin_class("volsched.schedulers", "filter")(resources),
             work=WorkQueue(self.database),
-            caster=world.caster,
+            caster=resources.caster,
             clock=self.clock,
             owner="host:1:1",
             lease_seconds=60,

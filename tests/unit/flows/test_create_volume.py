@@ -36,7 +36,9 @@ class Driver:
         self.problem = problem
         self.asked: list[tuple[Any, Mapping[str, Any], Mapping[str, Any]]] = []
         self.failures: list[dict[str, Any]] = []
-        self.world = SimpleNamespace(clock=lambda: datetime(2026, 1, 1), publisher="scheduler.test", driver="filter")
+        self.resources = SimpleNamespace(
+            clock=lambda: datetime(2026, 1, 1), publisher="scheduler.test", driver="filter"
+        )
 
     def schedule_create_volume(
         self, context: Any, request_spec: Mapping[str, Any], filter_properties: Mapping[str, Any]

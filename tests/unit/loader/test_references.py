@@ -6,7 +6,7 @@ from tests import TestCase
 from tests.unit.loader.packages import Site
 from volsched import conf, loader
 from volsched.testing.builders import a_report
-from volsched.testing.memory import a_world
+from volsched.testing.memory import scheduler_resources
 from volsched_drivers.schedulers.best_fit import BestFitScheduler
 from volsched_drivers.schedulers.chance import ChanceScheduler
 from volsched_drivers.schedulers.shadow import ShadowScheduler
@@ -26,14 +26,14 @@ class TestReferences(TestCase):
         return [f"{problem.code} {problem.where}: {problem.what}" for problem in caught.exception.problems]
 
     def test_they_are_made_with_the_same_world(self) -> None:
-        world = a_world(a_report())
-        made = self.load(SHADOW + "[scheduler_shadow]\ndriver = chance\npatience = 0.5\n").scheduler(world)
+        resources = scheduler_resources(a_report())
+        made = self.load(SHADOW + "[scheduler_shadow]\ndriver = chance\npatience = 0.5\n").scheduler(resources)
         self.addCleanup(made.stop)
         assert isinstance(made, ShadowScheduler)
         self.assertEqual(("chance", "best_fit", 0.5), (made.driver.name, made.beside.name, made.patience))
         self.assertIsInstance(made.driver.plugin, ChanceScheduler)
         self.assertIsInstance(made.beside.plugin, BestFitScheduler)
-        self.assertIs(world, made.beside.plugin.world)
+        self.assertIs(resources, made.beside.plugin.resources)
 
     def test_a_name_that_is_none(self) -> None:
         (problem,) = self.refused(SHADOW + "[scheduler_shadow]\nbeside = best_fitt\n")
@@ -51,7 +51,7 @@ class TestReferences(TestCase):
     def test_what_the_plugin_itself_objects_to_is_found_when_it_is_made(self) -> None:
         plugins = self.load(SHADOW + "[scheduler_shadow]\nbeside = filter\n")
         with self.assertRaisesRegex(loader.LoadProblems, "both filter: there is nothing to compare"):
-            plugins.scheduler(a_world(a_report()))
+            plugins.scheduler(scheduler_resources(a_report()))
 
 
 class TestStrangers(TestCase):
@@ -73,8 +73,8 @@ class TestStrangers(TestCase):
                         def config_opts(cls):
                             return [cfg.IntOpt("depth", required=True, help="How deep.")]
 
-                        def __init__(self, world, *, depth):
-                            super().__init__(world)
+                        def __init__(self, resources, *, depth):
+                            super().__init__(resources)
                             self.depth = depth
                 """
             },

@@ -16,10 +16,10 @@ from volsched.model.event import SCHEMA_VERSION, Priority
 from volsched.model.work import Lease, WorkItem
 from volsched.scheduler import events
 from volsched.testing.builders import NOON, PROJECT_ID, VOLUME_ID, a_pool, a_pool_table, a_report, a_request, a_volume
-from volsched.testing.memory import a_world
+from volsched.testing.memory import scheduler_resources
 
 PAGE = TOP / "doc" / "reference" / "events.rst"
-WORLD = replace(a_world(a_report(), clock=lambda: NOON), driver="filter", publisher="scheduler.here")
+RESOURCES = replace(scheduler_resources(a_report(), clock=lambda: NOON), driver="filter", publisher="scheduler.here")
 
 
 def work(operation: str = "extend", attempt: int = 1, **payload: Any) -> WorkItem:
@@ -34,14 +34,14 @@ def work(operation: str = "extend", attempt: int = 1, **payload: Any) -> WorkIte
 
 
 def a_decision() -> Any:
-    return WORLD.chooser.place(a_request(10), a_pool_table(a_pool("a"), a_pool("b", free_gb=1.0)).candidates())
+    return RESOURCES.chooser.place(a_request(10), a_pool_table(a_pool("a"), a_pool("b", free_gb=1.0)).candidates())
 
 
 class TestScheduler(TestCase):
     def test_a_start_is_told_once_an_attempt(self) -> None:
-        (first,) = events.starting(WORLD, work())
-        (again,) = events.starting(WORLD, work())
-        (second,) = events.starting(WORLD, work(attempt=2))
+        (first,) = events.starting(RESOURCES, work())
+        (again,) = events.starting(RESOURCES, work())
+        (second,) = events.starting(RESOURCES, work(attempt=2))
         self.assertEqual(first.id, again.id)
         self.assertNotEqual(first.id, second.id)
         self.assertEqual("scheduler.extend_volume.start", first.event_type)
@@ -51,7 +51,7 @@ class TestScheduler(TestCase):
             first.occurred_at, first.publisher, first.schema_version))  # fmt: skip
 
     def test_an_end_says_what_it_took_and_what_was_decided(self) -> None:
-        ended = events.ended(WORLD, work(), a_decision(), {"pool": "p"})
+        ended = events.ended(RESOURCES, work(), a_decision(), {"pool": "p"})
         self.assertEqual("scheduler.extend_volume.end", ended.event_type)
         payload = json.loads(json.dumps(ended.plain()))["payload"]
         self.assertEqual(("p", "filter"), (payload["pool"], payload["driver"]))
@@ -63,7 +63,7 @@ class TestScheduler(TestCase):
         asked = work(request_spec={"volume_id": VOLUME_ID})
         for problem, decided in ((NoValidBackend("full", a_decision()), True), (InvalidRequest("size", "odd"), False)):
             with self.subTest(problem=problem):
-                refused = events.refused(WORLD, asked, problem)
+                refused = events.refused(RESOURCES, asked, problem)
                 self.assertEqual(("scheduler.extend_volume", Priority.ERROR), (refused.event_type, refused.priority))
                 payload = refused.payload
                 self.assertEqual((type(problem).__name__, str(problem)), (payload["error"], payload["reason"]))
@@ -72,7 +72,7 @@ class TestScheduler(TestCase):
 
     def test_a_group_has_no_volume(self) -> None:
         about = work("group", group={"id": "g1", "project_id": "p1"}, volume=None)
-        (start,) = events.starting(WORLD, about)
+        (start,) = events.starting(RESOURCES, about)
         self.assertEqual("scheduler.create_group.start", start.event_type)
         self.assertEqual((None, "p1", "g1"), (start.volume_id, start.project_id, start.payload["group_id"]))
 

@@ -74,7 +74,7 @@ class TestReload(tests.TestCase):
         self.assertIsNot(self.first, now)
         self.assertIs(self.first.database, now.database)
         self.assertIs(self.first.plugins.notifiers["ops"], now.plugins.notifiers["ops"])
-        self.assertEqual((9, 2), (now.driver.world.max_attempts, now.driver.world.config_generation))
+        self.assertEqual((9, 2), (now.driver.resources.max_attempts, now.driver.resources.config_generation))
 
     def test_the_same_again_is_another_generation(self) -> None:
         self.assertEqual(((), 2), (self.reloaded(BASE).changed, self.current.application.generation))

@@ -1,4 +1,4 @@
-"""The ports in memory keep their promises: a world to test in must not be kinder than the real one."""
+"""The ports in memory keep their promises: they must not be more lenient than the real ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from volsched.testing.memory import (
     MemoryTypes,
     MemoryVolumes,
     MemoryWork,
-    a_world,
+    scheduler_resources,
 )
 from volsched.testing.pipeline import FILTERS, a_chooser, a_plugin, plugin_class
 
@@ -57,17 +57,17 @@ def a_placement(key: str = "v1", *, gb: float = 10, pool: str = POOL, thin: bool
 class TestClaims(TestCase):
     def setUp(self) -> None:
         super().setUp()
-        world = a_world(a_report(pools=[{"free_capacity_gb": 25}, {}]), volumes=[a_volume()])
-        assert isinstance(world.claims, MemoryClaims)
-        assert isinstance(world.pools, Registry)
-        self.world, self.claims, self.pools = world, world.claims, world.pools
+        resources = scheduler_resources(a_report(pools=[{"free_capacity_gb": 25}, {}]), volumes=[a_volume()])
+        assert isinstance(resources.claims, MemoryClaims)
+        assert isinstance(resources.pools, Registry)
+        self.resources, self.claims, self.pools = resources, resources.claims, resources.pools
 
     def free(self) -> float:
         return self.pools.table().pools[0].free_gb
 
     def test_all_or_nothing(self) -> None:
         self.claims.claim(a_placement(host=POOL))
-        self.assertEqual((15, POOL), (self.free(), self.world.volumes.get("v1").host))
+        self.assertEqual((15, POOL), (self.free(), self.resources.volumes.get("v1").host))
         with self.assertRaises(VolumeNotFound):
             self.claims.claim(a_placement("gone", host=POOL))
         self.assertEqual(15, self.free())

@@ -41,15 +41,15 @@ def problems(scene: DoctorContext) -> Iterator[Problem]:
 
 
 def driver(plugins: Plugins) -> Iterator[Problem]:
-    """The scheduler driver, constructed and started in a world of its own."""
+    """The scheduler driver, constructed and started with resources in memory."""
     if plugins.driver is None:
         return
-    from volsched.testing.memory import a_world
+    from volsched.testing.memory import scheduler_resources
 
     section = f"[{plugins.driver.choice.section}]"
 
     def begin_and_end() -> None:
-        made = plugins.scheduler(a_world())
+        made = plugins.scheduler(scheduler_resources())
         plugins.stop_scheduler(made)
 
     yield from _told(begin_and_end, section, str(plugins.driver.choice.entry), SECONDS)

@@ -73,6 +73,6 @@ def _world(choice: Choice) -> Sequence[object]:
     """What a plugin of its kind is constructed with, beside its options."""
     if choice.kind is not SCHEDULER:
         return ()
-    from volsched.testing.memory import a_world
+    from volsched.testing.memory import scheduler_resources
 
-    return (a_world(),)
+    return (scheduler_resources(),)

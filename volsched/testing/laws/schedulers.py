@@ -1,4 +1,4 @@
-"""The laws for scheduler drivers, tried on a world in memory."""
+"""The laws for scheduler drivers, checked with resources in memory."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from volsched.exceptions import InvalidRequest, NoValidBackend
-from volsched.plugins import SchedulerDriver, SchedulerWorld
+from volsched.plugins import SchedulerDriver, SchedulerResources
 from volsched.testing.builders import PROJECT_ID, VOLUME_ID, a_report, a_volume
 from volsched.testing.laws.plugin import PluginConformance
 from volsched.testing.laws.together import ROUNDS, THREADS, together
-from volsched.testing.memory import MemoryClaims, MemoryFailures, a_world
+from volsched.testing.memory import MemoryClaims, MemoryFailures, scheduler_resources
 
 CONTEXT: Mapping[str, Any] = {"project_id": PROJECT_ID, "user_id": "a-user", "is_admin": False}
 ROOM_GB = 100
@@ -33,32 +33,34 @@ class SchedulerConformance(PluginConformance):
     bases = (SchedulerDriver,)
     verbs = ("schedule_create_volume",)
 
-    def world(self) -> SchedulerWorld:
+    def resources(self) -> SchedulerResources:
         """Three pools of 100 GiB on two backends, and a volume that has no place yet."""
         pool = {"total_capacity_gb": ROOM_GB, "free_capacity_gb": ROOM_GB}
         volumes = [a_volume(10), *(a_volume(10, id=_number(number)) for number in range(THREADS * ROUNDS))]
-        return a_world(a_report("node1@disk", [pool, pool]), a_report("node2@disk", [pool]), volumes=volumes)
+        return scheduler_resources(
+            a_report("node1@disk", [pool, pool]), a_report("node2@disk", [pool]), volumes=volumes
+        )
 
     def given(self) -> tuple[Any, ...]:
-        return (self.world(),)
+        return (self.resources(),)
 
-    def made_in(self, world: SchedulerWorld) -> Any:
-        """A driver in a world that the test looks at."""
-        return self.plugin_class()(world, **self.options((world,)))
+    def made_in(self, resources: SchedulerResources) -> Any:
+        """Return a driver that works on these resources."""
+        return self.plugin_class()(resources, **self.options((resources,)))
 
-    def claims(self, world: SchedulerWorld) -> MemoryClaims:
-        """The room that was taken in a world."""
-        assert isinstance(world.claims, MemoryClaims)
-        return world.claims
+    def claims(self, resources: SchedulerResources) -> MemoryClaims:
+        """Return the claims made with these resources."""
+        assert isinstance(resources.claims, MemoryClaims)
+        return resources.claims
 
     def test_a_volume_is_placed_and_its_room_taken(self) -> None:
         """One pool is chosen, its room claimed, and the work handed over."""
-        world = self.world()
-        decision = self.made_in(world).schedule_create_volume(CONTEXT, *_asked(10))
+        resources = self.resources()
+        decision = self.made_in(resources).schedule_create_volume(CONTEXT, *_asked(10))
         self.assertTrue(decision.chosen is not None and decision.chosen.pool_id in POOLS, decision.chosen)
-        claims = list(self.claims(world).rows.values())
+        claims = list(self.claims(resources).rows.values())
         self.assertEqual([(decision.chosen.pool_id, 10)], [(claim.pool_id, claim.size_gb) for claim in claims])
-        self.assertTrue(self.claims(world).placements[0].work, "nobody was told to make the volume")
+        self.assertTrue(self.claims(resources).placements[0].work, "nobody was told to make the volume")
 
     def test_the_decision_can_be_stored(self) -> None:
         """It is plain data, so that the user can ask why."""
@@ -67,11 +69,11 @@ class SchedulerConformance(PluginConformance):
 
     def test_the_same_request_again_takes_no_more_room(self) -> None:
         """A request may be worked on twice, where a process died in between."""
-        world = self.world()
-        first = self.made_in(world).schedule_create_volume(CONTEXT, *_asked(10))
-        again = self.made_in(world).schedule_create_volume(CONTEXT, *_asked(10))
+        resources = self.resources()
+        first = self.made_in(resources).schedule_create_volume(CONTEXT, *_asked(10))
+        again = self.made_in(resources).schedule_create_volume(CONTEXT, *_asked(10))
         self.assertEqual(first.chosen.pool_id, again.chosen.pool_id)
-        self.assertEqual(1, len(self.claims(world).rows))
+        self.assertEqual(1, len(self.claims(resources).rows))
 
     def test_it_leaves_its_inputs_as_they_were(self) -> None:
         """The request is somebody else's."""
@@ -85,41 +87,41 @@ class SchedulerConformance(PluginConformance):
         from volsched.flows import create_volume  # here, for nothing else of the kit needs TaskFlow, which is slow
 
         for size_gb, fits in ((10, True), (ROOM_GB + 1, False)):
-            world = self.world()
+            resources = self.resources()
             spec, properties = _asked(size_gb)
             flow = create_volume.get_flow(
                 CONTEXT,  # a dict of it will do
-                self.made_in(world),
+                self.made_in(resources),
                 request_spec=spec,
                 filter_properties=properties,
-                volume=world.volumes.get(VOLUME_ID),
+                volume=resources.volumes.get(VOLUME_ID),
             )
             flow.run()
-            assert isinstance(world.failures, MemoryFailures)
-            told = [(event.event_type, event.payload["volume_id"]) for event in world.failures.events]
+            assert isinstance(resources.failures, MemoryFailures)
+            told = [(event.event_type, event.payload["volume_id"]) for event in resources.failures.events]
             self.assertEqual([] if fits else [("scheduler.create_volume", VOLUME_ID)], told, "the failure is not told")
-            self.assertEqual(int(fits), len(self.claims(world).rows), "room taken")
-            self.assertEqual("creating" if fits else "error", world.volumes.get(VOLUME_ID).status)
+            self.assertEqual(int(fits), len(self.claims(resources).rows), "room taken")
+            self.assertEqual("creating" if fits else "error", resources.volumes.get(VOLUME_ID).status)
 
     def test_no_room_is_an_answer(self) -> None:
         """Nothing that fits is NoValidBackend, and nothing is taken."""
-        world = self.world()
+        resources = self.resources()
         with self.assertRaises(NoValidBackend):
-            self.made_in(world).schedule_create_volume(CONTEXT, *_asked(ROOM_GB + 1))
-        self.assertEqual({}, self.claims(world).rows)
+            self.made_in(resources).schedule_create_volume(CONTEXT, *_asked(ROOM_GB + 1))
+        self.assertEqual({}, self.claims(resources).rows)
 
     def test_nonsense_is_the_callers_mistake(self) -> None:
         """What cannot be understood is InvalidRequest, and nothing is taken."""
-        world = self.world()
+        resources = self.resources()
         for size_gb in ("ten", -1, None):
             with self.assertRaises(InvalidRequest, msg=f"size {size_gb!r}"):
-                self.made_in(world).schedule_create_volume(CONTEXT, *_asked(size_gb))
-        self.assertEqual({}, self.claims(world).rows)
+                self.made_in(resources).schedule_create_volume(CONTEXT, *_asked(size_gb))
+        self.assertEqual({}, self.claims(resources).rows)
 
     def test_no_room_is_promised_twice(self) -> None:
         """Many requests at once: each pool gives what it has, and not a GiB more."""
-        world = self.world()
-        driver = self.made_in(world)
+        resources = self.resources()
+        driver = self.made_in(resources)
         numbers = iter(range(THREADS * ROUNDS))
         refused: list[NoValidBackend] = []
 
@@ -131,20 +133,20 @@ class SchedulerConformance(PluginConformance):
 
         self.assertEqual([], together(ask))
         taken: Counter[str] = Counter()
-        for claim in self.claims(world).rows.values():
+        for claim in self.claims(resources).rows.values():
             taken[claim.pool_id] += int(claim.size_gb)
         self.assertEqual(dict.fromkeys(POOLS, ROOM_GB), dict(taken), f"{len(refused)} were refused")
 
     def test_whether_a_backend_will_do(self) -> None:
         """A pool by its id, or the best of a backend, or no; and nothing is taken."""
-        world = self.world()
-        driver = self.made_in(world)
+        resources = self.resources()
+        driver = self.made_in(resources)
         self.assertEqual(POOLS[1], driver.backend_passes_filters(CONTEXT, POOLS[1], *_asked(10)).pool_id)
         self.assertIn(driver.backend_passes_filters(CONTEXT, "node1@disk", *_asked(10)).pool_id, POOLS[:2])
         for name, size_gb in ((POOLS[0], ROOM_GB + 1), ("node9@disk#pool0", 1)):
             with self.assertRaises(NoValidBackend, msg=name):
                 driver.backend_passes_filters(CONTEXT, name, *_asked(size_gb))
-        self.assertEqual({}, self.claims(world).rows)
+        self.assertEqual({}, self.claims(resources).rows)
 
     def test_a_volume_may_stay_where_it_is(self) -> None:
         """With another type it stays, where that will do: no migration is needed."""

@@ -9,7 +9,7 @@ from volsched.exceptions import InvalidRequest, NoValidBackend
 from volsched.model.request import Facts
 from volsched.plugins import VOLUME_BACKENDS
 from volsched.testing.builders import PROJECT_ID, a_pool, a_pool_table, a_report, a_request, a_volume
-from volsched.testing.memory import a_world
+from volsched.testing.memory import scheduler_resources
 from volsched.testing.pipeline import a_chooser
 from volsched_drivers.filters.affinity import DifferentBackendFilter, SameBackendFilter
 from volsched_drivers.schedulers.filter import FilterScheduler
@@ -79,14 +79,14 @@ class PlacedTest(TestCase):
     """What the scheduler writes into a volume's row is what these filters look for."""
 
     def test_a_volume_in_a_cluster_is_found_again(self) -> None:
-        world = a_world(
+        resources = scheduler_resources(
             a_report("node1@disk", [{}, {}], cluster_name="cluster@disk"),
             a_report("node2@disk"),
             volumes=[a_volume(id=ONE), a_volume(id=TWO)],
             chooser=a_chooser(["different_backend", "same_backend"]),
         )
         properties = {"size": 1, "project_id": PROJECT_ID}
-        driver, context = FilterScheduler(world), {"project_id": PROJECT_ID}
+        driver, context = FilterScheduler(resources), {"project_id": PROJECT_ID}
         first = driver.schedule_create_volume(context, {"volume_id": ONE, "volume_properties": properties}, {}).chosen
         assert first is not None
         spec = {"volume_id": TWO, "volume_properties": properties}

@@ -12,7 +12,7 @@ from tests import TestCase
 from volsched.model.capacity import room_gb
 from volsched.model.request import Operation
 from volsched.testing.builders import a_pool, a_pool_table, a_report, a_request
-from volsched.testing.memory import a_world
+from volsched.testing.memory import scheduler_resources
 from volsched.testing.pipeline import a_chooser
 from volsched_drivers.schedulers.best_fit import BestFitScheduler
 
@@ -20,7 +20,7 @@ from volsched_drivers.schedulers.best_fit import BestFitScheduler
 def chosen(*pools: Any, size_gb: float = 10, filters: tuple[str, ...] | None = None, **request: Any) -> list[str]:
     """The names of the pools, best first."""
     chooser = a_chooser() if filters is None else a_chooser(filters=filters)
-    driver = BestFitScheduler(a_world(a_report(), chooser=chooser))
+    driver = BestFitScheduler(scheduler_resources(a_report(), chooser=chooser))
     decision = driver.choose(a_request(size_gb, **request), a_pool_table(*pools).candidates())
     return [pool.name for pool in decision.ranked]
 
@@ -56,7 +56,7 @@ class BestFitTest(TestCase):
         self.assertEqual(["home", "other"], chosen(other, home, **asked))
 
     def test_the_decision_says_what_was_left(self) -> None:
-        driver = BestFitScheduler(a_world(a_report()))
+        driver = BestFitScheduler(scheduler_resources(a_report()))
         pools = a_pool_table(a_pool("a", free_gb=50.0), a_pool("b", total_gb=math.inf, free_gb=math.inf))
         plain = driver.choose(a_request(10), pools.candidates()).plain()
         (step,) = plain["weighers"]

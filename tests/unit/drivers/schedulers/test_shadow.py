@@ -11,11 +11,11 @@ from typing import Any
 from tests import TestCase
 from volsched.exceptions import NoValidBackend
 from volsched.model.event import Priority
-from volsched.plugins import Candidates, Decision, RequestSpec, SchedulerWorld
+from volsched.plugins import Candidates, Decision, RequestSpec, SchedulerResources
 from volsched.plugins.references import Named
 from volsched.testing import an_event
 from volsched.testing.builders import PROJECT_ID, VOLUME_ID, a_report, a_volume
-from volsched.testing.memory import MemoryClaims, MemoryEvents, MemoryFailures, a_world
+from volsched.testing.memory import MemoryClaims, MemoryEvents, MemoryFailures, scheduler_resources
 from volsched_drivers.schedulers.best_fit import BestFitScheduler
 from volsched_drivers.schedulers.filter import FilterScheduler
 from volsched_drivers.schedulers.shadow import MOST_OPEN, ShadowScheduler
@@ -26,8 +26,8 @@ SPEC = {"volume_id": VOLUME_ID, "volume_properties": {"size": 10, "project_id": 
 class OnTrial(FilterScheduler):
     """Chooses as it is told."""
 
-    def __init__(self, world: SchedulerWorld, how: Callable[[Decision], Decision]) -> None:
-        super().__init__(world)
+    def __init__(self, resources: SchedulerResources, how: Callable[[Decision], Decision]) -> None:
+        super().__init__(resources)
         self.how = how
 
     def choose(self, request: RequestSpec, candidates: Candidates) -> Decision:
@@ -37,26 +37,26 @@ class OnTrial(FilterScheduler):
 class ShadowTestCase(TestCase):
     def setUp(self) -> None:
         pools = [{"free_capacity_gb": 50}, {"free_capacity_gb": 500}]
-        self.world = a_world(a_report("node1@disk", pools), volumes=[a_volume(10)])
+        self.resources = scheduler_resources(a_report("node1@disk", pools), volumes=[a_volume(10)])
 
     def driver(self, beside: Any = None, **options: Any) -> ShadowScheduler:
         made = ShadowScheduler(
-            self.world,
-            driver=Named("filter", FilterScheduler(self.world)),
-            beside=Named("trial", OnTrial(self.world, beside)) if callable(beside) else self.best_fit(),
+            self.resources,
+            driver=Named("filter", FilterScheduler(self.resources)),
+            beside=Named("trial", OnTrial(self.resources, beside)) if callable(beside) else self.best_fit(),
             **options,
         )
         self.assertEqual([], made.validate())
         return made
 
     def best_fit(self) -> Named:
-        return Named("best_fit", BestFitScheduler(self.world))
+        return Named("best_fit", BestFitScheduler(self.resources))
 
     def placed(self, driver: ShadowScheduler) -> tuple[Decision, list[Any]]:
         """The decision, and the events that were written with the claim."""
         decision = driver.schedule_create_volume({"project_id": PROJECT_ID}, SPEC, {})
-        assert isinstance(self.world.claims, MemoryClaims)
-        return decision, list(self.world.claims.placements[-1].events)
+        assert isinstance(self.resources.claims, MemoryClaims)
+        return decision, list(self.resources.claims.placements[-1].events)
 
 
 class TestComparing(ShadowTestCase):
@@ -97,7 +97,7 @@ class TestComparing(ShadowTestCase):
 
     def test_a_refusal_that_the_other_would_not_have_made_is_told(self) -> None:
         def refusing(request: RequestSpec, candidates: Candidates) -> Decision:
-            return self.world.chooser.place(request, candidates.take(candidates.rows[:0]))
+            return self.resources.chooser.place(request, candidates.take(candidates.rows[:0]))
 
         driver = self.driver(lambda decision: decision, patience=5.0)
         driver.driver.plugin.choose = refusing
@@ -105,10 +105,10 @@ class TestComparing(ShadowTestCase):
             driver.schedule_create_volume({"project_id": PROJECT_ID}, SPEC, {})
         failure = an_event("failure", event_type="scheduler.create_volume", priority=Priority.ERROR)
         driver.record_failure(volume_id=VOLUME_ID, event=failure, message=None, decision=refused.exception.decision)
-        assert isinstance(self.world.failures, MemoryFailures)
-        assert isinstance(self.world.events, MemoryEvents)
-        self.assertEqual([failure], self.world.failures.events)
-        (differs,) = self.world.events.emitted
+        assert isinstance(self.resources.failures, MemoryFailures)
+        assert isinstance(self.resources.events, MemoryEvents)
+        self.assertEqual([failure], self.resources.failures.events)
+        (differs,) = self.resources.events.emitted
         self.assertEqual("failure", differs.payload["about_id"])
         self.assertEqual("node1@disk#pool1", differs.payload["would_choose"])
 
@@ -151,12 +151,12 @@ class TestTrouble(ShadowTestCase):
 class TestOptions(ShadowTestCase):
     def test_the_same_driver_twice(self) -> None:
         one = self.best_fit()
-        problems = ShadowScheduler(self.world, driver=one, beside=one).validate()
+        problems = ShadowScheduler(self.resources, driver=one, beside=one).validate()
         self.assertRegex("; ".join(problems), "both best_fit: there is nothing to compare")
 
     def test_a_driver_that_does_not_tell_how_it_chooses(self) -> None:
         strange = Named("strange", an_object_with(validate=lambda: ["it is strange"]))
-        problems = ShadowScheduler(self.world, driver=self.best_fit(), beside=strange).validate()
+        problems = ShadowScheduler(self.resources, driver=self.best_fit(), beside=strange).validate()
         self.assertEqual(2, len(problems))
         self.assertRegex(problems[0], "beside: strange cannot be used here")
         self.assertEqual("beside: strange says: it is strange", problems[1])
@@ -174,7 +174,7 @@ class TestOptions(ShadowTestCase):
                 ),
             )
 
-        driver = ShadowScheduler(self.world, driver=one("a", None), beside=one("b", "ill"))
+        driver = ShadowScheduler(self.resources, driver=one("a", None), beside=one("b", "ill"))
         driver.start()
         driver.stop()
         self.assertEqual(["start a", "start b", "stop b", "stop a"], done)

@@ -13,7 +13,7 @@ from volsched.model.candidates import Candidates
 from volsched.model.decision import Decision
 from volsched.model.request import RequestSpec
 from volsched.placement.scheduler import PlacingScheduler
-from volsched.plugins import SchedulerWorld
+from volsched.plugins import SchedulerResources
 from volsched.testing import PluginConformance, SchedulerConformance
 
 
@@ -23,14 +23,14 @@ class Sound(PlacingScheduler):
     contract = (1, 0)
 
     def choose(self, request: RequestSpec, candidates: Candidates) -> Decision:
-        return self.world.chooser.place(request, candidates)
+        return self.resources.chooser.place(request, candidates)
 
 
 class Dreaming(Sound):
     """Names a pool, and takes no room in it."""
 
     def schedule_create_volume(self, context: Any, request_spec: Any, filter_properties: Any) -> Any:
-        pool = self.world.pools.table().pools[0]
+        pool = self.resources.pools.table().pools[0]
         return SimpleNamespace(chosen=pool, plain=dict)
 
 
@@ -75,24 +75,24 @@ class Patient(Sound):
 class Generous(Sound):
     """Takes room that is not there."""
 
-    def __init__(self, world: SchedulerWorld) -> None:
-        super().__init__(world)
-        world.claims._check_room = lambda placement: None  # type: ignore[attr-defined]
+    def __init__(self, resources: SchedulerResources) -> None:
+        super().__init__(resources)
+        resources.claims._check_room = lambda placement: None  # type: ignore[attr-defined]
 
     def choose(self, request: RequestSpec, candidates: Candidates) -> Decision:
-        return self.world.chooser.place(request, candidates.take(candidates.rows[:1]))
+        return self.resources.chooser.place(request, candidates.take(candidates.rows[:1]))
 
 
 class Willing(Sound):
     def backend_passes_filters(self, context: Any, backend: str, request_spec: Any, filter_properties: Any) -> Any:
-        return self.world.pools.table().pools[1]
+        return self.resources.pools.table().pools[1]
 
 
 class Restless(Sound):
     def find_retype_backend(
         self, context: Any, request_spec: Any, filter_properties: Any = None, migration_policy: str = "never"
     ) -> Any:
-        return self.world.pools.table().pools[0]
+        return self.resources.pools.table().pools[0]
 
 
 class Secretive(Sound):

@@ -42,7 +42,7 @@ class InstanceLocalityTest(TestCase):
         file = self.folder() / "volsched.conf"
         file.write_text(SETTINGS.format(folder=file.parent, cloud=self.cloud.url))
         configuration = conf.load([str(file)])
-        database = Database(configuration.database.connection)
+        database = Database.configured(configuration)
         database.upgrade()
         database.close()
         self.application = self.enterContext(open_application(configuration))

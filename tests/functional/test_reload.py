@@ -52,7 +52,7 @@ class ReloadTest(TestCase):
         self.file = self.home / "volsched.conf"
         self.file.write_text(SETTINGS.format(folder=self.home))
         configuration = conf.load([str(self.file)], use_env=False)
-        database = Database(configuration.database.connection)
+        database = Database.configured(configuration)
         database.upgrade()
         database.close()
         self.application = self.enterContext(open_application(configuration))

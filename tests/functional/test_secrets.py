@@ -135,7 +135,7 @@ class TestSecrets(TestCase):
     def test_what_is_kept_and_what_services_say(self) -> None:
         file = self.file(f"sqlite:///{self.place}/state/volsched.db")
         configuration = conf.load([str(file)])
-        database = Database(configuration.database.connection)
+        database = Database.configured(configuration)
         database.upgrade()
         database.close()
         with self.everything_logged():

@@ -54,7 +54,7 @@ class TestTenants(TestCase):
         file.write_text(SETTINGS.format(folder=self.place))
         self.file = file
         configuration = conf.load([str(file)], use_env=False)
-        database = Database(configuration.database.connection)
+        database = Database.configured(configuration)
         database.upgrade()
         database.close()
         with open_application(configuration) as application:

@@ -22,7 +22,7 @@ class _OfTheDatabase(ShowOne):
     def database(self) -> Database:
         from volsched.db.database import Database
 
-        return Database(self.configuration().database.connection)
+        return Database.configured(self.configuration())
 
     def fields(self, database: Database) -> Fields:
         """What the database has and what this volsched needs."""

@@ -50,7 +50,7 @@ def make_database(configuration: Configuration) -> str:
     """Make the database's tables, or bring them up to date; returns the file, or the URL without its password."""
     from volsched.db.database import Database
 
-    database = Database(configuration.database.connection)
+    database = Database.configured(configuration)
     try:
         database.upgrade()
     finally:

@@ -13,10 +13,11 @@ def options() -> list[cfg.Opt]:
     return [
         cfg.StrOpt(
             "connection",
-            default="sqlite:///${paths.state_path}/volsched.db",
+            sample_default="sqlite:////var/lib/volsched/volsched.db",
             secret=True,
-            help="SQLAlchemy's URL of the database: sqlite:////PATH, postgresql+psycopg://USER:PASSWORD@HOST/NAME or "
-            "mysql+pymysql://USER:PASSWORD@HOST/NAME. A $ in a password is written $$. ``file:/PATH``: the file that "
-            "holds it. TLS is asked for in the query; see *Security* in the documentation.",
+            help="SQLAlchemy's URL of the database: postgresql+psycopg://USER:PASSWORD@HOST/NAME, "
+            "mysql+pymysql://USER:PASSWORD@HOST/NAME or sqlite:////PATH. Without it, the file volsched.db in "
+            "[paths] state_path is used. Write a $ in a password as $$. ``file:/PATH`` names a file that holds the "
+            "URL. Ask for TLS in the query of the URL; see *Security* in the documentation.",
         ),
     ]

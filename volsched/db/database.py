@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
-from typing import NoReturn, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
@@ -22,12 +23,17 @@ from volsched.db.error_codes import Fault, fault_of
 from volsched.exceptions import DatabaseUnavailable, InvalidRequest
 from volsched.model.ports import Clock
 
+if TYPE_CHECKING:
+    from volsched.conf import Configuration
+
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 #: How often a transaction is tried again after it lost its connection, or after another made the same row first.
 MOST_RECONNECTS = 3
 MOST_DUPLICATES = 5
+#: The SQLite file in [paths] state_path that is used where no connection is configured.
+FILE_NAME = "volsched.db"
 
 _NOW = {
     "postgresql": sa.text("SELECT clock_timestamp() AT TIME ZONE 'UTC'"),
@@ -40,7 +46,7 @@ class Database:
 
     def __init__(
         self,
-        url: str,
+        url: str | URL,
         *,
         echo: bool = False,
         patience_seconds: float = 15.0,
@@ -62,6 +68,15 @@ class Database:
         self._turn: AbstractContextManager[object] = (
             threading.RLock() if self.kind == "sqlite" and self.file is None else nullcontext()
         )
+
+    @classmethod
+    def configured(cls, conf: Configuration, *, patience_seconds: float = 15.0, pool_size: int = 5) -> Self:
+        """Return the database that `conf` selects: the URL of [database] connection, or a file in the state path.
+
+        The file's URL is built from its path and never interpolated: a path may contain `?`, `%` and `#`.
+        """
+        url = conf.database.connection or engines.file_url(Path(conf.paths.state_path) / FILE_NAME)
+        return cls(url, patience_seconds=patience_seconds, pool_size=pool_size)
 
     def __repr__(self) -> str:
         return f"Database({self.url.render_as_string(hide_password=True)!r})"

@@ -26,6 +26,8 @@ DRIVERS = {
     "mariadb": "mysql+pymysql",
     "mariadb+pymysql": "mysql+pymysql",
 }
+#: What the query of a SQLite URL may contain.
+SQLITE_QUERY = {"timeout", "cached_statements", "uri", "mode", "cache", "immutable", "vfs", "nolock", "psow"}
 EXTRAS = {"postgresql+psycopg": "postgresql", "mysql+pymysql": "mysql"}
 #: How long a server may take to answer a new connection.
 CONNECT_SECONDS = 5
@@ -35,7 +37,7 @@ BEGIN = "volsched_begin"
 TURN_SECONDS = 0.01
 
 
-def parse(url: str) -> URL:
+def parse(url: str | URL) -> URL:
     """The URL with the driver that we use in it. Raises ConfigurationError."""
     try:
         parsed = sa.make_url(url)
@@ -46,7 +48,20 @@ def parse(url: str) -> URL:
     if driver is None:
         known = ", ".join(sorted(set(DRIVERS.values())))
         raise ConfigurationError(OPTION, f"{parsed.drivername!r} is not supported; there are {known}")
+    path, question, rest = str(url).removeprefix("sqlite:///").partition("?")
+    unknown = not parsed.query or parsed.query.keys() - SQLITE_QUERY
+    if driver == "sqlite" and isinstance(url, str) and question and unknown:
+        raise ConfigurationError(
+            OPTION,
+            f"expected options of SQLite behind the question mark, got {rest[:80]!r}; for a path that contains one, "
+            f"leave the option out and set [paths] state_path to the folder of volsched.db (the URL ends at {path!r})",
+        )
     return parsed.set(drivername=driver)
+
+
+def file_url(file: Path) -> URL:
+    """Return the URL of a SQLite file, whatever characters its path contains."""
+    return URL.create("sqlite", database=str(file))
 
 
 def sqlite_file(url: URL) -> Path | None:

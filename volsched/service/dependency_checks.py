@@ -63,7 +63,7 @@ class DependencyChecks:
         self._application = application
         self._interval = interval
         conf = application().conf
-        self._database = Database(conf.database.connection, patience_seconds=DATABASE_PATIENCE, pool_size=1)
+        self._database = Database.configured(conf, patience_seconds=DATABASE_PATIENCE, pool_size=1)
         self._over = threading.Event()
         # The bus apart: a broker, or a name server, that lets us wait must not make the rest look old.
         steps = (self.look,) if application().embedded else (self.look, self.look_at_bus)

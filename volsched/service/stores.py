@@ -39,7 +39,7 @@ class Stores:
         """Raises DatabaseUnavailable where it is not there or not of this version."""
         from volsched.db.database import Database
 
-        database = Database(self.conf.database.connection)
+        database = Database.configured(self.conf)
         database.check()
         return database
 

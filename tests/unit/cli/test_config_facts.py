@@ -28,7 +28,7 @@ class TestProblems(tests.TestCase):
         self.conf = conf.load([str(path)], use_env=False)
 
     def database(self) -> Database:
-        database = Database(self.conf.database.connection)
+        database = Database.configured(self.conf)
         self.addCleanup(database.close)
         database.upgrade()
         return database

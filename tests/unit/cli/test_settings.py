@@ -5,6 +5,7 @@ from pathlib import Path
 from tests import TestCase
 from volsched import conf
 from volsched.cli import demo_world, settings
+from volsched.db.database import Database
 from volsched.exceptions import InvalidRequest
 
 SECTION = settings.Section(name="paths", about="Where files go.", options={"state_path": "/data/$home"})
@@ -82,4 +83,4 @@ class TestDemoWorld(TestCase):
                 read = conf.load([str(file)], use_env=False)
                 self.assertEqual(driver, read.scheduler.driver)
                 self.assertEqual(["fast", "bulk", "remote"], read.agent.backends)
-                self.assertEqual(f"sqlite:///{folder}/volsched.db", read.database.connection)
+                self.assertEqual(folder / "volsched.db", Database.configured(read).file)

@@ -38,7 +38,7 @@ class TestLoad(ConfigurationCase):
         made = self.load("")
         self.assertEqual("filter", made.scheduler.driver)
         self.assertEqual(["availability_zone", "capacity", "capabilities"], made.scheduler.filters)
-        self.assertEqual(f"sqlite:///{made.paths.state_path}/volsched.db", made.database.connection)
+        self.assertIsNone(made.database.connection)
         self.assertEqual(Source.DEFAULT, made.origin("scheduler", "filters").source)
 
     def test_a_secret_may_be_in_a_file_of_its_own(self) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests import TestCase
 from tests.stores.world import OnSQLite, a_volume, created
+from volsched import conf
 from volsched.db import volume_rows
 from volsched.db.database import Database
 from volsched.db.schema import volumes
@@ -60,6 +61,34 @@ class TestUrls(TestCase):
         for url in ("postgresql://u@127.0.0.1:9/d", "mysql://u@127.0.0.1:9/d"):
             with self.subTest(url), self.assertRaisesRegex(DatabaseUnavailable, "does not answer .*is the server up"):
                 Database(url).version()
+
+
+class TestConfigured(TestCase):
+    def configured(self, folder: Path, more: str = "") -> Database:
+        file = self.folder() / "volsched.conf"
+        file.write_text(f"[paths]\nstate_path = {folder}\n{more}")
+        database = Database.configured(conf.load([str(file)], use_env=False))
+        self.addCleanup(database.close)
+        return database
+
+    def test_the_file_lies_in_the_state_path_whatever_characters_that_contains(self) -> None:
+        for name in ("x?1", "x?2", "x%20y", "x#y", "x y", "\u00e9"):
+            folder = self.folder() / name
+            with self.subTest(name):
+                database = self.configured(folder)
+                database.upgrade()
+                self.assertTrue((folder / "volsched.db").is_file())
+                self.assertEqual([folder], list(folder.parent.iterdir()))
+
+    def test_a_question_mark_in_a_url_is_not_taken_for_options(self) -> None:
+        with self.assertRaisesRegex(ConfigurationError, "got '1/volsched.db'.*set .paths. state_path"):
+            self.configured(self.folder(), "[database]\nconnection = sqlite:////q/x?1/volsched.db\n")
+
+    def test_options_of_sqlite_are_allowed(self) -> None:
+        folder = self.folder()
+        database = self.configured(folder, f"[database]\nconnection = sqlite:///{folder}/other.db?timeout=3\n")
+        database.upgrade()
+        self.assertTrue((folder / "other.db").is_file())
 
 
 class TestInMemory(TestCase):

@@ -22,9 +22,7 @@ from volsched.messaging.caster import LocalCaster
 from volsched.model.claim import Claim, Placement
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.work import WorkRequest
-from volsched.placement.registry import Registry
 from volsched.scheduler.recovery import release_the_dead
-from volsched.scheduler.shared_pools import SharedPools
 from volsched_drivers.backends.directory import DirectoryBackend
 
 MIB = 1024**2
@@ -78,13 +76,12 @@ def an_agent(folder: str) -> Agent:
         unit_bytes=MIB,
     )
     backend.start()
-    backends, claims = Backends(database), Claims(database)
     return Agent(
         host="host1",
         backends={"disk1": backend},
         work=WorkQueue(database),
         volumes=Volumes(database),
-        reports=SharedPools(Registry(default_ratio="20.0"), backends, claims, default_ratio="20.0"),
+        reports=Backends(database),
         events=Outbox(database),
         caster=LocalCaster(threading.Event()),
         clock=utcnow,

@@ -18,8 +18,8 @@ from tests.functional.program import PATIENCE_SECONDS
 from volsched import conf
 from volsched.db.backends import Backends
 from volsched.db.volumes import Volumes
-from volsched.messaging.rpcapi import SchedulerAPI
-from volsched.model.report import CapabilityReport
+from volsched.model.parsing import pools_from
+from volsched.model.report import CapabilityReport, ServiceState
 from volsched.service.application import Application
 
 BACKENDS = 1000
@@ -63,12 +63,15 @@ class TestStorm(TestCase):
         self.stack_.callback(self.heard.close)
         self.backends = Backends(self.fleet.database)
 
+    def record(self, report: CapabilityReport) -> None:
+        self.backends.record(report, pools_from(report, ServiceState(host=report.host), "20.0"))
+
     def at_once(self, send: Callable[[CapabilityReport], object], reports: Iterable[CapabilityReport]) -> None:
         with ThreadPoolExecutor(8) as pool:
             for done in [pool.submit(send, one) for one in reports]:
                 done.result(PATIENCE_SECONDS)
 
-    def test_directly_and_over_the_bus(self) -> None:
+    def test_a_thousand_backends_report_at_once(self) -> None:
         _, scheduler = (self.fleet.start(program, self.file) for program in ("agent", "scheduler"))
         self.fleet.until(self.backends.pools)
         assert scheduler.pid is not None
@@ -77,32 +80,15 @@ class TestStorm(TestCase):
         over = threading.Event()
         with ThreadPoolExecutor(1) as asking:
             meanwhile = asking.submit(self.served_until, over)
-            self.at_once(self.heard.pools.record, [report(number, 5.0, now) for number in range(BACKENDS)])
+            self.at_once(self.record, [report(number, 5.0, now) for number in range(BACKENDS)])
             late = [report(number, 10.0, now - timedelta(seconds=5)) for number in range(0, BACKENDS, 10)]
-            self.at_once(self.heard.pools.record, late)
+            self.at_once(self.record, late)
             over.set()
             meanwhile.result(PATIENCE_SECONDS)
         self.assertEqual({5.0}, {pool.free_gb for pool in self.backends.pools() if pool.name == "p"})
         self.assertEqual(BACKENDS + 1, len(self.backends.pools()))
-        self.over_the_bus(now)
         self.served("after")
         self.assertLess(memory_of(scheduler.pid) - before, MOST_GROWTH)
-
-    def over_the_bus(self, now: datetime) -> None:
-        self.heard.pools.sync()
-        for server in self.heard.scheduler_servers():
-            server.start()
-            self.stack_.callback(server.wait)
-            self.stack_.callback(server.stop)
-        api = SchedulerAPI(self.heard.bus)
-        later = [report(number, 7.0, now + timedelta(seconds=1)) for number in range(BACKENDS)]
-        earlier = [report(number, 2.0, now + timedelta(microseconds=1)) for number in range(0, BACKENDS, 10)]
-        self.at_once(lambda one: api.update_service_capabilities({}, one), [*later, *earlier])
-        self.fleet.until(lambda: self.seen() == {7.0})
-
-    def seen(self) -> set[float]:
-        """The free space of the small pools, as a scheduler sees them that hears the bus."""
-        return {pool.free_gb for pool in self.heard.pools.table().pools if pool.name == "p"}
 
     def served(self, name: str, size_gb: int = 50) -> None:
         """A volume that only the real agent has room for is placed there and made, within the bound."""

@@ -93,6 +93,7 @@ class BackendsContract(World):
     def test_a_report_is_a_sign_of_life_even_when_it_is_late(self) -> None:
         reported(self.database, when=at(10))
         self.clock.forward(100)
+        self.assertFalse(self.backends.show("h@b").up)
         reported(self.database, when=at(5))
         self.assertTrue(self.backends.show("h@b").up)
 

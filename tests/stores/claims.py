@@ -16,7 +16,7 @@ from tests.stores.world import (
     reported,
     some_work,
 )
-from volsched.db.backends import MOST_AHEAD_SECONDS, Backends
+from volsched.db.backends import Backends
 from volsched.db.claims import Claims
 from volsched.db.decisions import PLACED, Decisions
 from volsched.db.outbox import Outbox
@@ -24,6 +24,7 @@ from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
 from volsched.exceptions import ClaimConflict, LeaseLost, VolumeNotFound
 from volsched.model.claim import ClaimState
+from volsched.model.report import MOST_AHEAD_SECONDS
 from volsched.model.work import Outcome, WorkState
 
 
@@ -241,13 +242,20 @@ class ClaimsContract(World):
         self.assertEqual({"at", "after", "never"}, {claim.key for claim in self.claims.pending()})
         self.assertEqual(3.0, self.pending())
 
-    def test_reports_that_are_late_or_come_again_change_nothing(self) -> None:
+    def test_a_late_report_changes_nothing(self) -> None:
+        self.clock.forward(60)
         self.assertTrue(reported(self.database, when=at(10)))
         claimed(self.database, "v1", 60)
-        for when in (at(9), at(10)):
-            with self.subTest(when=when):
-                self.assertFalse(reported(self.database, a_pool_state(total_gb=1000.0), when=when))
-                self.assertFalse(self.fits(60))
+        self.assertFalse(reported(self.database, a_pool_state(total_gb=1000.0), when=at(9)))
+        self.assertFalse(self.fits(60))
+
+    def test_the_same_report_again_gives_no_room(self) -> None:
+        self.clock.forward(60)
+        reported(self.database, when=at(10))
+        claimed(self.database, "v1", 60)
+        self.claims.confirm("v1", at(11))
+        self.assertTrue(reported(self.database, when=at(10)))
+        self.assertFalse(self.fits(60))
 
     def test_a_report_from_the_future_is_not_taken_in(self) -> None:
         reported(self.database)
@@ -259,6 +267,30 @@ class ClaimsContract(World):
         self.assertRegex(why, "901 s in the future")
         self.assertTrue(reported(self.database, when=at(1)))
         self.assertEqual((), Backends(self.database).show("h@b").problems)
+
+    def test_a_stored_stamp_from_the_future_is_replaced_by_the_next_report(self) -> None:
+        a_year = 365 * 24 * 3600.0
+        self.clock.forward(a_year)
+        reported(self.database, a_pool_state(total_gb=50.0), when=at(a_year))
+        claimed(self.database)
+        self.claims.confirm("v1", at(a_year))
+        self.clock.forward(60 - a_year)  # the clock was a year ahead, and is set back
+        self.assertFalse(Backends(self.database).show("h@b").up, "a heartbeat from the future proves nothing")
+        self.assertTrue(reported(self.database, a_pool_state(total_gb=20.0, free_gb=10.0), when=at(59)))
+        self.assertTrue(Backends(self.database).show("h@b").up)
+        self.assertEqual(10.0, self.pending(), "claims confirmed by the wrong clock count until the next report")
+        self.clock.forward(60)
+        self.assertTrue(reported(self.database, a_pool_state(total_gb=20.0, free_gb=10.0), when=at(119)))
+        self.assertEqual(0.0, self.pending())
+        self.assertFalse(self.fits(11))
+        self.assertTrue(self.fits(10))
+
+    def test_a_confirmation_from_the_future_counts_as_made_now(self) -> None:
+        reported(self.database)
+        claimed(self.database)
+        self.claims.confirm("v1", at(MOST_AHEAD_SECONDS + 1))
+        reported(self.database, a_pool_state(free_gb=90.0), when=at(1))
+        self.assertEqual(0.0, self.pending())
 
     def test_a_backend_whose_clock_is_ahead_throughout_is_served(self) -> None:
         skew = timedelta(minutes=10)

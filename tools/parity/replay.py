@@ -314,23 +314,25 @@ class Replay:
         return Answer()
 
     def _notify_capabilities(self, request: Mapping[str, Any]) -> Answer:
-        records = self.stage.driver.notify_service_capabilities(
+        report = parsing.report_from(
             request.get("service_name", "volume"),
             request["backend"],
             decoded(copy.deepcopy(request["capabilities"])),
+            None,
             stamp(request.get("timestamp")),
+            now=self.stage.clock.now,
         )
-        return Answer(notifications=tuple(records))
+        return Answer(notifications=self.stage.registry.usage_changes(report))
 
     def _set_services(self, request: Mapping[str, Any]) -> Answer:
         self.stage.registry.services(services_of(request["services"], request.get("clusters")))
         return Answer()
 
     def _is_ready(self, request: Mapping[str, Any]) -> Answer:
-        return Answer(value=self.stage.driver.is_ready())
+        return Answer(value=self.stage.registry.ready())
 
     def _is_first_receive(self, request: Mapping[str, Any]) -> Answer:
-        return Answer(value=self.stage.driver.is_first_receive())
+        return Answer(value=self.stage.registry.first_received())
 
     def _get_backup_host(self, request: Mapping[str, Any]) -> Answer:
         host = self.stage.driver.get_backup_host(

@@ -8,9 +8,9 @@ from typing import Any
 from tools.parity.cases import decoded
 from tools.parity.comparing import FAILURE, NOTIFICATIONS, Comparison
 from tools.parity.stage import DEFAULT_RATIO
+from tools.parity.usage import COMPARED
 from volsched.model.parsing import pools_from
 from volsched.model.report import CapabilityReport, ServiceState
-from volsched.placement.usage import COMPARED
 
 
 def unusable_message(comparison: Comparison) -> bool:

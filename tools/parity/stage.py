@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.parity.cases import Case
+from tools.parity.usage import UsageRegistry
 from volsched.exceptions import ConfigurationError, InstanceNotLocated
 from volsched.model.candidates import Candidates
 from volsched.model.decision import Decision
@@ -20,7 +21,6 @@ from volsched.model.report import ServiceState
 from volsched.model.request import RequestSpec, VolumeType
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.placement.pipeline import Placing
-from volsched.placement.registry import Registry
 from volsched.plugins import SchedulerResources
 from volsched.testing.memory import (
     MemoryCaster,
@@ -117,9 +117,8 @@ class Stage:
         self.attempts = config.get("scheduler_max_attempts", DEFAULT_ATTEMPTS)
         if self.attempts < 1:
             raise ConfigurationError("[scheduler] max_attempts", f"{self.attempts} is less than 1")
-        self.registry = Registry(
+        self.registry = UsageRegistry(
             str(config.get("max_over_subscription_ratio", DEFAULT_RATIO)),
-            clock=self.clock,
             backup_use_same_host=bool(config.get("backup_use_same_host", False)),
         )
         self.volumes = MemoryVolumes()

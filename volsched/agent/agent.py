@@ -1,4 +1,4 @@
-"""The volume agent: drives storage backends, reports what they have, and does the work that waits for them."""
+"""The volume agent: measures storage backends, reports their pools, and does the work of their queues."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Protocol
 
 from volsched.agent.job import OperationContext
 from volsched.agent.operations import OPERATIONS, outcome_of, unwanted
 from volsched.db.leases import held
 from volsched.exceptions import DatabaseUnavailable, LeaseLost, VolumeNotFound
+from volsched.model.parsing import ParsedReport, pools_from
 from volsched.model.ports import Clock, EventSink, VolumeCaster, VolumeStore, WorkStore
-from volsched.model.report import CapabilityReport
+from volsched.model.report import CapabilityReport, ServiceState
 from volsched.model.volume import Volume
 from volsched.model.work import Outcome, WorkItem, WorkState, agent_queue
 from volsched.plugins import StorageBackend
@@ -22,9 +25,13 @@ LOG = logging.getLogger(__name__)
 
 
 class ReportSink(Protocol):
-    """Where capability reports go: into the database, and from there to every scheduler."""
+    """Where capability reports are stored, and every scheduler reads them: the database."""
 
-    def record(self, report: CapabilityReport) -> object: ...
+    def record(
+        self, report: CapabilityReport, parsed: ParsedReport, *, zone: str | None = None, begun: float | None = None
+    ) -> bool: ...
+
+    def heartbeat(self, host: str, *, cluster_name: str | None = None, zone: str | None = None) -> None: ...
 
 
 class Agent:
@@ -42,6 +49,8 @@ class Agent:
         work: WorkStore,
         volumes: VolumeStore,
         reports: ReportSink,
+        zones: Mapping[str, str | None] = MappingProxyType({}),
+        default_ratio: str = "20.0",
         events: EventSink,
         caster: VolumeCaster,
         clock: Clock,
@@ -55,6 +64,8 @@ class Agent:
         self._work = work
         self._volumes = volumes
         self._reports = reports
+        self._zones = zones
+        self._default_ratio = default_ratio
         self._events = events
         self._caster = caster
         self._clock = clock
@@ -80,33 +91,30 @@ class Agent:
     # -- reports -----------------------------------------------------------------------------------------------------
 
     def report_all(self) -> tuple[tuple[str, str], ...]:
-        """Let every backend report; returns (backend_id, why) of those that could not."""
+        """Report every backend; return (backend_id, why) of those that could not. Raises DatabaseUnavailable.
+
+        Each costs one transaction, which is the heartbeat of its service as well.
+        """
         problems = []
-        for backend_id in self._backends:
+        for backend_id, (name, backend) in self._backends.items():
+            host = f"{self._host}@{name}"
+            cluster = f"{self._cluster}@{name}" if self._cluster else None
+            zone = self._zones.get(name)
+            # Before measuring: what is made meanwhile may or may not be counted, so the report must not cover it.
+            begun = time.monotonic()
             try:
-                self._reports.record(self._report_of(backend_id))
-            except Exception as problem:  # noqa: BLE001 - a plugin, or the sink: the others report all the same
+                report = _report_of(name, backend, host, cluster)
+            except Exception as problem:  # noqa: BLE001 - a plugin: the other backends report all the same
                 problems.append((backend_id, str(problem) or repr(problem)))
-        self._tell_changes(tuple(problems))
+                self._reports.heartbeat(host, cluster_name=cluster, zone=zone)
+                continue
+            service = ServiceState(host=host, cluster_name=cluster, zone=zone)
+            parsed = pools_from(report, service, self._default_ratio)
+            self._reports.record(report, parsed, zone=zone, begun=begun)
+        self._log_changes(tuple(problems))
         return self._problems
 
-    def _report_of(self, backend_id: str) -> CapabilityReport:
-        name, backend = self._backends[backend_id]
-        # Before measuring: what is made meanwhile may or may not be in the figures, so the report must not claim to
-        # know of it.
-        begun = self._clock()
-        capabilities = backend.report()
-        if not isinstance(capabilities, Mapping):
-            raise TypeError(f"the backend's report is no mapping but {type(capabilities).__name__}")
-        return CapabilityReport(
-            service_name="volume",
-            host=f"{self._host}@{name}",
-            cluster_name=f"{self._cluster}@{name}" if self._cluster else None,
-            capabilities={"volume_backend_name": name, **capabilities},
-            timestamp=begun,
-        )
-
-    def _tell_changes(self, problems: tuple[tuple[str, str], ...]) -> None:
+    def _log_changes(self, problems: tuple[tuple[str, str], ...]) -> None:
         """Log a problem when it appears and when it ends, not at every report between."""
         before, self._problems = self._problems, problems
         for backend_id, why in problems:
@@ -172,3 +180,17 @@ class Agent:
             return self._volumes.get(work.volume_id or "")
         except VolumeNotFound:
             return None
+
+
+def _report_of(name: str, backend: StorageBackend, host: str, cluster: str | None) -> CapabilityReport:
+    """Measure a backend. The time stamp is of this host's clock; the database replaces it by its own."""
+    capabilities = backend.report()
+    if not isinstance(capabilities, Mapping):
+        raise TypeError(f"report: expected a mapping, got {type(capabilities).__name__}")
+    return CapabilityReport(
+        service_name="volume",
+        host=host,
+        cluster_name=cluster,
+        capabilities={"volume_backend_name": name, **capabilities},
+        timestamp=datetime.now(UTC).replace(tzinfo=None),
+    )

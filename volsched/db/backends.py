@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,15 +21,12 @@ from volsched.model.columns import ROOM_THICK_GB, ROOM_THIN_GB
 from volsched.model.observer import NO_OBSERVER, Observer
 from volsched.model.parsing import ParsedReport
 from volsched.model.pool import PoolState
-from volsched.model.report import CapabilityReport, ServiceState
+from volsched.model.report import CapabilityReport, ServiceState, replaces, seconds_ahead
 from volsched.model.request import Operation
 
 VOLUME = "volume"
 #: A service that has not been heard of for so long is taken for down.
 DOWN_AFTER_SECONDS = 60.0
-#: Clocks may differ by so much. A report from further in the future has a time stamp that means nothing: nobody could
-#: tell which claims it knows, and until its time came no true report would be taken for newer.
-MOST_AHEAD_SECONDS = 900.0
 #: Ids in one statement: SQLite takes a limited number of parameters.
 MOST_AT_ONCE = 500
 
@@ -65,7 +63,6 @@ class PoolRecord:
     room_thin_gb: float | None  # None: unbounded
     room_thick_gb: float | None
     pending_gb: float  # claimed, and not yet in a report
-    generation: int
     reported_at: datetime | None
     cordons: tuple[Cordon, ...] = ()
 
@@ -104,14 +101,18 @@ class Backends:
         self._observer = observer
         self._down_after = timedelta(seconds=down_after_seconds)
 
-    def record(self, report: CapabilityReport, parsed: ParsedReport) -> bool:
-        """Take in a report: the room in its pools, less the claims that it cannot know.
+    def record(
+        self, report: CapabilityReport, parsed: ParsedReport, *, zone: str | None = None, begun: float | None = None
+    ) -> bool:
+        """Store a report, the room in its pools and the heartbeat of its service, in one transaction.
 
-        False, and nothing taken in, where it is not newer than the last one, or is from the future. A pool that is not
-        among `parsed.pools` any more gets no claims until it is reported again.
+        Return False, and store only the heartbeat, if its time stamp does not replace the stored one (see `replaces`).
+        A pool that is missing in `parsed.pools` gets no claims until it is reported again. `begun`: what
+        `time.monotonic()` returned before the backend was measured; the time stamp is then taken from the database's
+        clock, whatever the clock of this host says. `zone` None: as stored.
         """
         applied = self._database.run(
-            lambda connection: _record(connection, report, parsed, self._database.now(connection))
+            lambda connection: _record(connection, report, parsed, self._database.now(connection), zone, begun)
         )
         self._observer.report_stored(applied=applied, set_aside=len(parsed.set_aside))
         return applied
@@ -119,12 +120,12 @@ class Backends:
     def heartbeat(
         self, host: str, *, cluster_name: str | None = None, zone: str | None = None, kind: str = VOLUME
     ) -> None:
-        """The service on `host` is alive. `zone` None: as before. What the operator decided about it stays."""
+        """Store that the service on `host` is alive. `zone` None: as stored."""
 
         def write(connection: Connection) -> None:
-            backend = _touched(connection, kind, host, cluster_name, self._database.now(connection))
-            if zone is not None and backend.zone != zone:
-                connection.execute(sa.update(backends).where(backends.c.id == backend.id).values(zone=zone))
+            alive = {"host": host, "cluster_name": cluster_name, "heartbeat_at": self._database.now(connection)}
+            key = _key(kind, cluster_name or host)
+            _write(connection, key, kind, _locked(connection, key), _with_zone(alive, zone))
 
         self._database.run(write)
 
@@ -132,7 +133,7 @@ class Backends:
         """Every service, as the registry of pools wants it."""
 
         def look(connection: Connection) -> Sequence[ServiceState]:
-            alive_since = self._database.now(connection) - self._down_after
+            now = self._database.now(connection)
             return [
                 ServiceState(
                     host=row.host,
@@ -140,7 +141,7 @@ class Backends:
                     zone=row.zone,
                     disabled=row.disabled,
                     frozen=row.frozen,
-                    up=_is_up(row, alive_since),
+                    up=_is_up(row, now, self._down_after),
                     kind=row.kind,
                     disabled_reason=row.disabled_reason,
                 )
@@ -268,13 +269,15 @@ class Backends:
             for row in connection.execute(sa.select(pools).order_by(pools.c.id)):
                 if row.backend_id in of:
                     of[row.backend_id].append(_pool(row))
-            return [_backend(row, of[row.id], now - self._down_after) for row in found]
+            return [_backend(row, of[row.id], _is_up(row, now, self._down_after)) for row in found]
 
         return self._database.read(look)
 
 
-def _is_up(row: Row[Any], alive_since: datetime) -> bool:
-    return row.heartbeat_at is not None and row.heartbeat_at >= alive_since
+def _is_up(row: Row[Any], now: datetime, down_after: timedelta) -> bool:
+    """Return whether the last heartbeat is recent. One from the future (a clock was set back) proves nothing."""
+    at = row.heartbeat_at
+    return at is not None and at >= now - down_after and not seconds_ahead(at, now)
 
 
 # What every scheduler reads again and again: no more than it needs of each row.
@@ -296,75 +299,115 @@ def _key(kind: str, backend_id: str) -> str:
     return backend_id if kind == VOLUME else f"{kind}:{backend_id}"
 
 
-def _record(connection: Connection, report: CapabilityReport, parsed: ParsedReport, now: datetime) -> bool:
-    backend = _touched(connection, report.service_name, report.host, report.cluster_name, now)
-    if backend.reported_at is not None and report.timestamp <= backend.reported_at:
+def _record(
+    connection: Connection,
+    report: CapabilityReport,
+    parsed: ParsedReport,
+    now: datetime,
+    zone: str | None,
+    begun: float | None,
+) -> bool:
+    stamp = report.timestamp if begun is None else now - timedelta(seconds=time.monotonic() - begun)
+    kind, key = report.service_name, _key(report.service_name, report.backend_id)
+    stored = _locked(connection, key)
+    alive = _with_zone({"host": report.host, "cluster_name": report.cluster_name, "heartbeat_at": now}, zone)
+    reported_at = None if stored is None else stored.reported_at
+    if not replaces(stamp, reported_at, now):
+        ahead = seconds_ahead(stamp, now)
+        if ahead:
+            why = f"its last report is from {ahead:.0f} s in the future and was ignored; fix: set the clock of its host"
+            alive["problems"] = [[report.backend_id, why]]
+        _write(connection, key, kind, stored, alive)
         return False
-    ahead = (report.timestamp - now).total_seconds()
-    if ahead > MOST_AHEAD_SECONDS:
-        why = f"its last report is from {ahead:.0f} s in the future and was not taken in; set its clock right"
-        problems = [[report.backend_id, why]]
-        connection.execute(sa.update(backends).where(backends.c.id == backend.id).values(problems=problems))
-        return False
-    known = connection.execute(sa.select(pools.c.id).where(pools.c.backend_id == backend.id)).scalars().all()
-    reported = {pool.pool_id: pool for pool in parsed.pools}
-    pool_room.lock(connection, [*known, *reported])
-    gone = sorted(set(known) - set(reported))
+    received = {
+        "report": report.capabilities,
+        "reported_at": stamp,
+        "received_at": now,
+        "problems": [list(problem) for problem in parsed.set_aside],
+    }
+    _write(connection, key, kind, stored, {**alive, **received})
+    known = set(connection.execute(_LOCK_POOLS, {"backend": key}).scalars()) if stored is not None else set()
+    if reported_at is not None and reported_at > now:
+        pool_room.confirm_from_the_future(connection, known, now)
+    in_zone = zone if zone is not None or stored is None else stored.zone
+    reported = {pool.pool_id: _values(pool, key, in_zone, stamp) for pool in parsed.pools}
+    gone = sorted(known.difference(reported))
     if gone:
         connection.execute(sa.update(pools).where(pools.c.id.in_(gone)).values(present=False))
-    for pool_id in sorted(reported):
-        _put(connection, backend.id, reported[pool_id], report.timestamp)
-    pool_room.recount(connection, reported)
-    connection.execute(
-        sa.update(backends)
-        .where(backends.c.id == backend.id)
-        .values(
-            report=report.capabilities,
-            reported_at=report.timestamp,
-            received_at=now,
-            problems=[list(problem) for problem in parsed.set_aside],
-        )
-    )
+    for statement, ids in (
+        (_UPDATE_POOL, sorted(known.intersection(reported))),
+        (_INSERT_POOL, sorted(reported.keys() - known)),
+    ):
+        if ids:
+            connection.execute(statement, [reported[pool_id] for pool_id in ids])
     return True
 
 
-def _touched(connection: Connection, kind: str, host: str, cluster_name: str | None, now: datetime) -> Row[Any]:
-    """The backend's row, made or brought up to date, and held until this transaction ends."""
-    key = _key(kind, cluster_name or host)
-    statement = sa.select(backends).where(backends.c.id == key).with_for_update(key_share=True)
-    heard = {"host": host, "cluster_name": cluster_name, "heartbeat_at": now}
-    row = connection.execute(statement).first()
-    if row is not None:
-        connection.execute(sa.update(backends).where(backends.c.id == key).values(**heard))
-        return row
-    connection.execute(
-        sa.insert(backends).values(id=key, kind=kind, **heard, disabled=False, frozen=False, problems=[])
-    )
-    return connection.execute(statement).one()
+def _with_zone(values: dict[str, Any], zone: str | None) -> dict[str, Any]:
+    return values if zone is None else {**values, "zone": zone}
 
 
-def _put(connection: Connection, backend_key: str, pool: PoolState, reported_at: datetime) -> None:
-    """What a pool reported, into its row, which is locked or new."""
-    values = {
-        "backend_id": backend_key,
-        "name": pool.name,
-        "present": True,
-        "zone": pool.zone,
-        "total_gb": _finite(pool.total_gb),
-        "free_gb": _finite(pool.free_gb),
-        "allocated_gb": _finite(pool.allocated_gb),
-        "provisioned_gb": _finite(pool.provisioned_gb),
-        "reserved_percentage": _finite(pool.reserved_percentage),
-        "max_over_subscription_ratio": _finite(pool.max_over_subscription_ratio),
-        "thin": pool.thin,
-        "room_thin_gb": _finite(ROOM_THIN_GB.read(pool)),
-        "room_thick_gb": _finite(ROOM_THICK_GB.read(pool)),
-        "reported_at": reported_at,
+def _locked(connection: Connection, key: str) -> Row[Any] | None:
+    """Return the backend's row without its report, locked until this transaction ends."""
+    row: Row[Any] | None = connection.execute(_LOCK_BACKEND, {"backend": key}).first()
+    return row
+
+
+def _write(connection: Connection, key: str, kind: str, stored: Row[Any] | None, values: dict[str, Any]) -> None:
+    """Change the locked row of a backend, or make it."""
+    if stored is not None:
+        connection.execute(sa.update(backends).where(backends.c.id == key).values(**values))
+        return
+    new = {"id": key, "kind": kind, "disabled": False, "frozen": False, "problems": []}
+    connection.execute(sa.insert(backends).values(**{**new, **values}))
+
+
+# Built once: building a statement takes ten times as long as executing it.
+_LOCK_BACKEND: sa.Select[Any] = (
+    sa.select(backends.c.id, backends.c.zone, backends.c.reported_at)
+    .where(backends.c.id == sa.bindparam("backend"))
+    .with_for_update(key_share=True)
+)
+_LOCK_POOLS = (
+    sa.select(pools.c.id)
+    .where(pools.c.backend_id == sa.bindparam("backend"))
+    .order_by(pools.c.id)
+    .with_for_update(key_share=True)
+)
+_REPORTED = (
+    *("backend_id", "name", "present", "zone", "total_gb", "free_gb", "allocated_gb", "provisioned_gb"),
+    *("reserved_percentage", "max_over_subscription_ratio", "thin", "room_thin_gb", "room_thick_gb", "reported_at"),
+)
+_NEW = {name: sa.bindparam(f"new_{name}", type_=pools.c[name].type) for name in _REPORTED}
+_UPDATE_POOL = (
+    sa.update(pools)
+    .where(pools.c.id == sa.bindparam("new_id"))
+    .values(**_NEW, pending_gb=pool_room.pending(_NEW["reported_at"]))
+)
+_INSERT_POOL = sa.insert(pools).values(
+    id=sa.bindparam("new_id", type_=pools.c.id.type), **_NEW, pending_gb=0.0, cordons=[]
+)
+
+
+def _values(pool: PoolState, backend_key: str, zone: str | None, reported_at: datetime) -> dict[str, Any]:
+    """Return the parameters of _UPDATE_POOL and _INSERT_POOL."""
+    return {
+        "new_id": pool.pool_id,
+        "new_backend_id": backend_key,
+        "new_name": pool.name,
+        "new_present": True,
+        "new_zone": zone,
+        "new_total_gb": _finite(pool.total_gb),
+        "new_free_gb": _finite(pool.free_gb),
+        "new_allocated_gb": _finite(pool.allocated_gb),
+        "new_provisioned_gb": _finite(pool.provisioned_gb),
+        "new_reserved_percentage": _finite(pool.reserved_percentage),
+        "new_max_over_subscription_ratio": _finite(pool.max_over_subscription_ratio),
+        "new_thin": pool.thin,
+        "new_room_thin_gb": _finite(ROOM_THIN_GB.read(pool)),
+        "new_room_thick_gb": _finite(ROOM_THICK_GB.read(pool)),
+        "new_reported_at": reported_at,
     }
-    known = sa.update(pools).where(pools.c.id == pool.pool_id).values(**values)
-    if connection.execute(known).rowcount == 0:
-        new = {"id": pool.pool_id, "pending_gb": 0.0, "generation": 0, "cordons": []}
-        connection.execute(sa.insert(pools).values(**new, **values))
 
 
 def _finite(figure: float) -> float | None:
@@ -388,14 +431,14 @@ def _cordons(kept: Iterable[Mapping[str, Any]]) -> tuple[Cordon, ...]:
     )
 
 
-def _backend(row: Row[Any], of: Sequence[PoolRecord], alive_since: datetime) -> BackendRecord:
+def _backend(row: Row[Any], of: Sequence[PoolRecord], up: bool) -> BackendRecord:
     return BackendRecord(
         backend_id=row.cluster_name or row.host,
         kind=row.kind,
         host=row.host,
         cluster_name=row.cluster_name,
         zone=row.zone,
-        up=_is_up(row, alive_since),
+        up=up,
         disabled=row.disabled,
         disabled_reason=row.disabled_reason,
         frozen=row.frozen,

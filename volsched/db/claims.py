@@ -57,10 +57,8 @@ class Claims:
         self._database.run(lambda connection: pool_room.give_back(connection, [key]))
 
     def confirm(self, key: str, at: datetime | None = None) -> None:
-        """The backend has made it real; the first time counts, and no such claim is harmless. `at`: by its clock."""
-        self._database.run(
-            lambda connection: pool_room.confirm(connection, [key], at or self._database.now(connection))
-        )
+        """Mark a claim as made real; the first time counts, an unknown key is ignored. `at`: by the backend's clock."""
+        self._database.run(lambda connection: pool_room.confirm(connection, [key], at, self._database.now(connection)))
 
     def get(self, key: str) -> Claim | None:
         """The claim of this key."""

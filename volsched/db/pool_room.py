@@ -7,7 +7,7 @@ Always true of a committed state: a pool's pending_gb is the sum of its claims t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -16,14 +16,28 @@ from sqlalchemy.engine import Connection, Row
 
 from volsched.db.schema import claims, pools
 from volsched.model.claim import Claim, ClaimState
+from volsched.model.report import MOST_AHEAD_SECONDS, seconds_ahead
 
 #: Rooms are given to 2 places; half a hundredth is the noise of binary fractions, not room.
 NOISE_GB = 0.005
 
+
+def _unknown_to(reported_at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return sa.or_(claims.c.confirmed_at.is_(None), reported_at.is_(None), claims.c.confirmed_at >= reported_at)
+
+
+def pending(reported_at: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
+    """Return the sum of a pool's claims that a report with this time stamp cannot know, for an update of `pools`."""
+    return (
+        sa.select(sa.func.coalesce(sa.func.sum(claims.c.size_gb), 0.0))
+        .where(claims.c.pool_id == pools.c.id, _unknown_to(reported_at))
+        .correlate(pools)
+        .scalar_subquery()
+    )
+
+
 # What the report of the claim's pool cannot know: SQL for `not Claim.known_to(reported_at)`.
-UNKNOWN = sa.or_(
-    claims.c.confirmed_at.is_(None), pools.c.reported_at.is_(None), claims.c.confirmed_at >= pools.c.reported_at
-)
+UNKNOWN = _unknown_to(pools.c.reported_at)
 
 
 def claim_of(row: Row[Any]) -> Claim:
@@ -50,9 +64,7 @@ def _taking(room: sa.Column[Any]) -> sa.Update:
             sa.or_(room.is_(None), room - pools.c.pending_gb >= sa.bindparam("least", type_=sa.Double)),
             sa.not_(sa.exists(sa.select(claims.c.key).where(claims.c.key == sa.bindparam("key")))),
         )
-        .values(
-            pending_gb=pools.c.pending_gb + sa.bindparam("size", type_=sa.Double), generation=pools.c.generation + 1
-        )
+        .values(pending_gb=pools.c.pending_gb + sa.bindparam("size", type_=sa.Double))
     )
 
 
@@ -100,26 +112,34 @@ def lock(connection: Connection, pool_ids: Iterable[str]) -> None:
 
 def recount(connection: Connection, pool_ids: Iterable[str]) -> None:
     """Set pending_gb of pools that are locked from the claims that there are."""
-    pending = (
-        sa.select(sa.func.coalesce(sa.func.sum(claims.c.size_gb), 0.0))
-        .where(claims.c.pool_id == pools.c.id, UNKNOWN)
-        .correlate(pools)
-        .scalar_subquery()
-    )
     wanted = sorted(set(pool_ids))
     if wanted:
-        connection.execute(
-            sa.update(pools).where(pools.c.id.in_(wanted)).values(pending_gb=pending, generation=pools.c.generation + 1)
-        )
+        statement = sa.update(pools).where(pools.c.id.in_(wanted))
+        connection.execute(statement.values(pending_gb=pending(pools.c.reported_at)))
+
+
+def confirm_from_the_future(connection: Connection, pool_ids: Iterable[str], now: datetime) -> None:
+    """Set the confirmation times that a wrong clock put into the future to now; pending_gb is not counted anew."""
+    wanted = sorted(set(pool_ids))
+    if wanted:
+        wrong = claims.c.confirmed_at > now + timedelta(seconds=MOST_AHEAD_SECONDS)
+        statement = sa.update(claims).where(claims.c.pool_id.in_(wanted), wrong)
+        connection.execute(statement.values(confirmed_at=now))
 
 
 def confirm(
-    connection: Connection, keys: Iterable[str], at: datetime, sizes: Mapping[str, float] = MappingProxyType({})
+    connection: Connection,
+    keys: Iterable[str],
+    at: datetime | None,
+    now: datetime,
+    sizes: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
-    """The backend has made these claims real; the first confirmation counts, unknown keys are left out.
+    """Mark claims as made real by their backend; the first confirmation counts, unknown keys are ignored.
 
-    `sizes`: claim key -> what it really took, where that is not what was claimed.
+    `at`: when, by the backend's clock; now if it is None or too far in the future. `sizes`: claim key -> the size that
+    was really taken, if it differs from the claimed one.
     """
+    at = now if at is None or seconds_ahead(at, now) else at
     wanted = sorted(set(keys))
     affected = _pools_of(connection, claims.c.key.in_(wanted)) if wanted else []
     if not affected:

@@ -119,7 +119,6 @@ pools = _table(
     Column("room_thin_gb", sa.Double),  # NULL: unbounded
     Column("room_thick_gb", sa.Double),  # NULL: unbounded
     Column("pending_gb", sa.Double, nullable=False),  # the sum of the claims that the report cannot know
-    Column("generation", sa.BigInteger, nullable=False),
     Column("reported_at", Moment),
     Column("cordons", Document, nullable=False),  # [{"operation": …, "reason": …, "until": …}, …]
     Index(None, "backend_id"),

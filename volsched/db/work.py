@@ -242,7 +242,7 @@ def _finish(connection: Connection, lease: Lease, outcome: Outcome, now: datetim
     if not work_rows.end(connection, lease, outcome.state, now, problem=outcome.problem):
         return
     _hold_pools(connection, outcome)
-    pool_room.confirm(connection, outcome.confirm, outcome.confirmed_at or now, outcome.sizes)
+    pool_room.confirm(connection, outcome.confirm, outcome.confirmed_at, now, outcome.sizes)
     pool_room.give_back(connection, outcome.release)
     if outcome.volume_id is not None and outcome.left_pool is not None:
         pool_room.give_back_in(connection, outcome.volume_id, outcome.left_pool)

@@ -52,18 +52,6 @@ class PoolSource(Protocol):
         """Take in a capability report; what cannot be used is set aside with its reason, nothing is raised."""
         ...
 
-    def usage_changes(self, report: CapabilityReport) -> tuple[Mapping[str, Any], ...]:
-        """The usage records (one a changed pool, one for the backend) that a capacity notification is about."""
-        ...
-
-    def ready(self) -> bool:
-        """Whether every service that is up has reported."""
-        ...
-
-    def first_received(self) -> bool:
-        """Whether some report has come, some backend is known, and none that is up is missing."""
-        ...
-
     def backup_host(self, volume: Mapping[str, Any] | None, zone: str | None, driver: str | None) -> str:
         """A host for a backup. Raises ServiceNotFound."""
         ...

@@ -1,4 +1,4 @@
-"""What a storage service says of itself: one message, before anybody has checked it."""
+"""Capability reports of storage services, and the one rule for their time stamps."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+#: The most that a backend's clock may be ahead. Claims cannot be compared with a stamp from further in the future.
+MOST_AHEAD_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +42,20 @@ class ServiceState:
     @property
     def backend_id(self) -> str:
         return self.cluster_name or self.host
+
+
+def seconds_ahead(stamp: datetime, now: datetime) -> float:
+    """Return how far a time stamp lies in the future; 0 if it lies within MOST_AHEAD_SECONDS."""
+    ahead = (stamp - now).total_seconds()
+    return ahead if ahead > MOST_AHEAD_SECONDS else 0.0
+
+
+def replaces(stamp: datetime, stored: datetime | None, now: datetime) -> bool:
+    """Return whether a report with this time stamp replaces the stored one: the rule of the database and the registry.
+
+    A report that is older than the stored one, or too far in the future, does not. A stored stamp that lies in the
+    future of `now` is wrong (a clock was set back), so the next report replaces it, whatever its stamp.
+    """
+    if seconds_ahead(stamp, now):
+        return False
+    return stored is None or stamp >= stored or stored > now

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from volsched.model.parsing import pools_from
 from volsched.model.pool import PoolState
-from volsched.model.report import CapabilityReport, ServiceState
+from volsched.model.report import CapabilityReport, ServiceState, replaces
 
 
 class Backend:
@@ -35,13 +36,14 @@ class Backend:
         """The pools that can be used, in their order."""
         return (pool for pool in self.pools.values() if pool is not None)
 
-    def apply(self, report: CapabilityReport, default_ratio: str) -> bool | None:
-        """Take over a report. None: nothing changed; False: the same pools, with other values; True: other pools.
+    def apply(self, report: CapabilityReport, default_ratio: str, now: datetime) -> bool | None:
+        """Apply a report; return None if nothing changed, False if the same pools have other values, else True.
 
-        A report older than the one applied changes nothing.
+        The first report under a cluster's name counts only if it replaces the service's own.
         """
-        if self.applied is not None and report.timestamp < self.applied[0].timestamp:
-            report = self.applied[0]
+        other = self.applied[0] if self.applied is not None else report
+        if report.backend_id != other.backend_id and not replaces(report.timestamp, other.timestamp, now):
+            report = other
         if self.applied is not None and self.applied[0] is report and self.applied[1] == self.service:
             return None
         self.applied = (report, self.service)

@@ -70,13 +70,6 @@ class PendingClaims:
                 del self._pools_of[_backend_of(pool_id)]
         return pool_id
 
-    def replace_pool(self, pool_id: str, claims: Iterable[Claim]) -> None:
-        """These are the claims of a pool, whatever was thought before."""
-        for key in list(self._by_pool.get(pool_id, ())):
-            self.remove(key)
-        for claim in claims:
-            self.add(claim)
-
     def replace_all(self, claims: Iterable[Claim]) -> set[str]:
         """These are the claims, whatever was thought before. Returns the pools whose figures change."""
         wanted = {claim.key: claim for claim in claims}

@@ -1,9 +1,9 @@
-"""Capability reports and claims in, snapshots out."""
+"""The pools of all backends, kept up to date by reports and claims."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,14 +16,13 @@ from volsched.model.changed import changed
 from volsched.model.claim import Claim
 from volsched.model.pool import PoolState
 from volsched.model.ports import Clock
-from volsched.model.report import CapabilityReport, ServiceState
+from volsched.model.report import CapabilityReport, ServiceState, replaces, seconds_ahead
 from volsched.model.request import SeededDraws
 from volsched.placement.backends import BackendMap, report_for
 from volsched.placement.pending_claims import PendingClaims
-from volsched.placement.usage import changed_pools, comparable, usage_of
 
-ClaimsOf = Callable[[str], Iterable[Claim]]
 MOST_STRAY_REPORTS = 100
+KINDS = ("volume", "backup")
 
 
 def utc_now() -> datetime:
@@ -37,8 +36,8 @@ class Registry:
     Reports, claims and services are taken in at once and become a snapshot when the next one is asked for. A report
     replaces the rows of its backend, a claim one row; all rows are laid out anew only when the set of pools changes.
 
-    `default_ratio` is the configured max_over_subscription_ratio. `claims_of` looks up the claims of one pool that
-    a report may not know, for `refresh`. `backup_use_same_host`: backups prefer the volume's own host.
+    `default_ratio` is the configured max_over_subscription_ratio. `backup_use_same_host`: backups are made on the
+    volume's own host. `clock`: judges the time stamps of reports.
     """
 
     def __init__(
@@ -46,18 +45,15 @@ class Registry:
         default_ratio: str = "20.0",
         *,
         clock: Clock = utc_now,
-        claims_of: ClaimsOf | None = None,
         backup_use_same_host: bool = False,
     ) -> None:
         self._default_ratio = default_ratio
         self._clock = clock
-        self._claims_of = claims_of
         self._backup_use_same_host = backup_use_same_host
         self._lock = threading.RLock()
         self._services: tuple[ServiceState, ...] = ()
         self._reports: dict[str, CapabilityReport] = {}
         self._backup_reports: dict[str, CapabilityReport] = {}
-        self._last_told: dict[str, CapabilityReport | None] = {}
         self._map = BackendMap()
         self._pending = PendingClaims()
         self._strays: dict[str, str] = {}
@@ -101,10 +97,6 @@ class Registry:
         """Whether every backend that was up when a snapshot was last taken has reported."""
         return not self._map.missing
 
-    def first_received(self) -> bool:
-        """Whether reports have begun to repeat, some backend takes part, and none that is up is missing."""
-        return bool(self._last_told) and bool(self._map.backends) and not self._map.missing
-
     # -- services and reports ------------------------------------------------------------------------------------
 
     def services(self, services: Sequence[ServiceState]) -> None:
@@ -119,50 +111,28 @@ class Registry:
     def report(self, report: CapabilityReport) -> None:
         """Take in a capability report; what cannot be used is set aside with its reason, nothing is raised.
 
-        A report that is older than the one before is dropped.
+        A report that does not replace the one before is dropped (see `replaces`).
         """
-        starting = not self._last_told
-        self._keep(report)
-        if starting and report.service_name == "volume":
-            self.table()
-
-    def _keep(self, report: CapabilityReport) -> None:
         fit = self._fit(report)
         if fit is None:
             return
         with self._lock:
-            if fit.service_name == "backup":
-                self._backup_reports[fit.backend_id] = fit
-            elif fit.service_name == "volume":
-                self._volume_report(fit)
+            old = self._kept(fit.service_name).get(fit.backend_id)
+            now = self._clock()
+            if replaces(fit.timestamp, None if old is None else old.timestamp, now):
+                self._keep(fit)
+            elif seconds_ahead(fit.timestamp, now):
+                self._stray(fit.backend_id, f"timestamp: {fit.timestamp} lies in the future; fix: set its host's clock")
 
-    def _fit(self, report: CapabilityReport) -> CapabilityReport | None:
-        """The report with a usable name and time stamp, None (and noted) where it has none."""
-        problem = None
-        if not isinstance(report.backend_id, str) or not isinstance(report.host, str) or not report.host:
-            problem = "host: names no backend; report the service's host as text, like host@backend"
-        elif not isinstance(report.timestamp, datetime):
-            problem = f"timestamp: {report.timestamp!r:.60} is no time; report one in UTC"
-        if problem is not None:
-            with self._lock:
-                if len(self._strays) < MOST_STRAY_REPORTS:
-                    self._strays[f"{report.backend_id!s:.200}"] = problem
-                    self._strays_due = self._stale = True
-            return None
-        if report.timestamp.tzinfo is None:
-            return report
-        return replace(report, timestamp=report.timestamp.astimezone(UTC).replace(tzinfo=None))
+    def _kept(self, kind: str) -> dict[str, CapabilityReport]:
+        return self._backup_reports if kind == "backup" else self._reports
 
-    def _volume_report(self, report: CapabilityReport) -> None:
+    def _keep(self, report: CapabilityReport) -> None:
+        """Store a report in place of the one before."""
         key = report.backend_id
-        old = self._reports.get(key)
-        if old is not None and report.timestamp < old.timestamp:
+        self._kept(report.service_name)[key] = report
+        if report.service_name == "backup":
             return
-        if comparable(report.capabilities) and not changed_pools(_capabilities(old), report.capabilities):
-            told = self._last_told.get(key)
-            if old is None or told is None or told.timestamp < old.timestamp:
-                self._last_told[key] = old
-        self._reports[key] = report
         self._map.missing.discard(key)
         self._strays.pop(key, None)
         self._pending.arrived(key, report.timestamp)
@@ -172,27 +142,27 @@ class Registry:
             self._walk_due = True
         self._stale = True
 
-    def usage_changes(self, report: CapabilityReport) -> tuple[Mapping[str, Any], ...]:
-        """The usage records (one a changed pool, one for the backend) that a capacity notification is about."""
-        fit = self._fit(report) if report.service_name == "volume" else None
-        if fit is None:
-            return ()
-        with self._lock:
-            key = fit.backend_id
-            stored = self._reports.get(key)
-            told = changed = changed_pools(_capabilities(stored), fit.capabilities)
-            if stored is not None and fit.timestamp <= stored.timestamp:
-                return ()
-            if stored is not None and not changed:
-                changed = changed_pools(_capabilities(self._last_told.get(key)), stored.capabilities)
-                backend = self._map.backends.get(key)
-                applied = backend.applied if backend is not None else None
-                # What a snapshot showed already is told as part of the sum only.
-                told = () if applied is not None and applied[0] is stored else changed
-            if not changed:
-                return ()
-            self._last_told[key] = fit
-        return usage_of(told, fit, self._default_ratio)
+    def _stray(self, name: str, problem: str) -> None:
+        if len(self._strays) < MOST_STRAY_REPORTS or name in self._strays:
+            self._strays[name] = problem
+            self._strays_due = self._stale = True
+
+    def _fit(self, report: CapabilityReport) -> CapabilityReport | None:
+        """Return the report with its time stamp in UTC; None, and its problem noted, if it cannot be assigned."""
+        problem = None
+        if not isinstance(report.backend_id, str) or not isinstance(report.host, str) or not report.host:
+            problem = "host: names no backend; report the service's host as text, like host@backend"
+        elif not isinstance(report.timestamp, datetime):
+            problem = f"timestamp: {report.timestamp!r:.60} is no time; report one in UTC"
+        if problem is not None:
+            with self._lock:
+                self._stray(f"{report.backend_id!s:.200}", problem)
+            return None
+        if report.service_name not in KINDS:
+            return None
+        if report.timestamp.tzinfo is None:
+            return report
+        return replace(report, timestamp=report.timestamp.astimezone(UTC).replace(tzinfo=None))
 
     def cordon(self, cordons: Mapping[str, Mapping[str, str]]) -> None:
         """These pools are closed for operations, each with the operator's reason, and no others.
@@ -228,13 +198,7 @@ class Registry:
                 self._touch((pool_id,))
 
     def refresh(self, pool_id: str) -> None:
-        """Look at this pool's claims anew: somebody else changed it."""
-        if self._claims_of is None:
-            return
-        found = list(self._claims_of(pool_id))
-        with self._lock:
-            self._pending.replace_pool(pool_id, [claim for claim in found if not self._knows(claim)])
-            self._touch((pool_id,))
+        """Return at once: nothing changes without a call to this registry."""
 
     def renew(self) -> bool:
         """Nothing changes unseen: whatever changes comes in by itself."""
@@ -253,18 +217,16 @@ class Registry:
         claims: Iterable[Claim] = (),
         cordons: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """Take over what is stored elsewhere. `reports` are those that may be new; `claims` are all there are, but for
-        those that the reports know.
+        """Take over what a database has stored: it has judged the time stamps, so its reports replace any other.
 
-        `cordons`: pool id -> operation -> reason; None: as before.
-
-        What is known already costs next to nothing.
+        `reports`: those that may be new. `claims`: all, except those that the reports count already. `cordons`: pool id
+        -> operation -> reason; None: as before. Nothing is computed anew for what has not changed.
         """
         with self._lock:
             for report in reports:
-                known = self._reports.get(report.backend_id)
-                if known is None or known != report:
-                    self._keep(report)
+                fit = self._fit(report)
+                if fit is not None and self._kept(fit.service_name).get(fit.backend_id) != fit:
+                    self._keep(fit)
             if tuple(services) != self._services:
                 self.services(services)
             if cordons is not None:
@@ -307,7 +269,7 @@ class Registry:
             report = report_for(backend.service, self._reports) if backend is not None else None
             if backend is None or report is None:
                 continue
-            outcome = backend.apply(report, self._default_ratio)
+            outcome = backend.apply(report, self._default_ratio, self._clock())
             if outcome is None:
                 continue
             relaid = relaid or outcome
@@ -384,10 +346,6 @@ class Registry:
             and (not zone or service.zone == zone)
             for service in self._services
         )
-
-
-def _capabilities(report: CapabilityReport | None) -> Any:
-    return None if report is None else report.capabilities
 
 
 def _backs_up(capabilities: Any, zone: str | None, driver: str | None) -> bool:

@@ -228,30 +228,6 @@ class PlacingScheduler(SchedulerDriver):
         """Take in a capability report; what cannot be used is set aside with its reason."""
         self.resources.pools.report(self._report(service_name, host, capabilities, cluster_name, timestamp))
 
-    def notify_service_capabilities(
-        self, service_name: str, backend: str, capabilities: Mapping[str, Any], timestamp: datetime | None
-    ) -> tuple[Mapping[str, Any], ...]:
-        """The usage records of the pools that changed since the last notification, which are also sent as events."""
-        report = self._report(service_name, backend, capabilities, None, timestamp)
-        usages = self.resources.pools.usage_changes(report)
-        for number, usage in enumerate(usages):
-            self.resources.events.emit(
-                self._event(
-                    derived_id("capacity", backend, report.timestamp.isoformat(), number),
-                    f"capacity.{usage['type']}",
-                    payload=usage,
-                )
-            )
-        return usages
-
-    def is_ready(self) -> bool:
-        """Whether every service that is up has reported."""
-        return self.resources.pools.ready()
-
-    def is_first_receive(self) -> bool:
-        """Whether enough has been reported to start with."""
-        return self.resources.pools.first_received()
-
     # -- steps ---------------------------------------------------------------------------------------------------
 
     def _parse(

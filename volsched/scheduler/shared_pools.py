@@ -1,4 +1,4 @@
-"""The pools as every process sees them: reports and claims of all processes, read from the database they share."""
+"""The pools as the database has them: reports and claims of all processes."""
 
 from __future__ import annotations
 
@@ -15,32 +15,19 @@ from volsched.placement.registry import Registry
 
 
 class SharedPools:
-    """A registry that is kept in step with the database. A port: PoolSource; also a ReportSink for agents."""
+    """A registry that is kept up to date from the database. A port: PoolSource."""
 
     def __init__(self, registry: Registry, backends: Backends, claims: Claims, *, default_ratio: str) -> None:
         self._registry = registry
         self._backends = backends
         self._claims = claims
         self._default_ratio = default_ratio
-        self._services: Mapping[tuple[str, str], ServiceState] = {}  # by kind and backend, as of the last look
 
     def sync(self) -> None:
         """Take over services, reports, pending claims and cordons as they stand in the database."""
         services = self._backends.services()
-        self._services = {(service.kind, service.backend_id): service for service in services}
         news = self._backends.reports(self._registry.stamps())
         self._registry.load(services, news, self._claims.pending(), self._backends.cordons())
-
-    def record(self, report: CapabilityReport) -> None:
-        """Keep a report for every process, and see it at once in this one."""
-        unknown = ServiceState(host=report.host, cluster_name=report.cluster_name)
-        service = self._services.get((report.service_name, report.backend_id), unknown)
-        self._backends.record(report, pools_from(report, service, self._default_ratio))
-        self._registry.report(report)
-
-    def hear(self, report: CapabilityReport) -> None:
-        """See a report that whoever sent it has kept: sooner than the next look at the database would."""
-        self._registry.report(report)
 
     # -- PoolSource ----------------------------------------------------------------------------------------------
 
@@ -66,16 +53,10 @@ class SharedPools:
         return True
 
     def report(self, report: CapabilityReport) -> None:
-        self.record(report)
-
-    def usage_changes(self, report: CapabilityReport) -> tuple[Mapping[str, Any], ...]:
-        return self._registry.usage_changes(report)
-
-    def ready(self) -> bool:
-        return self._registry.ready()
-
-    def first_received(self) -> bool:
-        return self._registry.first_received()
+        """Store a report in the database, from where this process and all others read it."""
+        service = ServiceState(host=report.host, cluster_name=report.cluster_name)
+        self._backends.record(report, pools_from(report, service, self._default_ratio))
+        self.sync()
 
     def backup_host(self, volume: Mapping[str, Any] | None, zone: str | None, driver: str | None) -> str:
         return self._registry.backup_host(volume, zone, driver)

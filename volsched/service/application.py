@@ -94,14 +94,13 @@ class Application(Stores):
         return LocalCaster(self.woken) if self.embedded else RpcCaster(waker(self.bus))
 
     def scheduler_servers(self) -> Sequence[Any]:
-        """What a scheduler hears over the bus, not started: wake-ups, and reports sooner than it would look."""
+        """Return the bus server of a scheduler, not started: it receives wake-ups."""
         from volsched.messaging import transport
-        from volsched.messaging.endpoints import ReportEndpoint, WorkEndpoint
+        from volsched.messaging.endpoints import WorkEndpoint
 
         if self.embedded:
             return ()
-        endpoints = (WorkEndpoint(self.woken.set), ReportEndpoint(self.pools.hear, utcnow))
-        return (transport.server(self.bus, transport.SCHEDULER_TOPIC, self.owner, endpoints),)
+        return (transport.server(self.bus, transport.SCHEDULER_TOPIC, self.owner, [WorkEndpoint(self.woken.set)]),)
 
     def agent_servers(self) -> Sequence[Any]:
         """What an agent hears over the bus, not started: wake-ups for each of its backends."""
@@ -200,7 +199,9 @@ class Application(Stores):
             backends=self.plugins.backends,
             work=self.work,
             volumes=self.stores.volumes,
-            reports=self.pools,
+            reports=self.backends,
+            zones=self.plugins.zones,
+            default_ratio=self.conf.scheduler.max_over_subscription_ratio,
             events=self.outbox,
             caster=self.caster,
             clock=self.database.clock,
@@ -318,14 +319,10 @@ class Application(Stores):
             self.database.close()
 
     def report(self) -> None:
-        """Let the configured backends register themselves and say what they have now."""
-        host, cluster, zones = self.conf.agent.host, self.conf.agent.cluster, self.plugins.zones
-        for name in self.plugins.backends:
-            shared = f"{cluster}@{name}" if cluster else None
-            self.backends.heartbeat(f"{host}@{name}", cluster_name=shared, zone=zones.get(name))
-        self.pools.sync()
+        """Store what the configured backends have now, and that their services are alive."""
         self.agent.report_all()
-        self.pools.sync()
+        if "pools" in self.__dict__:  # in a process that schedules as well
+            self.pools.sync()
 
     def recover(self) -> None:
         """Take up what dead processes of this host left."""

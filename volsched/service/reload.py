@@ -110,7 +110,7 @@ class Reloader:
 def _prepare(fresh: Application, old: Application) -> None:
     """Make what the old one has made, so that what is wrong is known now."""
     if "pools" in vars(old) and all(old.conf.scheduler[name] == fresh.conf.scheduler[name] for name in OF_POOLS):
-        fresh.pools = old.pools  # they hear reports over the bus
+        fresh.pools = old.pools  # it has every report already
     for name in ("driver", "scheduler", "agent", "pools", "delivery"):
         if name in vars(old):
             getattr(fresh, name)

@@ -23,12 +23,9 @@ from volsched.db.work import WorkQueue
 from volsched.exceptions import DatabaseUnavailable, StorageError, VolumeNotFound
 from volsched.messaging.caster import LocalCaster
 from volsched.model.claim import Claim, Placement
-from volsched.model.report import CapabilityReport
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.work import SCHEDULER_QUEUE, Lease, Outcome, WorkRequest, WorkState
-from volsched.placement.registry import Registry
 from volsched.plugins import StorageBackend
-from volsched.scheduler.shared_pools import SharedPools
 from volsched_drivers.backends.directory import DirectoryBackend
 
 MIB = 1024**2
@@ -71,7 +68,6 @@ class AgentTestCase(TestCase):
         self.database.upgrade()
         self.volumes, self.claims, self.work = Volumes(self.database), Claims(self.database), WorkQueue(self.database)
         self.backends, self.outbox = Backends(self.database), Outbox(self.database)
-        self.pools = SharedPools(Registry(default_ratio="20.0"), self.backends, self.claims, default_ratio="20.0")
         self.woken = threading.Event()
 
     def directory(self, kind: type[DirectoryBackend] = DirectoryBackend) -> DirectoryBackend:
@@ -91,7 +87,7 @@ class AgentTestCase(TestCase):
             "backends": backends if backends is not None else {"disk1": self.directory()},
             "work": self.work,
             "volumes": self.volumes,
-            "reports": self.pools,
+            "reports": self.backends,
             "events": self.outbox,
             "caster": LocalCaster(self.woken),
             "clock": utcnow,
@@ -147,47 +143,6 @@ class AgentTestCase(TestCase):
 
     def files(self) -> list[str]:
         return sorted(path.name for path in self.root.rglob("*") if path.is_file())
-
-
-class TestReports(AgentTestCase):
-    def test_every_backend_reports_with_the_time_before_it_measured(self) -> None:
-        times = iter([datetime(2026, 1, 1), datetime(2026, 1, 2)])
-        seen: list[CapabilityReport] = []
-
-        class Sink:
-            def record(self, report: CapabilityReport) -> None:
-                seen.append(report)
-
-        agent = self.agent(reports=Sink(), clock=lambda: next(times))
-        self.assertEqual((), agent.report_all())
-        self.assertEqual(("volume", "host1@disk1", None), (seen[0].service_name, seen[0].host, seen[0].cluster_name))
-        self.assertEqual(datetime(2026, 1, 1), seen[0].timestamp)
-        self.assertEqual("disk1", seen[0].capabilities["volume_backend_name"])
-
-    def test_backend_that_raises_is_a_problem_and_the_others_go_on(self) -> None:
-        agent = self.agent({"broken": self.directory(BrokenBackend), "disk1": self.directory()})
-        with self.assertLogs("volsched.agent.agent", "ERROR") as seen:
-            self.assertEqual((("host1@broken", "'vendor'"),), agent.report_all())
-            self.assertEqual(agent.problems, agent.report_all())
-        self.assertEqual(1, len(seen.records), "told once, not at every report")
-        self.assertEqual(["host1@disk1"], [backend.backend_id for backend in self.backends.list()])
-
-    def test_end_of_a_problem_is_told(self) -> None:
-        agent = self.agent()
-        self.root.rename(self.root.with_name("unplugged"))
-        with self.assertLogs("volsched", "WARNING"):
-            agent.report_all()
-        self.root.with_name("unplugged").rename(self.root)
-        with self.assertLogs("volsched.agent.agent", "INFO") as seen:
-            self.assertEqual((), agent.report_all())
-        self.assertIn("backend host1@disk1 reports again", seen.output[0])
-
-    def test_members_of_a_cluster_serve_its_queue(self) -> None:
-        agent = self.agent(cluster="east")
-        self.assertEqual(("agent:east@disk1",), agent.queues)
-        agent.report_all()
-        backend = self.backends.show("east@disk1")
-        self.assertEqual(("host1@disk1", "east@disk1"), (backend.host, backend.cluster_name))
 
 
 class TestCreate(AgentTestCase):

@@ -23,7 +23,6 @@ THIN = PoolRecord(
     room_thin_gb=15.0,
     room_thick_gb=6.0,
     pending_gb=3.0,
-    generation=1,
     reported_at=None,
 )
 

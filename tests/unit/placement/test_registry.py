@@ -29,7 +29,7 @@ def a_claim(key: str = "v1", *, pool: str = "node1@disk#pool0", gb: float = 10, 
 
 
 def a_registry(*reports: CapabilityReport, **options: Any) -> Registry:
-    registry = Registry(**options)
+    registry = Registry(**{"clock": lambda: at(3600), **options})
     registry.services([ServiceState(host=report.host, cluster_name=report.cluster_name) for report in reports])
     for report in reports:
         registry.report(report)
@@ -111,11 +111,26 @@ class TestReports(TestCase):
         registry.report(a_report(pools=[{"free_capacity_gb": 2}], timestamp=at(10)))
         self.assertEqual(2, pool(registry).free_gb)
 
-    def test_a_stamp_from_the_future_blocks_until_the_clock_is_there(self) -> None:
-        """Trap H07: as in Cinder, for which of two stamps is wrong cannot be told."""
-        registry = a_registry(a_report(pools=[{"free_capacity_gb": 500}], timestamp=at(3600)))
-        registry.report(a_report(pools=[{"free_capacity_gb": 1}], timestamp=at(60)))
+    def test_a_report_from_too_far_in_the_future_is_set_aside(self) -> None:
+        registry = a_registry(a_report(pools=[{"free_capacity_gb": 500}]), clock=lambda: NOON)
+        registry.report(a_report(pools=[{"free_capacity_gb": 1}], timestamp=at(901)))
         self.assertEqual(500, pool(registry).free_gb)
+        ((name, why),) = registry.set_aside()
+        self.assertEqual("node1@disk", name)
+        self.assertIn("in the future; fix: set", why)
+
+    def test_a_stored_stamp_from_the_future_is_replaced_by_the_next_report(self) -> None:
+        """Trap H07: Cinder ignores every report until the clock has reached the stamp."""
+        now = at(3600)
+        registry = a_registry(a_report(pools=[{"free_capacity_gb": 500}], timestamp=at(3600)), clock=lambda: now)
+        now = NOON  # the clock was set back
+        registry.report(a_report(pools=[{"free_capacity_gb": 1}], timestamp=NOON))
+        self.assertEqual(1, pool(registry).free_gb)
+
+    def test_a_report_from_the_database_replaces_any_other(self) -> None:
+        registry = a_registry(a_report(pools=[{"free_capacity_gb": 500}], timestamp=at(60)), clock=lambda: at(60))
+        registry.load([ServiceState(host="node1@disk")], [a_report(pools=[{"free_capacity_gb": 1}], timestamp=NOON)])
+        self.assertEqual(1, pool(registry).free_gb)
 
     def test_time_zones_are_taken_out(self) -> None:
         registry = a_registry(a_report(timestamp=NOON.replace(tzinfo=UTC)))
@@ -235,14 +250,6 @@ class TestReadiness(TestCase):
         registry.report(a_report("h2@b"))
         self.assertTrue(registry.ready())
 
-    def test_first_received_when_reports_begin_to_repeat(self) -> None:
-        """Trap H05: one complete report is not enough, as in Cinder."""
-        registry = a_registry(a_report("h1@a"))
-        registry.table()
-        self.assertFalse(registry.first_received())
-        registry.report(a_report("h1@a", timestamp=at(60)))
-        self.assertTrue(registry.first_received())
-
 
 class TestClaims(TestCase):
     def test_a_claim_is_subtracted_and_given_back(self) -> None:
@@ -305,14 +312,6 @@ class TestClaims(TestCase):
         registry.claimed(a_claim(pool="node1@disk#pool1"))
         self.assertEqual([1000, 990], [each.free_gb for each in registry.table().pools])
 
-    def test_refresh_asks_who_knows(self) -> None:
-        known = {"node1@disk#pool0": [a_claim("a"), a_claim("b", state=ClaimState.CONFIRMED, confirmed_at=at(-5))]}
-        registry = a_registry(a_report(), claims_of=lambda pool_id: known.get(pool_id, []))
-        registry.claimed(a_claim("gone", gb=500))
-        registry.refresh("node1@disk#pool0")
-        self.assertEqual(990, pool(registry).free_gb, "a is pending, b is in the report, the third is gone")
-        a_registry(a_report()).refresh("node1@disk#pool0")
-
     def test_reported_is_without_claims(self) -> None:
         registry = a_registry(a_report())
         registry.claimed(a_claim())
@@ -332,49 +331,6 @@ class TestClaims(TestCase):
         registry.load(services, reports, [])
         self.assertEqual(1000, pool(registry).free_gb)
         self.assertFalse(registry.renew())
-
-
-class TestUsage(TestCase):
-    def notified(self, registry: Registry, *args: Any, **kwargs: Any) -> list[tuple[Any, ...]]:
-        records = registry.usage_changes(a_report(*args, **kwargs))
-        return [(record["type"], record["name_to_id"], record["free"]) for record in records]
-
-    def test_an_unknown_backend_tells_all(self) -> None:
-        self.assertEqual(
-            [("pool", "h@b#pool0", 5.0), ("pool", "h@b#pool1", 1000.0), ("backend", "h@b", 1005.0)],
-            self.notified(Registry(), "h@b", [{"free_capacity_gb": 5}, {}]),
-        )
-
-    def test_a_known_one_tells_what_changed_and_the_sum(self) -> None:
-        registry = a_registry(a_report("h@b", [{}, {}]))
-        registry.table()
-        self.assertEqual(
-            [("pool", "h@b#pool1", 5.0), ("backend", "h@b", 1005.0)],
-            self.notified(registry, "h@b", [{}, {"free_capacity_gb": 5}], timestamp=at(60)),
-        )
-        self.assertEqual([], self.notified(registry, "h@b", [{}, {}], timestamp=at(-60)), "older than what is known")
-
-    def test_a_pool_that_said_less_before_has_changed(self) -> None:
-        """Trap H02: Cinder drops the complete report after an incomplete one, or does not, as its hashes fall."""
-        bare = CapabilityReport(
-            service_name="volume", host="h@b", capabilities={"pools": [{"pool_name": "pool0"}]}, timestamp=NOON
-        )
-        registry = a_registry(bare)
-        told = self.notified(registry, "h@b", [{}], timestamp=at(60))
-        self.assertEqual([("pool", "h@b#pool0", 1000.0), ("backend", "h@b", 1000.0)], told)
-        registry.report(a_report("h@b", [{}], timestamp=at(60)))
-        self.assertEqual(1000, pool(registry, "h@b#pool0").free_gb)
-
-    def test_unknown_capacity_adds_nothing_and_stops_nobody(self) -> None:
-        """Trap H33."""
-        told = self.notified(Registry(), "h@b", [{"free_capacity_gb": "unknown"}, {"total_capacity_gb": "lots"}, {}])
-        self.assertEqual([("pool", "h@b#pool2", 1000.0), ("backend", "h@b", 1000.0)], told)
-
-    def test_an_incomplete_or_odd_message_tells_nothing(self) -> None:
-        for pools in ([{"pool_name": None}], {"p": 1}, "pools", [None], []):
-            report = CapabilityReport(service_name="volume", host="h@b", capabilities={"pools": pools}, timestamp=NOON)
-            self.assertEqual((), Registry().usage_changes(report))
-        self.assertEqual((), Registry().usage_changes(replace(a_report(), service_name="backup")))
 
 
 class TestBackups(TestCase):

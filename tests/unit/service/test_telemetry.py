@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -110,7 +112,8 @@ class TestTelemetry(OnSQLite):
         report = CapabilityReport(service_name="volume", host="h@b", capabilities={}, timestamp=self.clock())
         parsed = ParsedReport(backend_id="h@b", pools=(a_pool_state(),), set_aside=(("h@b#x", "no name"),))
         self.assertTrue(backends.record(report, parsed))
-        self.assertFalse(backends.record(report, parsed))
+        late = replace(report, timestamp=report.timestamp - timedelta(seconds=1))
+        self.assertFalse(backends.record(late, parsed))
         self.assertEqual((1, 1), tuple(self.value("reports_total", outcome=it) for it in ("applied", "out_of_date")))
         self.assertEqual(2, self.value("report_items_set_aside_total"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from volsched.loader import Problem
+from volsched.model.report import seconds_ahead
 from volsched.ops.doctor.context import DoctorContext, warning
 
 #: A report is a little older than its arrival, and never younger.
@@ -40,10 +41,17 @@ def set_aside(scene: DoctorContext) -> Iterator[Problem]:
 
 
 def clocks(scene: DoctorContext) -> Iterator[Problem]:
-    """Reports that are dated later than they arrived, or long before."""
+    """Reports that are dated later than they arrived, or long before, and what is dated later than now."""
     if not scene.stored:
         return
     for backend in scene.backends:
+        stamps = [at for at in (backend.reported_at, backend.received_at, backend.heartbeat_at) if at is not None]
+        future = max((seconds_ahead(at, scene.now) for at in stamps), default=0.0)
+        if future:
+            what = f"its last report or heartbeat is dated {future:.0f} s in the future and is ignored"
+            fix = "set the clock of the database's host (NTP); the next report of its volsched-agent replaces it"
+            yield warning("VS211", f"backend {backend.backend_id}", what, fix)
+            continue
         if backend.reported_at is None or backend.received_at is None:
             continue
         ahead = (backend.reported_at - backend.received_at).total_seconds()

@@ -1,4 +1,4 @@
-"""Fails where stestr and pytest do not find the same tests, and names those that only one of them finds."""
+"""Fail if stestr and pytest do not find the same tests, and print the tests that only one of them finds."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 def stestr_ids() -> set[str]:
-    """`tests.unit.test_x.TestX.test_y`, as stestr names them."""
-    if not Path(".stestr").exists():  # `stestr list` asks for it
+    """Return the ids that stestr finds, such as `tests.unit.test_x.TestX.test_y`."""
+    if not Path(".stestr").exists():  # `stestr list` requires it
         _lines("stestr", "init")
     return set(_lines("stestr", "list"))
 
 
 def pytest_ids() -> set[str]:
-    """The same names, made from `tests/unit/test_x.py::TestX::test_y`."""
+    """Return the ids that pytest finds, converted from `tests/unit/test_x.py::TestX::test_y`."""
     found = (line for line in _lines("pytest", "--collect-only", "--quiet") if "::" in line)
     return {line.replace(".py::", "::").replace("/", ".").replace("::", ".") for line in found}
 

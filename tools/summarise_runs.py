@@ -1,6 +1,7 @@
-"""The closing lines of a test run: what stestr and pytest each counted, what was skipped and why, one line for both.
+"""Print the results of the last runs of stestr and pytest, and the reasons of skipped tests.
 
-Fails where a test failed, where none ran, or where the two runners do not agree about a test.
+`python tools/summarise_runs.py PATH...`: pytest ran the tests below these paths, stestr ran all tests. Fails if a test
+failed, if no test ran, or if the two runners disagree about a test that both should have run.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import io
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,14 +18,14 @@ from xml.etree import ElementTree
 import subunit  # type: ignore[import-untyped]
 import testtools
 
-#: Test id -> (passed, failed or skipped; why it was skipped).
+#: Test id -> (passed, failed or skipped; reason of a skip).
 Results = Mapping[str, tuple[str, str]]
 
 PYTEST_REPORT = Path("build/pytest.xml")
 
 
 def stestr_results() -> Results:
-    """Of the last run in .stestr."""
+    """Return the results of the last run in .stestr."""
     raw = subprocess.run([sys.executable, "-m", "stestr", "last", "--subunit"], capture_output=True, check=False).stdout
     results: dict[str, tuple[str, str]] = {}
 
@@ -41,9 +42,9 @@ def stestr_results() -> Results:
 
 
 def pytest_results() -> Results:
-    """Of the report that pytest wrote."""
+    """Return the results in the report that pytest wrote."""
     results: dict[str, tuple[str, str]] = {}
-    for case in ElementTree.parse(PYTEST_REPORT).iter("testcase"):  # noqa: S314, our own file
+    for case in ElementTree.parse(PYTEST_REPORT).iter("testcase"):  # noqa: S314, written by the run itself
         name = f"{case.get('classname')}.{case.get('name')}"
         skipped = case.find("skipped")
         if case.find("failure") is not None or case.find("error") is not None:
@@ -56,22 +57,29 @@ def pytest_results() -> Results:
 
 
 def counted(results: Results) -> str:
-    """`N passed, N failed, N skipped`."""
+    """Return `N passed, N failed, N skipped`."""
     counts = Counter(outcome for outcome, _ in results.values())
     return f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped"
 
 
+def disagreements(under_stestr: Results, under_pytest: Results, prefixes: Sequence[str]) -> list[str]:
+    """Return a line for each test that both runners should have run and that has different outcomes."""
+    expected = {name for name in under_stestr if name.startswith(tuple(f"{prefix}." for prefix in prefixes))}
+    lines = []
+    for name in sorted(expected | set(under_pytest)):
+        outcomes = [results.get(name, ("absent", ""))[0] for results in (under_stestr, under_pytest)]
+        if outcomes[0] != outcomes[1]:
+            lines.append(f"{name}: {outcomes[0]} under stestr, {outcomes[1]} under pytest")
+    return lines
+
+
 def main() -> None:
+    prefixes = [path.strip("/").replace("/", ".") for path in sys.argv[1:]] or ["tests"]
     under_stestr, under_pytest = stestr_results(), pytest_results()
-    problems = [
-        f"{name}: {under_stestr.get(name, ('absent', ''))[0]} under stestr, "
-        f"{under_pytest.get(name, ('absent', ''))[0]} under pytest"
-        for name in sorted({*under_stestr, *under_pytest})
-        if under_stestr.get(name, ("", ""))[0] != under_pytest.get(name, ("", ""))[0]
-    ]
-    reasons = Counter(why for outcome, why in under_stestr.values() if outcome == "skipped")
+    problems = disagreements(under_stestr, under_pytest, prefixes)
+    reasons = Counter(reason for outcome, reason in under_stestr.values() if outcome == "skipped")
     lines = [f"stestr: {counted(under_stestr)}", f"pytest: {counted(under_pytest)}", *problems]
-    lines += [f"skipped: {number} x {why}" for why, number in sorted(reasons.items())]
+    lines += [f"skipped: {number} x {reason}" for reason, number in sorted(reasons.items())]
     lines.append(counted(under_stestr))
     sys.stdout.write("\n".join(lines) + "\n")
     failed = [name for name, (outcome, _) in {**under_stestr, **under_pytest}.items() if outcome == "failed"]

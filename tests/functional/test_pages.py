@@ -1,4 +1,4 @@
-"""The README, the tutorials and the how-to guides: every file is written, every command is run, every output compared."""
+"""Run the README, tutorials and how-to guides: write each file, run each command, compare each output."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ class TestParked(NotifierTestCase):
         parked = self.ran(program, "event", "list", "--state", "parked", "-f", "json")
         self.assertEqual({"told"}, {one["Notifier"] for one in parked})
         self.assertEqual({volume["ID"]}, {one["Volume"] for one in parked})
-        self.assertRegex(parked[0]["Problem"], r"^https://127.0.0.1:\d+: it answered 422")
+        self.assertRegex(parked[0]["Problem"], r"^https://127.0.0.1:\d+: status 422")
         shown = self.ran(program, "event", "show", parked[0]["Event"], "-f", "json")
         self.assertEqual(("scheduler.create_volume.start", "1.1"), (shown["event_type"], shown["schema_version"]))
         self.assertEqual("parked", shown["deliveries"][0]["state"])

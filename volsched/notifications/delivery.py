@@ -1,4 +1,4 @@
-"""Delivery of events: from the outbox to every notifier, each at its own pace, none in anybody's way."""
+"""Delivery of events from the outbox to the notifiers, each at its own pace."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from typing import Protocol
 from volsched.exceptions import EventRefused
 from volsched.model.event import EVERYTHING, DueEvent, Event, Interest
 from volsched.model.ports import Clock, OutboxStore
+from volsched.model.problem_log import ProblemLog, description_of, one_line
 
 LOG = logging.getLogger(__name__)
 
-#: So long at most until a loop that has nothing to deliver sees that it is to stop.
+#: Longest time, in seconds, until a loop that has nothing to deliver notices that it is to stop.
 LONGEST_NAP = 0.5
-#: So often, in seconds, the outbox is told which notifiers there are.
+#: Interval, in seconds, of recording the names of the notifiers in the outbox.
 ANNOUNCE_EVERY = 600.0
-#: So often, in seconds, events that wait for nobody are removed, where they are old enough.
+#: Interval, in seconds, of removing old events that every notifier has received.
 PURGE_EVERY = 3600.0
-#: So many threads of one notifier may hang at a time.
+#: How many threads of one notifier may hang at a time.
 MOST_HANGING = 3
 
 
 class Recipient(Protocol):
-    """What delivery needs of a notifier."""
+    """The part of a notifier that delivery uses."""
 
     def notify(self, event: Event) -> None: ...
 
@@ -53,10 +54,10 @@ class RetryPolicy:
 
 
 class Delivery:
-    """Hands every event to every notifier ("all"), in order for each volume, at least once.
+    """Delivers every event to every notifier that is interested, in order for each volume, at least once.
 
     Each notifier has a lane of its own, so that one that hangs or fails delays no other. An event that failed is tried
-    again after a pause that grows, then parked with a line in the log; it is in the outbox for the operator to see.
+    again after a growing pause, and parked after a limited number of tries: it stays in the outbox for the operator.
     """
 
     def __init__(
@@ -72,17 +73,18 @@ class Delivery:
         elsewhere: Collection[str] = (),
         keep: timedelta | None = None,
     ) -> None:
-        """`interests`: what each notifier is told, where that is not everything.
+        """`interests`: the events for each notifier, where those are not all events.
 
         `elsewhere`: notifiers that only other processes deliver to; events wait for them as well. `keep`: how long
-        events that wait for nobody are kept (None: for ever).
+        delivered events are kept (None: without limit).
         """
         chosen = retry_policy if retry_policy is not None else RetryPolicy()
         self._outbox = outbox
-        self._expected_at: float | None = None
+        self._announced_at: float | None = None
         self._clock = clock
         self._keep = keep
         self._purged_at: float | None = None
+        self._purging = ProblemLog(LOG, "removal of old delivered events")
         self._elsewhere = tuple(elsewhere)
         self._lanes = tuple(
             Lane(
@@ -100,7 +102,7 @@ class Delivery:
         self._poll_interval = poll_interval
 
     def deliver_once(self) -> int:
-        """One batch to each notifier that does not hang, all at the same time; returns how many were tried."""
+        """Deliver a batch to each notifier that does not hang, concurrently; return how many deliveries were tried."""
         tried: list[int] = []
         threads = [
             threading.Thread(target=lambda lane=lane: tried.append(lane.deliver_batch()), name=f"notify-{lane.name}")
@@ -114,7 +116,7 @@ class Delivery:
         return sum(tried)
 
     def run(self, stop: threading.Event) -> None:
-        """Deliver until `stop` is set; what is being delivered then is waited for, within its timeout."""
+        """Deliver until `stop` is set, then wait for deliveries in progress, within their timeout."""
         threads = [
             threading.Thread(target=self._keep_delivering, args=(lane, stop), name=f"notify-{lane.name}", daemon=True)
             for lane in self._lanes
@@ -134,28 +136,29 @@ class Delivery:
             return
         self._purged_at = now
         try:
-            gone = self._outbox.purge(before=self._clock() - self._keep)
-        except Exception:  # e.g. the database is away; there is another hour
-            LOG.exception("events that were delivered long ago could not be removed")
+            removed = self._outbox.purge(before=self._clock() - self._keep)
+        except Exception as problem:  # noqa: BLE001 - e.g. the database is down; the next attempt follows
+            self._purging.failed(problem)
         else:
-            LOG.debug("%d events that were delivered long ago are removed", gone)
+            self._purging.succeeded()
+            LOG.debug("%d old delivered events removed", removed)
 
     @property
     def failing(self) -> tuple[str, ...]:
-        """The notifiers that did not take the last event that they were handed."""
-        return tuple(lane.name for lane in self._lanes if not lane.well)
+        """The notifiers whose last delivery failed."""
+        return tuple(lane.name for lane in self._lanes if not lane.works)
 
     def wake(self) -> None:
-        """There may be events."""
+        """Look for events now."""
         for lane in self._lanes:
             lane.woken.set()
 
     def _announce(self) -> None:
-        """All notifiers are known to the outbox before any of them gets an event: else it would be done with then."""
+        """Record all notifiers in the outbox before any of them receives an event: the event waits for all of them."""
         now = time.monotonic()
-        if self._expected_at is None or now - self._expected_at >= ANNOUNCE_EVERY:
+        if self._announced_at is None or now - self._announced_at >= ANNOUNCE_EVERY:
             self._outbox.expect([*(lane.name for lane in self._lanes), *self._elsewhere])
-            self._expected_at = now
+            self._announced_at = now
 
     def _keep_delivering(self, lane: Lane, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -168,7 +171,7 @@ class Delivery:
 
 
 class Lane:
-    """One notifier and what waits for it. One thread at a time delivers a batch."""
+    """Deliveries to one notifier. One thread at a time delivers a batch."""
 
     def __init__(
         self,
@@ -189,29 +192,32 @@ class Lane:
         self._outbox = outbox
         self._clock = clock
         self._owner = owner
-        self._patience = retry_policy
+        self._retry_policy = retry_policy
         self._announce = announce
         self._hanging: list[threading.Thread] = []
-        self.well = True
+        self._problems = ProblemLog(LOG, f"notifier {name}: outbox")
+        self.works = True
 
     @property
     def stuck(self) -> bool:
-        """Whether the notifier hangs: asking again at once would be no use."""
+        """Whether an earlier delivery still hangs."""
         self._hanging = [thread for thread in self._hanging if thread.is_alive()]
         return bool(self._hanging)
 
     def deliver_batch(self, stop: threading.Event | None = None) -> int:
-        """Returns how many deliveries were tried. Never raises: what went wrong is in the log."""
+        """Return how many deliveries were tried; never raise. Problems with the outbox are logged."""
         try:
-            return self._deliver(stop)
-        except Exception:  # e.g. the database is away; a lane never dies, the next round tries again
-            LOG.exception("notifier %s: events could not be taken from the outbox, or ended there", self.name)
+            tried = self._deliver(stop)
+        except Exception as problem:  # noqa: BLE001 - e.g. the database is down; the next round tries again
+            self._problems.failed(problem)
             return 0
+        self._problems.succeeded()
+        return tried
 
     def _deliver(self, stop: threading.Event | None) -> int:
         self._announce()
         due = self._outbox.due(
-            self.name, owner=self._owner, limit=self._patience.batch, lease_seconds=self._patience.lease_seconds
+            self.name, owner=self._owner, limit=self._retry_policy.batch, lease_seconds=self._retry_policy.lease_seconds
         )
         unwanted = [item.event.id for item in due if not self._interest.in_event(item.event)]
         if unwanted:
@@ -227,7 +233,7 @@ class Lane:
             if stop is not None and stop.is_set():
                 break
             tried += 1
-            problem = self._hand_over(item.event)
+            problem = self._notify(item.event)
             if problem is None:
                 self._delivered(item)
                 continue
@@ -238,13 +244,13 @@ class Lane:
             if volume_id is not None:
                 held_back.add(volume_id)
             if self.stuck:
-                break  # the others stay held by this owner, and are given again
+                break  # this owner keeps the others, and receives them again
         return tried
 
-    def _hand_over(self, event: Event) -> str | None:
-        """Why the notifier did not take it within its time; None where it did.
+    def _notify(self, event: Event) -> str | None:
+        """Return why the notifier failed or exceeded its time; None where it delivered the event.
 
-        A thread that hangs cannot be stopped. It is left behind, and while too many are, nothing is handed over.
+        A thread that hangs cannot be stopped: it is left behind. While too many hang, nothing is delivered.
         """
         if self.stuck and len(self._hanging) >= MOST_HANGING:
             return f"{len(self._hanging)} earlier deliveries still hang"
@@ -255,31 +261,31 @@ class Lane:
             daemon=True,
         )
         thread.start()
-        thread.join(self._patience.timeout)
+        thread.join(self._retry_policy.timeout)
         if problems:
             return problems[0]
         self._hanging.append(thread)
-        return f"no answer within {self._patience.timeout:g} s"
+        return f"no answer within {self._retry_policy.timeout:g} s"
 
     def _delivered(self, item: DueEvent) -> None:
         self._outbox.delivered(self.name, item.event.id)
-        if not self.well:
-            self.well = True
-            LOG.info("notifier %s takes events again", self.name)
+        if not self.works:
+            self.works = True
+            LOG.info("notifier %s accepts events again", self.name)
 
     def _failed(self, item: DueEvent, problem: str) -> None:
         failures = item.tries + 1
-        if failures >= self._patience.tries:
+        if failures >= self._retry_policy.tries:
             self._park(item, problem, failures)
             return
-        retry_at = self._clock() + self._patience.pause(failures)
+        retry_at = self._clock() + self._retry_policy.pause(failures)
         self._outbox.failed(self.name, item.event.id, problem, retry_at=retry_at)
-        if self.well:
-            self.well = False
-            LOG.warning("notifier %s does not take events, which wait for it: %s", self.name, problem)
+        if self.works:
+            self.works = False
+            LOG.warning("notifier %s does not accept events, which wait in the outbox: %s", self.name, problem)
 
     def _park(self, item: DueEvent, problem: str, tries: int) -> None:
-        """Nothing waits for it any more: later events of its volume go on."""
+        """Give the delivery up: later events of the volume are delivered."""
         self._outbox.failed(self.name, item.event.id, problem, retry_at=None)
         LOG.error(
             "notifier %s: event %s (%s) is parked after %d tries: %s",
@@ -292,7 +298,7 @@ class Lane:
 
 
 class _Refused(str):
-    """A problem that another try would not fix."""
+    """A problem that another try does not solve."""
 
     __slots__ = ()
 
@@ -301,7 +307,7 @@ def _problem_of(notifier: Recipient, event: Event) -> str | None:
     try:
         notifier.notify(event)
     except EventRefused as problem:
-        return _Refused(problem)
-    except BaseException as problem:  # noqa: BLE001 - a plugin's, in a thread of its own: told by the return value
-        return f"{type(problem).__name__}: {problem}"
+        return _Refused(one_line(problem))
+    except BaseException as problem:  # noqa: BLE001 - a plugin may raise anything; the caller logs it
+        return description_of(problem)
     return None

@@ -1,4 +1,4 @@
-"""Looks at what a service depends on, again and again, so that nobody who asks has to wait for it."""
+"""Regular checks of what a service depends on: health pages and metrics return the last results without waiting."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from volsched.db import backlog, revisions
 from volsched.db.backends import Backends
 from volsched.db.database import Database
 from volsched.exceptions import DatabaseUnavailable
+from volsched.model.problem_log import ProblemLog
 from volsched.model.report import ServiceState
 from volsched.service.health import Check, Status
 
@@ -114,12 +115,15 @@ class DependencyChecks:
         self._bus = (bus_check(self._application().conf.messaging.transport_url),)
 
     def _run(self, step: Callable[[], None]) -> None:
+        problems = ProblemLog(LOG, "dependency checks")
         while not self._over.is_set():
             try:
                 step()
                 self._seen()
-            except Exception:  # what it was is told; /ready says that the last look is old, and the next may succeed
-                LOG.exception("a look at what this service depends on failed")
+            except Exception as problem:  # noqa: BLE001 - logged; /ready reports that the last check is old
+                problems.failed(problem)
+            else:
+                problems.succeeded()
             self._over.wait(self._interval)
 
     def _in_database(self, application: Application) -> Found:

@@ -1,4 +1,4 @@
-"""The HTTP server of a running service: a few pages, read only, that nobody can hold up."""
+"""The HTTP server of a running service: a few read-only pages that slow clients cannot block."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from volsched.exceptions import ConfigurationError
 
 LOG = logging.getLogger(__name__)
 
-#: A client has so long for everything: then its connection is closed.
+#: A client's connection is closed after this many seconds.
 CLIENT_SECONDS = 5.0
-#: So many clients are answered at a time; others are turned away at once.
+#: With so many clients connected, the next one closes the connection of the oldest: it is answered, that one was slow.
 MOST_CLIENTS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a page says."""
+    """The response of a page."""
 
     status: HTTPStatus
     kind: str
@@ -38,13 +38,13 @@ class PagesServer:
     """Serves pages by their path, from `start` to `stop`."""
 
     def __init__(self, pages: Mapping[str, Page], *, host: str, port: int, option: str) -> None:
-        """`option`: where the port was set, for the error. Raises ConfigurationError where it cannot be had."""
+        """`option`: where the port is set, for the error. Raises ConfigurationError where it is not available."""
         try:
             self._server = _Server(pages, host, port)
         except (OSError, OverflowError) as problem:
             why = getattr(problem, "strerror", None) or problem
             raise ConfigurationError(
-                option, f"{host}:{port} cannot be listened at: {why}; give another port, 0 for any that is free"
+                option, f"cannot listen on {host}:{port}: {why}; set another port, or 0 for any free one"
             ) from problem
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="monitoring", daemon=True
@@ -60,7 +60,7 @@ class PagesServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Idempotent. Whoever is being answered is not waited for."""
+        """Stop at once, without waiting for clients. Idempotent."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -74,29 +74,36 @@ class _Server(ThreadingMixIn, HTTPServer):
 
     def __init__(self, pages: Mapping[str, Page], host: str, port: int) -> None:
         self.pages = pages
-        self._places = threading.BoundedSemaphore(MOST_CLIENTS)
+        self._lock = threading.Lock()
+        self._clients: dict[int, socket.socket] = {}  # oldest first
         self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         super().__init__((host, port), _Client)
 
     def server_bind(self) -> None:
-        # http.server's own asks the name service for the name of this machine, and may wait for it.
+        # http.server's own method asks the name service for this machine's name, which may block.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._places.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+        with self._lock:
+            oldest = next(iter(self._clients.values())) if len(self._clients) >= MOST_CLIENTS else None
+            self._clients[id(request)] = request
+            if oldest is not None:
+                _shut(self._clients.pop(id(oldest)))
         try:
             super().process_request(request, client_address)
-        except RuntimeError:  # no further thread can be had
-            self._places.release()
+        except RuntimeError:  # no further thread can be started
+            self._forget(request)
             raise
 
+    def _forget(self, request: socket.socket) -> None:
+        with self._lock:
+            self._clients.pop(id(request), None)
+
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        # Each read may take its time; all of them together may not.
+        # The timeout of the socket bounds each read, this timer all of them together.
         end = threading.Timer(CLIENT_SECONDS, _shut, (request,))
         end.daemon = True
         end.start()
@@ -104,17 +111,17 @@ class _Server(ThreadingMixIn, HTTPServer):
             super().process_request_thread(request, client_address)
         finally:
             end.cancel()
-            self._places.release()
+            self._forget(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        LOG.debug("a client of the monitoring port went away", exc_info=True)
+        LOG.debug("monitoring: a client closed its connection", exc_info=True)
 
 
 def _shut(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        LOG.debug("the client was gone already")
+        LOG.debug("monitoring: a client had closed its connection already")
 
 
 class _Client(BaseHTTPRequestHandler):
@@ -132,13 +139,13 @@ class _Client(BaseHTTPRequestHandler):
         page = self.server.pages.get(self.path.partition("?")[0])
         if page is None:
             known = ", ".join(self.server.pages)
-            answer = Answer(HTTPStatus.NOT_FOUND, "text/plain", f"there is no such page; there are {known}\n".encode())
+            answer = Answer(HTTPStatus.NOT_FOUND, "text/plain", f"expected one of the pages {known}\n".encode())
         else:
             try:
                 answer = page()
-            except Exception:  # a page that breaks is told to whoever asked, and to the log; the others go on
-                LOG.exception("%s could not be answered", self.path)
-                answer = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", b"it broke; the log says why\n")
+            except Exception:
+                LOG.exception("monitoring: page %s failed", self.path)
+                answer = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", b"internal error; see the log\n")
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.kind)
         self.send_header("Content-Length", str(len(answer.body)))

@@ -1,4 +1,4 @@
-"""The notifier that posts events to an HTTPS address, signed."""
+"""The notifier that posts signed events to an HTTPS address."""
 
 from __future__ import annotations
 
@@ -10,33 +10,36 @@ import json
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from volsched.exceptions import EventRefused
+from volsched.model.problem_log import one_line
 from volsched.plugins import Event, Notifier
 
 if TYPE_CHECKING:
     import requests
     from oslo_config import cfg
 
-#: Answers after which the same event would be refused again.
-NEVER = frozenset({400, 405, 406, 411, 413, 414, 415, 422, 431})
-#: Answers below 500 that are worth another try at once.
+#: Statuses after which the receiver would refuse the same event again.
+PERMANENT = frozenset({400, 405, 406, 411, 413, 414, 415, 422, 431})
+#: Statuses below 500 after which another attempt is made at once.
 BUSY = frozenset({408, 425, 429})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SHORTEST_SECRET = 16
-SHORT_ANSWER = 4096
-MOST_TOLD = 200
+#: A body up to this many bytes is read, for at most this many seconds, so that the connection can be used again.
+MOST_BODY, BODY_SECONDS = 4096, 0.5
+MOST_CHARACTERS = 200
 
 
 class WebhookNotifier(Notifier):
-    """Posts each event as JSON to one address, signed with HMAC-SHA256 as Standard Webhooks describe it.
+    """Posts each event as JSON to one address, signed with HMAC-SHA256 as specified by Standard Webhooks.
 
-    An answer of 200 to 299 is a delivery. A connection that fails and an answer of 500 and above are tried again for as
-    long as `timeout` lasts, with growing pauses; after that, the event waits in the outbox. Redirects are not followed:
-    a signed event goes nowhere but to the address that was configured.
+    A status of 200 to 299 is a delivery, whatever the body. After a failed connection, or a status of 500 and above,
+    the event is posted again until `timeout` has passed, with growing pauses; then it waits in the outbox. Redirects
+    are not followed: signed events go to the configured address only.
     """
 
     contract = (1, 0)
@@ -80,47 +83,46 @@ class WebhookNotifier(Notifier):
                 "secret",
                 required=True,
                 secret=True,
-                help="Key of the signature, which the receiver has as well: `whsec_` and base64, or any other text of "
-                "at least 16 characters. `echo whsec_$(openssl rand -base64 32)` makes one.",
+                help="Key of the signature, shared with the receiver: `whsec_` and base64, or any other text of at "
+                "least 16 characters. `echo whsec_$(openssl rand -base64 32)` makes one.",
             ),
             cfg.StrOpt(
                 "previous_secret",
                 secret=True,
-                help="The key before this one. While it is set, events are signed with both, so that the receiver can "
-                "change at any time.",
+                help="The previous key. While it is set, events are signed with both keys, so that the receiver can "
+                "switch at any time.",
             ),
             cfg.FloatOpt(
                 "timeout",
                 default=8.0,
                 min=0.1,
                 max=9.0,
-                help="Seconds for one event, all tries together. Delivery itself waits 10 seconds for a notifier "
-                "unless [notifications] timeout says otherwise.",
+                help="Seconds for one event, all attempts together. Must be less than [notifications] timeout (10).",
             ),
             cfg.IntOpt(
                 "retries",
                 default=2,
                 min=0,
                 max=10,
-                help="Tries after the first one, while there is time; then the event goes back to the outbox, which "
-                "tries again later.",
+                help="Attempts after the first one, within `timeout`; then the event waits in the outbox for the next "
+                "delivery.",
             ),
             cfg.FloatOpt(
                 "first_pause",
                 default=0.25,
                 min=0.0,
                 max=5.0,
-                help="Seconds before the second try; doubled before each one after it.",
+                help="Seconds before the second attempt; doubled before each further one.",
             ),
             cfg.StrOpt(
                 "ca_file",
-                help="File of PEM certificates that the receiver's certificate is checked with, in place of the "
-                "well-known authorities. Certificates are always checked.",
+                help="File with PEM certificates of the authorities that the receiver's certificate is checked "
+                "against, instead of the well-known ones. Certificates are always checked.",
             ),
             cfg.StrOpt(
                 "proxy",
-                secret=True,  # it may have a password
-                help="Address of a proxy, http://HOST:PORT. The environment's proxies are not used.",
+                secret=True,  # it may contain a password
+                help="Address of a proxy, http://HOST:PORT. Proxies from the environment are not used.",
             ),
         )
 
@@ -130,25 +132,23 @@ class WebhookNotifier(Notifier):
             parts = urlsplit(self.url)
             host, _ = parts.hostname or "", parts.port
         except ValueError as problem:
-            return [f"url cannot be understood: {problem}"]
+            return [f"url: expected https://HOST/PATH, got a URL that cannot be parsed: {problem}"]
         if parts.scheme not in ("https", "http") or not host:
-            problems.append("url is no web address: write https://HOST/PATH")
+            problems.append("url: expected https://HOST/PATH, got another kind of address")
         elif parts.scheme == "http" and host not in LOOPBACK:
-            problems.append(f"url is http, and events would travel readable to {host}: use https")
+            problems.append(f"url: http would send events unencrypted to {host}; use https")
         if parts.username or parts.password:
-            problems.append("url has a user name or password in it: the signature tells the receiver who we are")
+            problems.append("url: remove the user name and password; the signature authenticates the sender")
         for name, text in (("secret", self.secret), ("previous_secret", self.previous_secret)):
             if text is None:
                 continue
             try:
                 short = len(_key(text)) < SHORTEST_SECRET
             except ValueError as problem:
-                problems.append(f"{name} begins with whsec_, and the rest is no base64: {problem}")
+                problems.append(f"{name}: expected base64 after whsec_: {problem}")
                 continue
             if short:
-                problems.append(
-                    f"{name} is too short: take {SHORTEST_SECRET} characters at least, better 32 random ones"
-                )
+                problems.append(f"{name}: expected at least {SHORTEST_SECRET} characters; use 32 random ones")
         return problems
 
     def start(self) -> None:
@@ -157,14 +157,14 @@ class WebhookNotifier(Notifier):
             self._opened()
 
     def stop(self) -> None:
-        self._stopped.set()  # nobody waits for another try any more
+        self._stopped.set()  # ends pauses between attempts
         with self._guard:
             if self._session is not None:
                 self._session.close()
             self._session = None
 
     def notify(self, event: Event) -> None:
-        """Raises EventRefused where the receiver will never take it, ConnectionError where it may do so later."""
+        """Raises EventRefused where the receiver will never accept the event, ConnectionError where it may later."""
         body = _body_of(event)
         with self._guard:
             session = self._opened()
@@ -180,10 +180,10 @@ class WebhookNotifier(Notifier):
             pause *= 2
         raise ConnectionError(f"{self._where}: {problem} (tried {attempt + 1} times)")
 
-    # -- one try -------------------------------------------------------------------------------------------------
+    # -- one attempt -------------------------------------------------------------------------------------------------
 
     def _post(self, session: requests.Session, event: Event, body: bytes, seconds: float) -> str | None:
-        """None where it was taken, else why it may be worth another try. Raises EventRefused, ConnectionError."""
+        """Return None after a delivery, else why to try again. Raises EventRefused, ConnectionError."""
         import requests
         from urllib3.util import Timeout
 
@@ -194,25 +194,25 @@ class WebhookNotifier(Notifier):
                 headers=self._headers(event, body),
                 timeout=Timeout(total=max(seconds, 0.05)),  # type: ignore[arg-type]  # requests hands it on
                 allow_redirects=False,
-                stream=True,  # what the receiver has to say may be long, and is of no use to us
+                stream=True,  # the status counts, not the body
             )
         except requests.exceptions.SSLError as problem:
-            raise ConnectionError(f"{self._where}: its certificate is not to be trusted: {_reason(problem)}") from None
+            raise ConnectionError(f"{self._where}: the certificate is not trusted: {_reason(problem)}") from None
         except requests.exceptions.RequestException as problem:
             return f"{type(problem).__name__}: {_reason(problem)}"
         with answer:
             status = answer.status_code
             if 200 <= status < 300:
-                _read_away(answer)
+                _drain(answer)
                 return None
-            told = f"it answered {status} {answer.reason or ''}".rstrip()
-        if status in NEVER:
-            raise EventRefused(f"{self._where}: {told}")
+            result = f"status {status} {one_line(answer.reason or '', MOST_CHARACTERS)}".rstrip()
+        if status in PERMANENT:
+            raise EventRefused(f"{self._where}: {result}")
         if 300 <= status < 400:
-            raise ConnectionError(f"{self._where}: {told}; redirects are not followed: set url to where it leads")
+            raise ConnectionError(f"{self._where}: {result}; redirects are not followed: set url to their target")
         if status >= 500 or status in BUSY:
-            return told
-        raise ConnectionError(f"{self._where}: {told}")  # 401, 404…: at once is no better, later may be
+            return result
+        raise ConnectionError(f"{self._where}: {result}")  # 401, 404…: an attempt at once would not help, a later may
 
     def _headers(self, event: Event, body: bytes) -> dict[str, str]:
         at = str(int(time.time()))
@@ -227,14 +227,14 @@ class WebhookNotifier(Notifier):
 
     def _opened(self) -> requests.Session:
         if self._session is None:
-            import requests  # slow to import, and needed by nobody else
+            import requests  # slow to import
 
             made = requests.Session()
             made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            made.trust_env = False  # no proxies, certificates or passwords that nobody configured for this
+            made.trust_env = False  # no proxies, certificates or passwords from the environment
             made.verify = self.ca_file or True
             if self.ca_file:
-                open(self.ca_file, "rb").close()  # said at the start, not at the first event
+                open(self.ca_file, "rb").close()  # raise at start, not at the first event
             if self.proxy:
                 made.proxies = {"http": self.proxy, "https": self.proxy}
             self._session = made
@@ -242,13 +242,13 @@ class WebhookNotifier(Notifier):
 
     @property
     def _where(self) -> str:
-        """The receiver, without the path: it may hold a secret."""
+        """Return the receiver's address without the path, which may contain a secret."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
 
 
 def signature(secret: str, event_id: str, at: str, body: bytes) -> str:
-    """`v1,` and the base64 of HMAC-SHA256 over `ID.SECONDS.BODY`: what a receiver compares with its own."""
+    """Return `v1,` and the base64 of HMAC-SHA256 over `ID.SECONDS.BODY`, for the receiver to compare."""
     signed = f"{event_id}.{at}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(_key(secret), signed, hashlib.sha256).digest()).decode()
 
@@ -263,28 +263,39 @@ def _key(secret: str) -> bytes:
         raise ValueError(str(problem)) from None
 
 
-def _read_away(answer: requests.Response) -> None:
-    """Read a short answer to its end, so that the connection can be used again; a long one ends it."""
+def _drain(answer: requests.Response) -> None:
+    """Read a short body to its end, so that the connection can be used again. Otherwise the connection is closed."""
     from urllib3.exceptions import HTTPError
 
     length = answer.headers.get("Content-Length", "")
-    if length.isdigit() and int(length) <= SHORT_ANSWER:
-        try:
-            answer.raw.read(SHORT_ANSWER)
-        except (OSError, HTTPError):
-            return  # the event was taken all the same
+    if not length.isdigit() or not 0 < int(length) <= MOST_BODY:
+        return
+    deadline = threading.Timer(BODY_SECONDS, _stop_reading, (answer,))
+    deadline.daemon = True
+    deadline.start()
+    try:
+        answer.raw.read(MOST_BODY)
+    except (OSError, HTTPError):
+        return  # the event is delivered whatever becomes of the body
+    finally:
+        deadline.cancel()
+
+
+def _stop_reading(answer: requests.Response) -> None:
+    with suppress(OSError, RuntimeError, ValueError):  # the body ended meanwhile
+        answer.raw.shutdown()
 
 
 def _body_of(event: Event) -> bytes:
-    """Raises EventRefused where it is no JSON."""
+    """Raises EventRefused where the event cannot be written as JSON."""
     try:
         return json.dumps(event.plain(), sort_keys=True, allow_nan=False).encode()
     except (TypeError, ValueError) as problem:
-        raise EventRefused(f"the event is no JSON: {problem}") from None
+        raise EventRefused(f"the event cannot be written as JSON: {problem}") from None
 
 
 def _reason(problem: BaseException) -> str:
-    """The innermost cause, in its own words: the outer ones quote the whole address."""
+    """Return the message of the innermost cause, as one line: outer ones quote the whole address."""
     inner: object = problem
     for _ in range(10):
         following = getattr(inner, "reason", None) or next(
@@ -294,4 +305,4 @@ def _reason(problem: BaseException) -> str:
             break
         inner = following
     text = str(getattr(inner, "strerror", None) or inner)
-    return text.rpartition(": ")[2][:MOST_TOLD] or type(inner).__name__
+    return one_line(text.rpartition(": ")[2], MOST_CHARACTERS) or type(inner).__name__

@@ -112,7 +112,7 @@ class TestDelivery(DeliveryTestCase):
             self.now += timedelta(seconds=1)
             delivery.deliver_once()
         self.assertEqual(["f1", "e1", "e2"], seen.got)
-        self.assertRegex(log.output[0], "notifier n does not take events.*ConnectionError: nobody there")
+        self.assertRegex(log.output[0], "notifier n does not accept events.*ConnectionError: nobody there")
 
     def test_pauses_double_up_to_a_limit(self) -> None:
         retry_policy = RetryPolicy(first_pause=2.0, longest_pause=60.0)
@@ -161,7 +161,7 @@ class TestDelivery(DeliveryTestCase):
         self.now += timedelta(hours=1)
         with self.assertLogs("volsched.notifications.delivery", "INFO") as log:
             lane.deliver_batch()
-        self.assertIn("takes events again", log.output[0])
+        self.assertIn("accepts events again", log.output[0])
         self.assertEqual({f"e{number}" for number in range(MOST_HANGING + 3)}, set(hanging.got))
 
     def test_outbox_that_is_away_kills_no_lane(self) -> None:

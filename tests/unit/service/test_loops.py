@@ -1,27 +1,88 @@
-"""The loops of the long-running programs: what they outlive, and what ends them."""
+"""The loops of services: they survive every error of a step, with growing pauses and few log lines."""
 
 from __future__ import annotations
 
+import threading
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest import mock
+
+from sqlalchemy.exc import OperationalError
+
 from tests import TestCase
-from volsched.exceptions import DatabaseUnavailable, VolschedError
-from volsched.service.loops import guarded
+from volsched.exceptions import DatabaseUnavailable
+from volsched.service import loops
+from volsched.service.application import Application
+from volsched.service.generation import Current
+from volsched.service.loops import Guard
+
+INTERRUPTED = OperationalError("SELECT 1", {}, RuntimeError("1317, 'Query execution was interrupted'"))
+APPLICATION = cast("Application", cast("Any", object()))
 
 
-class TestGuarded(TestCase):
-    def test_a_database_that_is_away_is_told_and_outlived(self) -> None:
-        def step() -> None:
-            raise DatabaseUnavailable("gone")
+def raising(problem: BaseException) -> loops.Step:
+    def step(application: Application) -> None:
+        raise problem
+
+    return step
+
+
+class TestGuard(TestCase):
+    def test_errors_of_a_step_are_one_log_line_however_often_they_come(self) -> None:
+        for problem in (DatabaseUnavailable("gone"), INTERRUPTED, KeyError("poison")):
+            with self.subTest(problem=problem), self.assertLogs("volsched.service.loops", "ERROR") as seen:
+                guard = Guard("work")
+                for _ in range(5):
+                    self.assertIsNone(guard.run(raising(problem), APPLICATION))
+                self.assertEqual(1, len(seen.output))
+                self.assertIn("; trying again", seen.output[0])
+
+    def test_pause_grows_up_to_a_limit_and_a_success_ends_it(self) -> None:
+        guard = Guard("work")
+        self.assertEqual(0.0, guard.pause)
+        pauses = []
+        with self.assertLogs("volsched.service.loops", "ERROR"):
+            for _ in range(40):
+                guard.run(raising(INTERRUPTED), APPLICATION)
+                pauses.append(guard.pause)
+        self.assertEqual(sorted(pauses), pauses)
+        self.assertEqual((loops.FIRST_PAUSE, loops.LONGEST_PAUSE), (pauses[0], pauses[-1]))
+        self.assertIs(True, guard.run(lambda application: True, APPLICATION))
+        self.assertEqual(0.0, guard.pause)
+
+
+class TestLoops(TestCase):
+    def setUp(self) -> None:
+        self.stop = threading.Event()
+        scheduler = SimpleNamespace(poll_interval=0.0)
+        application: Any = SimpleNamespace(woken=threading.Event(), conf=SimpleNamespace(scheduler=scheduler))
+        self.current = Current(application)
+
+    def test_work_goes_on_after_an_unclassified_database_error(self) -> None:
+        problems = [INTERRUPTED, RuntimeError("poison")]
+
+        def step(application: Application) -> bool:
+            if problems:
+                raise problems.pop()
+            self.stop.set()
+            return True
+
+        with mock.patch.object(loops, "FIRST_PAUSE", 0.0), self.assertLogs("volsched.service.loops", "ERROR"):
+            loops._work(self.current, step, self.stop)
+        self.assertTrue(self.stop.is_set())
+
+    def test_step_that_raises_does_not_prevent_the_next_one(self) -> None:
+        done: list[str] = []
+
+        def fails(application: Application) -> None:
+            raise INTERRUPTED
+
+        def succeeds(application: Application) -> None:
+            done.append("done")
+            if len(done) == 2:
+                self.stop.set()
 
         with self.assertLogs("volsched.service.loops", "ERROR") as seen:
-            self.assertIsNone(guarded(step))
-        self.assertIn("gone; trying again", seen.output[0])
-
-    def test_what_a_step_answers_is_passed_on(self) -> None:
-        self.assertIs(True, guarded(lambda: True))
-
-    def test_anything_else_ends_the_program(self) -> None:
-        def step() -> None:
-            raise VolschedError("broken")
-
-        with self.assertRaises(VolschedError):
-            guarded(step)
+            loops._repeat(self.current, "look", [fails, succeeds], lambda application: 0.0, self.stop)
+        self.assertEqual(["done", "done"], done)
+        self.assertEqual(1, len(seen.output))

@@ -358,7 +358,7 @@ class TestBadInput(InAWorld):
         folder = self.folder()
         missing = WarmProgram(folder, folder / "no.conf").run("volume", "list")
         self.assertEqual(2, missing.status)
-        self.assertIn("there is no such file", missing.errors)
+        self.assertIn("expected a file, got none", missing.errors)
         file = folder / "new.conf"
         file.write_text(CONFIGURATION.format(folder=folder))
         empty = WarmProgram(folder, file).run("volume", "list")

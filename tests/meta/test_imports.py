@@ -1,10 +1,11 @@
-"""Each module imports alone in a fresh interpreter, and importing does nothing else."""
+"""Tests of imports: each module imports alone and does nothing else; the import contracts name every package."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+import tomllib
 
 from tests import TestCase
 from tests.meta.sources import PACKAGES, TOP, module_of, python_files
@@ -69,3 +70,15 @@ class TestImports(TestCase):
         answers = dict(json.loads(line) for line in result.stdout.splitlines())
         self.assertEqual(set(modules), set(answers))
         self.assertEqual({}, {name: problem for name, problem in answers.items() if problem})
+
+    def test_contracts_with_lists_name_every_package(self) -> None:
+        contracts = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+        packages = {f"volsched.{path.stem}" for path in (TOP / "volsched").glob("[!_]*") if path.suffix in ("", ".py")}
+        below_drivers = {"volsched.exceptions", "volsched.languages", "volsched.model", "volsched.plugins"}
+        (drivers,) = [it for it in contracts if it["name"].startswith("Drivers import")]
+        self.assertEqual(packages - below_drivers, set(drivers["forbidden_modules"]))
+        (kit,) = [it for it in contracts if it["name"].startswith("Production code never")]
+        at_the_bottom = {"volsched.exceptions", "volsched.languages", "volsched.library_warnings", "volsched.model"}
+        production = packages - {"volsched.testing"} - at_the_bottom | {"volsched_drivers"}
+        self.assertEqual(production, set(kit["source_modules"]))
+        self.assertNotIn("ignore_imports", kit)

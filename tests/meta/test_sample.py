@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tests
 from tests.meta.sources import TOP
-from volsched.conf.sample import sample
+from volsched.conf.opts import sample
 from volsched.policy.rules import sample as policy_sample
 
 

@@ -27,8 +27,7 @@ class ConfigSample(Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        from volsched.conf.opts import list_opts
-        from volsched.conf.sample import sample
+        from volsched.conf.opts import list_opts, sample
 
         self.app.stdout.write(sample(list_opts() if parsed_args.all else None))
 

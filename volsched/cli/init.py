@@ -87,9 +87,9 @@ def _configuration_folder() -> Path:
 
 
 def _state_folder() -> Path:
-    from volsched.conf import paths
+    from volsched.conf.infrastructure import default_state_path
 
-    return Path(paths.default_state_path())
+    return Path(default_state_path())
 
 
 def _text(state: Path, pool_size_gb: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from volsched.cli.command import ANSWER_IS_NO, DONE, USERS_MISTAKE, Lister
 
 if TYPE_CHECKING:
-    from volsched.ops.doctor.plugin_trials import Tried
+    from volsched.ops.doctor.plugin_trials import Trial
 
 Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
@@ -61,14 +61,14 @@ class PluginCheck(Lister):
         return DONE
 
 
-def _called(tried: Tried) -> str:
+def _called(tried: Trial) -> str:
     choice = tried.choice
     assert choice is not None  # noqa: S101 - asked for plugins only
     as_instance = f" (as {choice.name})" if choice.name != choice.entry.name else ""
     return f"{choice.entry}{as_instance}"
 
 
-def _row(tried: Tried) -> Sequence[Any]:
+def _row(tried: Trial) -> Sequence[Any]:
     problems = [f"{problem.code} {problem.where}: {problem.what}; {problem.fix}" for problem in tried.problems]
     choice = tried.choice
     if choice is None:

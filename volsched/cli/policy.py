@@ -26,10 +26,9 @@ class _OfThePolicy:
     def policy(self) -> Policy:
         """Raises ConfigurationError where the policy file cannot be used."""
         from volsched import policy
-        from volsched.conf.policy import file_of
 
         conf = self.configuration()
-        return policy.of(file_of(conf.policy.file, conf.settings.files))
+        return policy.of(conf.policy_file())
 
 
 def _known(name: str, names: Sequence[str]) -> str:

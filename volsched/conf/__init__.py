@@ -1,4 +1,4 @@
-"""Options: one module a group, and `load`, which reads them into a configuration of its own."""
+"""Options, and `load`, which reads files and the environment into a configuration."""
 
 from volsched.conf.configuration import Configuration, load
 from volsched.conf.origin import Origin, Source

@@ -1,4 +1,4 @@
-"""Generations: each configuration that decisions were made under has a number, which a file tells whoever asks."""
+"""Generations: the numbers of the configurations under which decisions are made, kept in a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIRST = 1
 
 
 def fingerprint(conf: Configuration, also: Iterable[str] = ()) -> str:
-    """What tells configurations apart: every value but the secret ones, and `also` (whose plugins these are)."""
+    """Return a hash of every value that is not secret, and of `also` (the packages of the plugins)."""
     values = sorted(
         (group, option.dest, repr(conf[group][option.dest]))
         for group, option in conf.options()
@@ -32,16 +32,16 @@ def fingerprint(conf: Configuration, also: Iterable[str] = ()) -> str:
 
 
 class Generations:
-    """The numbers given out on this machine: one line of JSON each, with the time and the files that were read.
+    """The numbers of this machine's configurations: one line of JSON each, with the time and the files.
 
-    Where the folder cannot be written, each process counts for itself.
+    Where the folder cannot be written, each process counts on its own.
     """
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / FILE
 
     def of(self, mark: str, files: Iterable[str] = ()) -> int:
-        """The number of a configuration: the last one that it had, or a new one."""
+        """Return the number of a configuration: its last number, or a new one."""
         try:
             with self._opened() as file:
                 known = list(_lines(file))
@@ -52,9 +52,9 @@ class Generations:
             return FIRST
 
     def after(self, generation: int, mark: str, files: Iterable[str] = ()) -> int:
-        """The number of a configuration that is loaded now, instead of that of `generation`: a greater one.
+        """Return the number of a configuration that replaces `generation`: a greater one.
 
-        Where another process loaded the same one since, it is the same number.
+        Processes that reload the same configuration get the same number.
         """
         try:
             with self._opened() as file:
@@ -70,7 +70,7 @@ class Generations:
     @contextmanager
     def _opened(self) -> Iterator[IO[str]]:
         with os.fdopen(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640), "a+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # let go when the file is closed
+            fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed
             yield file
 
 

@@ -1,4 +1,4 @@
-"""Where the value of an option came from, to the line."""
+"""The origin of option values, by file and line, and the reader of configuration files."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from volsched.exceptions import ConfigurationError
 
 
 class Source(StrEnum):
+    """The kinds of origin."""
+
     DEFAULT = "default"
     FILE = "file"
     ENVIRONMENT = "environment"
@@ -21,7 +23,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where one value came from. `name` is how it is written there: `[group] option`, or the variable's name."""
+    """The origin of one value. `name` is its name there: `[group] option`, or the variable's name."""
 
     source: Source
     name: str
@@ -38,7 +40,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """One `name = value` of a configuration file. `group` is as oslo.config sees it: in lower case but for DEFAULT."""
+    """One `name = value` of a configuration file. `group` is normalized: in lower case, except DEFAULT."""
 
     group: str
     name: str
@@ -61,12 +63,12 @@ class Section:
 
 
 def group_name(written: str) -> str:
-    """A section's name as oslo.config sees it."""
+    """Return a section's name as oslo.config normalizes it."""
     return written if written == "DEFAULT" else written.lower()
 
 
 class _FileReader(iniparser.BaseParser):  # type: ignore[misc]  # oslo.config's types are not followed
-    """oslo.config's own parser, noting lines instead of values."""
+    """oslo.config's parser, recording values with their lines."""
 
     def __init__(self, file: str) -> None:
         super().__init__()
@@ -80,7 +82,7 @@ class _FileReader(iniparser.BaseParser):  # type: ignore[misc]  # oslo.config's 
         self.sections.append(Section(group=self.group, file=self.file, line=self.lineno))
 
     def assignment(self, key: str, value: list[str]) -> None:
-        # The parser calls this when it has read the line after the value, whose lines are consecutive.
+        # The parser calls this after it has read the line that follows the value.
         line = self.lineno - len(value)
         if not self.group:
             raise iniparser.ParseError("an option before the first [section]", line, key)
@@ -90,10 +92,10 @@ class _FileReader(iniparser.BaseParser):  # type: ignore[misc]  # oslo.config's 
 
 
 class SettingsFiles:
-    """Every assignment of the configuration files, in the order in which they count: later ones win."""
+    """Every assignment of the configuration files, in order of precedence: later ones win. Each file is read once."""
 
     def __init__(self, files: Sequence[str]) -> None:
-        """Raises ConfigurationError naming file and line where a file cannot be read."""
+        """Raise ConfigurationError, with file and line, where a file cannot be read."""
         self.files = tuple(files)
         self.sections: list[Section] = []
         self.assignments: list[Assignment] = []
@@ -102,8 +104,16 @@ class SettingsFiles:
             self.sections += reader.sections
             self.assignments += reader.assignments
 
+    def values_of(self, file: str) -> dict[str, dict[str, list[str]]]:
+        """Return the values of one file by section and name, as oslo.config stores them."""
+        sections: dict[str, dict[str, list[str]]] = {it.group: {} for it in self.sections if it.file == file}
+        for found in self.assignments:
+            if found.file == file:
+                sections[found.group].setdefault(found.name, []).append(found.value)
+        return sections
+
     def last(self, names: Iterable[tuple[str, str]]) -> Assignment | None:
-        """The assignment that counts for an option that may be written in several ways: (group, name) pairs.
+        """Return the assignment in effect for an option with these (group, name) pairs.
 
         The last file that has any of them wins; within a file the earlier name of `names`, and its last assignment.
         """
@@ -116,7 +126,7 @@ class SettingsFiles:
         return None
 
     def repeated(self) -> Iterator[tuple[Assignment, Assignment]]:
-        """Assignments that a later one in the same file takes back, with that one."""
+        """Yield each assignment that a later one in the same file overrides, with that later one."""
         seen: dict[tuple[str, str, str], Assignment] = {}
         for found in self.assignments:
             key = (found.file, found.group, found.name)
@@ -128,19 +138,20 @@ class SettingsFiles:
 def _read(file: str) -> _FileReader:
     reader = _FileReader(file)
     try:
-        lines = Path(file).read_text().split("\n")  # as oslo.config does: other line breaks are text
+        # A byte order mark is skipped, whatever the locale. Only \n ends a line, as in oslo.config.
+        lines = Path(file).read_text("utf-8-sig").split("\n")
     except FileNotFoundError:
-        raise ConfigurationError(file, "there is no such file; --config-file takes the path of one") from None
+        raise ConfigurationError(file, "expected a file, got none; name an existing file") from None
     except IsADirectoryError:
-        raise ConfigurationError(file, "is a folder; --config-dir takes folders") from None
+        raise ConfigurationError(file, "expected a file, got a folder; name folders with --config-dir") from None
     except UnicodeDecodeError as error:
-        raise ConfigurationError(file, f"is not text: {error}") from None
+        raise ConfigurationError(file, f"is not text in UTF-8 ({error}); save the file as UTF-8") from None
     except OSError as error:
-        raise ConfigurationError(file, f"cannot be read: {error.strerror}") from None
+        raise ConfigurationError(file, f"cannot be read: {error.strerror}; make it readable for this user") from None
     try:
         reader.parse([*lines, ""])
     except iniparser.ParseError as error:
-        begins = error.line.strip().partition(" ")[0].partition("=")[0][:40]  # the rest may be secret
-        what = f"{error.msg}: the line that begins with {begins!r}"
+        start = error.line.strip().partition(" ")[0].partition("=")[0][:40]  # the rest may be secret
+        what = f"{error.msg}: the line that begins with {start!r}; correct the line"
         raise ConfigurationError(f"{file}:{error.lineno}", what) from None
     return reader

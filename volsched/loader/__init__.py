@@ -1,4 +1,4 @@
-"""The plugin door: what is published, what the configuration selects of it, and everything that is wrong with that."""
+"""Entry points to checked plugins: discovery, selection, checks, construction."""
 
 from volsched.loader.catalog import Catalog, Entry
 from volsched.loader.kinds import BACKEND, FILTER, KINDS, NOTIFIER, SCHEDULER, WEIGHER, WEIGHT_HANDLER, Kind

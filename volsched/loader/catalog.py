@@ -1,4 +1,4 @@
-"""What is published: every plugin of every installed package, none of them imported."""
+"""The plugins that installed packages publish. Nothing of them is imported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stevedore import ExtensionManager
 from volsched.conf.configuration import PROJECT
 from volsched.loader.kinds import FILTER, KINDS, WEIGHER, Kind
 
-#: Names of Cinder's that are not the class name of ours.
+#: Cinder's class names that differ from ours, with our plugin names.
 CINDER_NAMES = {
     "OrderedHostWeightHandler": "ordered",
     "StochasticHostWeightHandler": "stochastic",
@@ -23,7 +23,7 @@ CINDER_NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One published plugin: name, the package that brings it, and where its class is."""
+    """One published plugin: its name, its package, and its entry point."""
 
     kind: Kind
     name: str
@@ -37,32 +37,37 @@ class Entry:
 
     @property
     def full_name(self) -> str:
-        """The spelling that settles a name which several packages publish."""
+        """The unambiguous name, for a name that several packages publish."""
         return f"{self.package}:{self.name}"
 
     @property
     def provider(self) -> str:
         return f"{self.package} {self.version}"
 
+    @property
+    def vendor_fix(self) -> str:
+        """The fix for a defect of the plugin itself."""
+        return f"report it to the vendor of {self.package}"
+
     def __str__(self) -> str:
         return f"{self.kind.name} {self.name} of {self.provider}"
 
     def import_class(self) -> Any:
-        """Import it, through stevedore. Raises whatever its module raises, SystemExit too."""
+        """Import the class with stevedore. Raise whatever its module raises, SystemExit too."""
         return _One(self.entry_point).extensions[0].plugin
 
 
-#: Where packages publish to Cinder what is one of our kinds.
+#: Kind -> the entry-point group in which packages publish plugins of that kind to Cinder.
 ADAPTED = {FILTER.name: "cinder.scheduler.filters", WEIGHER.name: "cinder.scheduler.weights"}
 ADAPTED_PREFIX = "cinder"
 
 
 class AdaptedEntry(Entry):
-    """A plugin that some package publishes to Cinder; ours through an adapter."""
+    """A plugin that a package publishes to Cinder, used through an adapter."""
 
     @property
     def adapted_names(self) -> tuple[str, str]:
-        """What an operator may call it behind `cinder:`."""
+        """The names that the configuration may use after `cinder:`."""
         return self.entry_point.name, self.entry_point.attr
 
     def import_class(self) -> Any:
@@ -73,9 +78,9 @@ class AdaptedEntry(Entry):
 
 
 class _One(ExtensionManager[Any]):  # type: ignore[misc]  # stevedore's types are not followed
-    """stevedore, over one entry point that still knows its distribution.
+    """A stevedore manager of one entry point, which keeps its distribution.
 
-    stevedore's own list loses it, and comes from a cache on disk that a reinstall does not renew.
+    stevedore's own list drops it, and comes from a cache on disk that a reinstallation does not renew.
     """
 
     def __init__(self, entry_point: importlib.metadata.EntryPoint) -> None:
@@ -100,7 +105,7 @@ class Catalog:
 
     @classmethod
     def discover(cls) -> Catalog:
-        """What the installed packages publish now. Reads metadata only."""
+        """Read the metadata of the installed packages."""
         found = importlib.metadata.entry_points()
         entries = [_entry(kind, entry_point) for kind in KINDS for entry_point in found.select(group=kind.entry_points)]
         adapted = [
@@ -118,13 +123,13 @@ class Catalog:
         return tuple(entry for entry in self.entries if entry.kind is kind)
 
     def names(self, kind: Kind) -> list[str]:
-        """The names of a kind, each once."""
+        """Return the names of a kind, each once."""
         return sorted({entry.name for entry in self.of(kind)})
 
     def called(self, kind: Kind, written: str) -> tuple[Entry, ...]:
-        """The plugins that an operator may mean by `written`: name, package:name, class name or Cinder's name.
+        """Return the plugins that `written` may name: name, package:name, class name or Cinder's name.
 
-        `cinder:ClassName` is a class that some package publishes to Cinder.
+        `cinder:ClassName` is a class that a package publishes to Cinder.
         """
         package, colon, name = written.rpartition(":")
         if package == ADAPTED_PREFIX:
@@ -146,7 +151,7 @@ def _same_package(one: str, other: str) -> bool:
 
 
 def normal_package(name: str) -> str:
-    """A distribution's name as pip compares them: case, and which of - _ . is used, do not count."""
+    """Return a distribution's name in normal form: case, and the choice of - _ ., are ignored."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

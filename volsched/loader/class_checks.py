@@ -1,4 +1,4 @@
-"""From a published name to a class that can be trusted: release, import, type, completeness, contract."""
+"""Checks of a plugin class before construction: release, import, type, completeness, capabilities, contract."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 Contract = tuple[int, int]
 
-#: (kind, older major) -> what makes a class of that contract one of today's. There is no older contract yet.
+#: (kind, older major) -> the adapter for classes of that contract. There is no older contract yet.
 ADAPTERS: Mapping[tuple[str, int], Callable[[type[Plugin]], type[Plugin]]] = MappingProxyType({})
 
-#: (kind, capability) -> its methods, where they are not one with the name of the capability in small letters.
+#: (kind, capability) -> its methods. Default: one method with the capability's name in lower case.
 CAPABILITIES: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
     {
         ("backend", "MIGRATE"): ("offer", "migrate"),
@@ -33,27 +33,27 @@ CAPABILITIES: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
 
 
 def load_class(entry: Entry, findings: Findings) -> type[Plugin] | None:
-    """The class of a plugin, if it can be used; else None, and what is wrong with it is found."""
+    """Return the class of a plugin; None, with problems added, where it cannot be used."""
     if not _release_fits(entry, findings):
         return None
     found = _import(entry, findings)
-    if found is None or not _is_one(entry, found, findings) or not _is_complete(entry, found, findings):
+    if found is None or not _is_of_kind(entry, found, findings) or not _is_complete(entry, found, findings):
         return None
-    if not _can_what_it_declares(entry, found, findings):
+    if not _has_declared_methods(entry, found, findings):
         return None
-    return _of_contract(entry, found, findings)
+    return _fits_contract(entry, found, findings)
 
 
 def requirements(entry: Entry) -> Iterator[Requirement]:
-    """What its package says that it needs here."""
-    from packaging.requirements import InvalidRequirement, Requirement  # here, for strangers' plugins only need it
+    """Yield the requirements of its package that apply to this environment."""
+    from packaging.requirements import InvalidRequirement, Requirement  # here, because only third-party plugins need it
 
     declared = entry.entry_point.dist.requires if entry.entry_point.dist is not None else None
     for text in declared or ():
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
-            continue  # pip refuses such a package; a hand-made one can still be tried
+            continue  # pip refuses such a package; one that was installed by hand may still work
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             yield requirement
 
@@ -66,7 +66,7 @@ def _release_fits(entry: Entry, findings: Findings) -> bool:
             continue
         installed = importlib.metadata.version(PROJECT)
         if not requirement.specifier.contains(installed, prereleases=True):
-            what = f"{entry.provider} was made for {requirement}, and {PROJECT} {installed} is installed"
+            what = f"{entry.provider} was made for {requirement}, but {PROJECT} {installed} is installed"
             fix = f"install a release of {entry.package} made for {PROJECT} {installed}, or {requirement}"
             findings.add("VS105", str(entry), what, fix)
             return False
@@ -77,28 +77,28 @@ def _import(entry: Entry, findings: Findings) -> Any:
     try:
         return entry.import_class()
     except SystemExit as error:
-        what = f"its import ends the program: SystemExit({error.code!r})"
-        fix = f"a module must not exit when it is imported: update {entry.package}, or tell its vendor"
+        what = f"its import exits the program: SystemExit({error.code!r})"
+        fix = f"update {entry.package}, or report it to its vendor: an import must not exit"
     except ModuleNotFoundError as error:
         what = f"cannot be imported: {type(error).__name__}: {error}"
         fix = _what_to_install(entry, error.name or "")
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001 - a stranger's module may raise anything; the operator is told
+    except BaseException as error:  # noqa: BLE001 - a plugin's module may raise anything; the operator sees it
         what = f"cannot be imported: {type(error).__name__}: {error}"
-        fix = f"update or reinstall {entry.package}, or tell its vendor"
+        fix = f"update or reinstall {entry.package}, or report it to its vendor"
     findings.add("VS103", str(entry), what, fix)
     return None
 
 
 def _what_to_install(entry: Entry, module: str) -> str:
     if module and (entry.entry_point.module + ".").startswith(module + "."):
-        return f"{entry.provider} is damaged or half removed: reinstall it"
+        return f"reinstall {entry.provider}, which is damaged or partly removed"
     unmet = [str(requirement) for requirement in requirements(entry) if not _met(requirement)]
     if unmet:
-        return f"{entry.package} needs what is not installed: pip install {' '.join(repr(text) for text in unmet)}"
+        return f"install what {entry.package} requires: pip install {' '.join(repr(text) for text in unmet)}"
     top = module.partition(".")[0]
-    return f"install the package that brings the module {top!r}; {entry.package} does not say which it is"
+    return f"install the package that has the module {top!r}; {entry.package} does not name it in its requirements"
 
 
 def _met(requirement: Requirement) -> bool:
@@ -109,25 +109,25 @@ def _met(requirement: Requirement) -> bool:
     return requirement.specifier.contains(installed, prereleases=True)
 
 
-def _is_one(entry: Entry, found: Any, findings: Findings) -> bool:
+def _is_of_kind(entry: Entry, found: Any, findings: Findings) -> bool:
     kind = entry.kind
     base = " or ".join(f"volsched.plugins.{base.__name__}" for base in kind.bases)
     if not inspect.isclass(found):
-        what = f"{entry.entry_point.value} is {_a(type(found).__name__)}, not a class"
-    elif kind.made_of(found):
+        what = f"{entry.entry_point.value}: expected a class, got {_a(type(found).__name__)}"
+    elif kind.includes(found):
         return True
     else:
-        what = f"{entry.entry_point.value} is {_what_it_is(kind, found)}, not a {kind.name}"
-    fix = f"a {kind.name} derives from {base}; tell the vendor of {entry.package}"
+        what = f"{entry.entry_point.value}: expected a {kind.name}, got {_kind_of(kind, found)}"
+    fix = f"{entry.vendor_fix}: a {kind.name} derives from {base}"
     findings.add("VS112", str(entry), what, fix)
     return False
 
 
-def _what_it_is(kind: Kind, found: type) -> str:
+def _kind_of(kind: Kind, found: type) -> str:
     for other in KINDS:
-        if other is not kind and other.made_of(found):
+        if other is not kind and other.includes(found):
             return f"a {other.name}"
-    return "a plugin of no kind" if issubclass(found, Plugin) else "a class that is no plugin"
+    return "a plugin of no kind" if issubclass(found, Plugin) else "a class that is not a plugin"
 
 
 def _a(noun: str) -> str:
@@ -137,15 +137,15 @@ def _a(noun: str) -> str:
 def _is_complete(entry: Entry, found: type[Plugin], findings: Findings) -> bool:
     missing = sorted(getattr(found, "__abstractmethods__", ()))
     if missing:
-        what = f"{entry.entry_point.value} lacks what every {entry.kind.name} has: {listed(missing)}"
-        findings.add("VS112", str(entry), what, f"tell the vendor of {entry.package}, or select another")
+        what = f"{entry.entry_point.value} lacks required methods: {listed(missing)}"
+        findings.add("VS112", str(entry), what, f"{entry.vendor_fix}, or select another {entry.kind.name}")
     return not missing
 
 
-def _can_what_it_declares(entry: Entry, found: type[Plugin], findings: Findings) -> bool:
-    declared, fix = found.capabilities, f"tell the vendor of {entry.package}, or select another"
+def _has_declared_methods(entry: Entry, found: type[Plugin], findings: Findings) -> bool:
+    declared, fix = found.capabilities, f"{entry.vendor_fix}, or select another {entry.kind.name}"
     if not isinstance(declared, frozenset) or not all(isinstance(name, str) for name in declared):
-        what = f"{entry.entry_point.value} has the capabilities {declared!r}, which are no frozenset of names"
+        what = f"{entry.entry_point.value}: expected capabilities as a frozenset of names, got {declared!r}"
         findings.add("VS112", str(entry), what, fix)
         return False
     missing = []
@@ -153,20 +153,20 @@ def _can_what_it_declares(entry: Entry, found: type[Plugin], findings: Findings)
         needed = CAPABILITIES.get((entry.kind.name, name), (name.lower(),))
         missing += [f"{name} without {method}()" for method in needed if not callable(getattr(found, method, None))]
     if missing:
-        what = f"{entry.entry_point.value} declares what it cannot do: {listed(missing)}"
+        what = f"{entry.entry_point.value} declares capabilities whose methods are missing: {listed(missing)}"
         findings.add("VS112", str(entry), what, fix)
     return not missing
 
 
-def _of_contract(entry: Entry, found: type[Plugin], findings: Findings) -> type[Plugin] | None:
+def _fits_contract(entry: Entry, found: type[Plugin], findings: Findings) -> type[Plugin] | None:
     host = ".".join(map(str, HOST_CONTRACT))
     stated = found.__dict__.get("contract")
     if not (isinstance(stated, tuple) and len(stated) == 2 and all(type(part) is int for part in stated)):
-        what = f"{entry.entry_point.value} states no contract of its own"
-        fix = f"its class body needs contract = {HOST_CONTRACT}: tell the vendor of {entry.package}"
+        what = f"{entry.entry_point.value}: expected contract = (major, minor) in the class body, got none"
+        fix = f"{entry.vendor_fix}: the class body needs contract = {HOST_CONTRACT}"
         findings.add("VS106", str(entry), what, fix)
         return None
-    what = f"written for contract {stated[0]}.{stated[1]}, and this volsched offers {host}"
+    what = f"written for contract {stated[0]}.{stated[1]}, but this volsched offers {host}"
     if stated > HOST_CONTRACT:
         findings.add("VS106", str(entry), what, f"upgrade volsched to a release that offers {stated[0]}.{stated[1]}")
         return None
@@ -176,5 +176,5 @@ def _of_contract(entry: Entry, found: type[Plugin], findings: Findings) -> type[
     if adapter is None or stated[0] < HOST_CONTRACT[0] - 1:
         findings.add("VS106", str(entry), what, f"upgrade {entry.package} to a release for contract {host}")
         return None
-    findings.warn("VS121", str(entry), what, f"it works through an adapter, for now; upgrade {entry.package}")
+    findings.warn("VS121", str(entry), what, f"upgrade {entry.package}; until then the plugin runs through an adapter")
     return adapter(found)

@@ -1,4 +1,4 @@
-"""From a class to a plugin: its options, its constructor, its own checks."""
+"""Construction of plugins: registration of their options, their constructor, their own validation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from oslo_config import cfg
 from volsched.conf.configuration import Configuration
 from volsched.conf.opts import host_wide
 from volsched.conf.origin import Source
-from volsched.loader.option_values import read
 from volsched.loader.problems import Findings, listed
 from volsched.loader.selection import Choice
 from volsched.model.event import EVERYTHING, Interest, Priority
@@ -23,18 +22,19 @@ from volsched.plugins.references import REFERENCES, Named, PluginOpt, PluginsOpt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A class with the values for its constructor."""
+    """A plugin class with the values for its constructor."""
 
     choice: Choice
     plugin_class: type[Plugin]
     values: Mapping[str, Any]
     secrets: tuple[str, ...] = ()
+    #: The options that name other plugins, and those plugins.
     references: Mapping[str, PluginOpt | PluginsOpt] = field(default_factory=lambda: MappingProxyType({}))
-    inner: Mapping[str, tuple[Prepared, ...]] = field(default_factory=lambda: MappingProxyType({}))  # what these name
-    interest: Interest = EVERYTHING  # of a notifier
+    inner: Mapping[str, tuple[Prepared, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    interest: Interest = EVERYTHING  # of a notifier: the events it receives
 
     def masked(self, text: str) -> str:
-        """What a plugin says, without the secrets that it was told."""
+        """Return text of a plugin with the values of its secret options replaced."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
         for named in self.inner.values():
@@ -45,7 +45,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """A plugin, and what it was made of."""
+    """A constructed plugin."""
 
     prepared: Prepared
     plugin: Any
@@ -56,7 +56,7 @@ class Built:
 
 
 def prepare(conf: Configuration, choice: Choice, plugin_class: type[Plugin], findings: Findings) -> Prepared | None:
-    """Register a plugin's options and read every one; None where that fails, which is then found wrong."""
+    """Register a plugin's options and read each; None, with problems added, where one fails."""
     options = _declared(choice, plugin_class, findings)
     if options is None:
         return None
@@ -70,8 +70,8 @@ def prepare(conf: Configuration, choice: Choice, plugin_class: type[Plugin], fin
         try:
             conf.register_opt(option, group=section)
         except cfg.DuplicateOptError:
-            what = f"declares the option {option.dest!r} of [{section}], which volsched or another plugin declares"
-            findings.add("VS112", str(choice.entry), what, f"tell the vendor of {choice.entry.package}")
+            what = f"declares the option {option.dest!r} of [{section}], which volsched or another plugin declares too"
+            findings.add("VS112", str(choice.entry), what, choice.entry.vendor_fix)
             continue
         values[option.dest] = _value(conf, choice, option, findings)
     if len(findings.fatal) > before:
@@ -88,13 +88,13 @@ def prepare(conf: Configuration, choice: Choice, plugin_class: type[Plugin], fin
 
 
 def _interest(conf: Configuration, choice: Choice) -> Interest:
-    """What the section of a notifier says of the events that it is told; bad values are found wrong elsewhere."""
+    """Return the events that a notifier's section selects. Bad values are reported elsewhere."""
     section = choice.section
     try:
         options = [conf.option(section, name) for name in ("event_types", "priorities", "processes")]
-    except cfg.NoSuchOptError:  # of another kind, or not selected
+    except cfg.NoSuchOptError:  # not a selected notifier
         return EVERYTHING
-    event_types, priorities, processes = (read(conf, section, option, Findings()) or () for option in options)
+    event_types, priorities, processes = (Findings().read(conf, section, option) or () for option in options)
     return Interest(
         event_types=tuple(event_types),
         priorities=frozenset(map(Priority, priorities)),
@@ -105,16 +105,16 @@ def _interest(conf: Configuration, choice: Choice) -> Interest:
 def _with_shared_values(
     conf: Configuration, choice: Choice, options: Sequence[cfg.Opt], findings: Findings
 ) -> Sequence[cfg.Opt]:
-    """The options of a plugin in a profile: what is not set there is as it is everywhere."""
+    """Return the options of a plugin in a profile, with the values of its shared section as defaults."""
     conf.register_group(cfg.OptGroup(choice.shared_section))
     own = []
     for option in options:
         try:
             conf.register_opt(option, group=choice.shared_section)
         except cfg.DuplicateOptError:
-            pass  # it is there, in a form that cannot be compared, or its own section says what is wrong
+            pass  # registered already, in a form that cannot be compared; a conflict is reported for the shared section
         mine = copy.copy(option)
-        mine.default = read(conf, choice.shared_section, option, findings)
+        mine.default = findings.read(conf, choice.shared_section, option)
         if isinstance(mine.default, str):
             mine.default = mine.default.replace("$", "$$")
         own.append(mine)
@@ -124,28 +124,28 @@ def _with_shared_values(
 def _declared(choice: Choice, plugin_class: type[Plugin], findings: Findings) -> Sequence[cfg.Opt] | None:
     try:
         options = list(plugin_class.config_opts())
-    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; it is named to the operator
-        what = f"its config_opts() fails: {type(error).__name__}: {error}"
+    except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the operator sees it
+        what = f"config_opts() failed: {type(error).__name__}: {error}"
     else:
         strange = [option for option in options if not isinstance(option, cfg.Opt)]
         if not strange:
             return host_wide(options)
-        what = f"its config_opts() has {listed([repr(option) for option in strange])}, no option of oslo.config"
-    findings.add("VS112", str(choice.entry), what, f"tell the vendor of {choice.entry.package}")
+        what = f"config_opts(): expected options of oslo.config, got {listed([repr(option) for option in strange])}"
+    findings.add("VS112", str(choice.entry), what, choice.entry.vendor_fix)
     return None
 
 
 def _value(conf: Configuration, choice: Choice, option: cfg.Opt, findings: Findings) -> Any:
     section = choice.section
-    value = read(conf, section, option, findings)
+    value = findings.read(conf, section, option)
     if value is None and option.required and conf.origin(section, option.dest).source is Source.DEFAULT:
-        what = f"{choice.entry} needs the option {option.dest}: {option.help or 'it has no help text'}"
+        what = f"{choice.entry} needs the option {option.dest}: {option.help or '(no help text)'}"
         findings.add("VS107", f"[{section}] {option.dest}", what, f"add to [{section}]: {option.dest} = ...")
     return value
 
 
 def build(prepared: Prepared, findings: Findings, *positional: Any) -> Any:
-    """The plugin itself, checked by its own `validate`; None where that fails, which is then found wrong."""
+    """Return the plugin, checked by its `validate`; None, with problems added, where construction or a check fails."""
     choice = prepared.choice
     before = len(findings.fatal)
     where = f"[{choice.section}]"
@@ -158,15 +158,15 @@ def build(prepared: Prepared, findings: Findings, *positional: Any) -> Any:
     try:
         plugin = prepared.plugin_class(*positional, **{**prepared.values, **named})
         complaints = plugin.validate()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code may raise anything; it is named
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything; the operator sees it
         what = f"{choice.entry} cannot be constructed: {type(error).__name__}: {prepared.masked(str(error))}"
-        findings.add("VS120", where, what, f"look at its options: volsched plugin show {choice.entry.name}")
+        findings.add("VS120", where, what, f"correct its options; volsched plugin show {choice.entry.name} lists them")
         return None
     if not isinstance(complaints, list | tuple):
-        what = f"its validate() answers with {complaints!r} where a list of problems is asked for"
-        findings.add("VS112", str(choice.entry), what, f"tell the vendor of {choice.entry.package}")
+        what = f"validate(): expected a list of problems, got {complaints!r}"
+        findings.add("VS112", str(choice.entry), what, choice.entry.vendor_fix)
         return None
     for complaint in complaints:
-        fix = f"look at its options: volsched plugin show {choice.entry.name}"
-        findings.add("VS119", where, f"{choice.entry} says: {prepared.masked(str(complaint))}", fix)
+        fix = f"correct its options; volsched plugin show {choice.entry.name} lists them"
+        findings.add("VS119", where, f"{choice.entry} reports: {prepared.masked(str(complaint))}", fix)
     return plugin if len(findings.fatal) == before else None

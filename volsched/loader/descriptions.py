@@ -1,4 +1,4 @@
-"""What plugins say of themselves: read from their source, or, for one that is asked about, from the class."""
+"""Descriptions of plugins, read from their source without import, or in full from the class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from volsched.conf.allowed import allowed
+from volsched.conf.option_types import allowed
 from volsched.conf.opts import INSTANCE_OPTIONS
 from volsched.exceptions import PluginError
 from volsched.loader.catalog import Entry
@@ -21,7 +21,7 @@ from volsched.loader.problems import Findings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stated:
-    """What a class body states; `note` says why nothing was found."""
+    """What a class body states; `note` is the reason where nothing was found."""
 
     contract: str | None = None
     maturity: str | None = None
@@ -29,10 +29,10 @@ class Stated:
 
 
 def stated(entry: Entry) -> Stated:
-    """What the source of a plugin's class states, without importing anything."""
+    """Return what the source of a plugin's class states, without an import."""
     file = source_file(entry.entry_point.module)
     if file is None:
-        return Stated(note="its module is not there, or has no source")
+        return Stated(note="its module does not exist, or has no source")
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError) as error:
@@ -56,12 +56,12 @@ def _constants(body: ast.ClassDef) -> list[tuple[str, Any]]:
                 try:
                     found.append((target.id, ast.literal_eval(value)))
                 except ValueError:
-                    continue  # computed when it is imported: only that would tell
+                    continue  # computed at import
     return found
 
 
 def source_file(module: str) -> Path | None:
-    """The file of a module, found without importing the packages that it is in."""
+    """Return the file of a module without importing its packages."""
     search: Sequence[str] | None = None
     spec: importlib.machinery.ModuleSpec | None = None
     parts = module.split(".")
@@ -85,7 +85,7 @@ def _find(name: str, search: Sequence[str] | None) -> importlib.machinery.Module
 
 
 def described(entry: Entry) -> dict[str, Any]:
-    """Everything about one plugin, as plain data. Raises PluginError where the plugin cannot be used."""
+    """Return everything about one plugin as plain data. Raise PluginError where the plugin cannot be used."""
     findings = Findings()
     found = load_class(entry, findings)
     if found is None:

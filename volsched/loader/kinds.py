@@ -1,4 +1,4 @@
-"""The kinds of plugin: how each is published, selected and recognised."""
+"""The kinds of plugin: how each is published, selected and recognized."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from volsched.plugins.weighers import ColumnWeigher, PoolWeigher, WeightHandler
 class Kind:
     """One kind of plugin. `option` of `[section]` selects it; `bases` are what its classes derive from.
 
-    A class may also derive from `Plugin` alone and have `verbs`: what the engine calls.
+    A class may also derive from `Plugin` alone and have `verbs`, the methods that the pipeline calls.
     """
 
     name: str
@@ -33,16 +33,16 @@ class Kind:
 
     @property
     def prefix(self) -> str:
-        """How the option groups of its plugins begin."""
+        """The prefix of the option groups of its plugins."""
         return OPTION_GROUPS[self.entry_points]
 
     @property
     def instances(self) -> bool:
-        """Whether the operator names instances, which then name their drivers."""
+        """Whether `option` lists instances, whose sections name their drivers."""
         return self.entry_points in INSTANCE_OPTIONS
 
-    def made_of(self, plugin_class: type) -> bool:
-        """Whether a class is one of this kind."""
+    def includes(self, plugin_class: type) -> bool:
+        """Return whether a class is of this kind."""
         if issubclass(plugin_class, self.bases):
             return True
         verbs = bool(self.verbs) and all(hasattr(plugin_class, verb) for verb in self.verbs)

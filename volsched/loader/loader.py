@@ -1,4 +1,4 @@
-"""Load what the configuration selects, or say everything that is wrong, before anything starts."""
+"""Loading of the selected plugins, with all problems reported before anything starts."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from types import MappingProxyType
 
 from volsched import policy
 from volsched.conf.configuration import Configuration
-from volsched.conf.policy import file_of
 from volsched.exceptions import ConfigurationError
 from volsched.loader.catalog import Catalog
 from volsched.loader.class_checks import load_class
 from volsched.loader.construction import Built, Prepared, build, prepare
 from volsched.loader.kinds import BACKEND, FILTER, KINDS, NOTIFIER, SCHEDULER, WEIGHER, Kind
 from volsched.loader.loaded import Plugins
-from volsched.loader.option_values import read
 from volsched.loader.problems import Findings, LoadProblems, Problem
 from volsched.loader.selection import Choice, select, select_named, select_profiles
 from volsched.loader.unread_options import find_unread
@@ -26,9 +24,9 @@ LOG = logging.getLogger(__name__)
 
 
 def load(conf: Configuration, catalog: Catalog, kinds: Collection[Kind] = KINDS) -> Plugins:
-    """Import, check and construct every plugin of these kinds that the configuration names; nothing is started.
+    """Import, check and construct every selected plugin of these kinds; nothing is started.
 
-    Raises LoadProblems with everything that is wrong. What is merely odd is logged, and is in `warnings`.
+    Raise LoadProblems with all problems. Warnings are logged, and are in `warnings`.
     """
     plugins, problems = examine(conf, catalog, kinds)
     if plugins is None:
@@ -38,20 +36,20 @@ def load(conf: Configuration, catalog: Catalog, kinds: Collection[Kind] = KINDS)
 
 
 def log_warnings(warnings: Iterable[Problem]) -> None:
-    """Tell what is odd about a configuration that is used."""
+    """Log the warnings about a configuration."""
     for problem in warnings:
-        # An old name works as well as the new one: `volsched config check` tells who wants to know.
+        # An old name works like the current one; `volsched config check` lists old names.
         LOG.log(logging.INFO if problem.code == "VS122" else logging.WARNING, "%s", problem)
 
 
 def examine(
     conf: Configuration, catalog: Catalog, kinds: Collection[Kind] = KINDS
 ) -> tuple[Plugins | None, tuple[Problem, ...]]:
-    """The plugins, if all is well, and all problems and warnings."""
+    """Return the plugins, None where there are problems, and all problems and warnings."""
     findings = Findings()
     for group, option in list(conf.options()):
         if (group, option.dest) not in {(kind.section, kind.option) for kind in KINDS} and group != "DEFAULT":
-            read(conf, group, option, findings)
+            findings.read(conf, group, option)
     _policy(conf, findings)
     choices = select(conf, catalog, kinds, findings)
     profiles = select_profiles(conf, catalog, findings) if FILTER in kinds and WEIGHER in kinds else []
@@ -69,10 +67,10 @@ def examine(
         each.choice.name: conf[each.choice.section].availability_zone for each in made if each.choice.kind is BACKEND
     }
     interests = {each.choice.name: each.prepared.interest for each in made if each.choice.kind is NOTIFIER}
-    everybodys = {choice.section for choice in choices}
+    shared = {choice.section for choice in choices}
     plugins = Plugins(
-        built=tuple(each for each in made if each.choice.section in everybodys),
-        of_profiles=tuple(each for each in made if each.choice.section not in everybodys),
+        built=tuple(each for each in made if each.choice.section in shared),
+        of_profiles=tuple(each for each in made if each.choice.section not in shared),
         profiles=tuple(profiles),
         driver=driver,
         zones=MappingProxyType(zones),
@@ -83,29 +81,29 @@ def examine(
 
 
 def _policy(conf: Configuration, findings: Findings) -> None:
-    """Whether the policy file can be used, if there is one."""
+    """Check the policy file, if there is one."""
     try:
-        policy.of(file_of(conf.policy.file, conf.settings.files))
+        policy.of(conf.policy_file())
     except ConfigurationError as problem:
-        fix = "correct the file; `volsched policy list` shows what is in force"
+        fix = "correct the file; `volsched policy list` shows the rules in effect"
         findings.add("VS131", problem.option, problem.problem, fix)
 
 
 def _each_once(choices: Iterable[Choice], findings: Findings) -> Iterable[Choice]:
-    """Each plugin once, however many profiles name it."""
+    """Return each plugin once, however many profiles select it."""
     kept: dict[str, Choice] = {}
     for choice in choices:
         known = kept.setdefault(choice.section, choice)
         if known.entry != choice.entry:
             what = f"{known.entry.full_name} and {choice.entry.full_name} would share the section [{choice.section}]"
-            findings.add("VS114", choice.where, what, "select one of them")
+            findings.add("VS114", choice.where, what, "select only one of them")
     return kept.values()
 
 
 def prepare_whole(
     conf: Configuration, catalog: Catalog, choice: Choice, findings: Findings, outer: tuple[Choice, ...] = ()
 ) -> Prepared | None:
-    """A plugin's class and values, and those of the plugins that its options name; None where that fails."""
+    """Return a plugin's class and values, with those of the plugins its options name; None where one fails."""
     plugin_class = load_class(choice.entry, findings)
     prepared = None if plugin_class is None else prepare(conf, choice, plugin_class, findings)
     if prepared is None or not prepared.references:
@@ -127,7 +125,7 @@ def _inner(
     findings: Findings,
     outer: tuple[Choice, ...],
 ) -> tuple[Prepared, ...] | None:
-    """The plugins that an option names; None where one of them fails."""
+    """Return the plugins that an option names; None where one of them fails."""
     where = conf.label(prepared.choice.section, name)
     kind = next(kind for kind in KINDS if kind.entry_points == prepared.references[name].kind)
     value = prepared.values[name]
@@ -138,11 +136,10 @@ def _inner(
         if named is None:
             continue
         if any(named.section == other.section for other in outer):
-            findings.add(
-                "VS108", where, f"{named.name!r} would have to run itself", f"name another of the {kind.plural}"
-            )
+            what = f"{named.name!r} would contain itself"
+            findings.add("VS108", where, what, f"name another of the {kind.plural}")
         elif any(named.section == other.choice.section for other in made):
-            findings.add("VS114", where, f"{named.name!r} is named twice", f"name each of the {kind.plural} once")
+            findings.add("VS114", where, f"{named.name!r} is listed twice", f"list each of the {kind.plural} once")
         else:
             inner = prepare_whole(conf, catalog, named, findings, outer)
             made.extend([] if inner is None else [inner])
@@ -152,9 +149,11 @@ def _inner(
 def _filters(conf: Configuration, driver: Prepared | None, sections: Iterable[str], findings: Findings) -> None:
     uses_filters = driver is not None and getattr(driver.plugin_class, "uses_filters", True)
     for section in sections:
-        if uses_filters and read(conf, section, conf.option(section, FILTER.option), Findings()) == []:
+        if uses_filters and Findings().read(conf, section, conf.option(section, FILTER.option)) == []:
             where = conf.label(section, FILTER.option)
-            findings.add("VS125", where, "no filter is selected: every pool would pass", "name at least one filter")
+            findings.add(
+                "VS125", where, "expected at least one filter, got none", "list a filter: every pool would pass"
+            )
 
 
 def _weighers(made: Iterable[Built], findings: Findings) -> None:
@@ -164,8 +163,8 @@ def _weighers(made: Iterable[Built], findings: Findings) -> None:
             continue
         multiplier = getattr(each.plugin, "multiplier", None)
         if not isinstance(multiplier, int | float) or not math.isfinite(multiplier):
-            what = f"{choice.entry} has the multiplier {multiplier!r}, which is no finite number"
-            findings.add("VS112", f"[{choice.section}]", what, f"tell the vendor of {choice.entry.package}")
+            what = f"multiplier of {choice.entry}: expected a finite number, got {multiplier!r}"
+            findings.add("VS112", f"[{choice.section}]", what, choice.entry.vendor_fix)
         elif multiplier == 0:
-            what = f"{choice.name} has the multiplier 0: it is asked and changes nothing"
-            findings.warn("VS117", f"[{choice.section}]", what, "give it another multiplier, or do not select it")
+            what = f"multiplier of {choice.name}: 0, so that the weigher changes no order"
+            findings.warn("VS117", f"[{choice.section}]", what, "set another multiplier, or do not select the weigher")

@@ -1,4 +1,4 @@
-"""From the plugins that run to those that another configuration selects: what stays, what starts, what stops."""
+"""Reload: which plugins continue, which start and which stop when the configuration changes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from volsched.loader.problems import LoadProblems
 LOG = logging.getLogger(__name__)
 
 
-class Exchange:
-    """The plugins of a new configuration, in the place of those that run.
+class ReloadDifference:
+    """The difference between the running plugins and those of a new configuration.
 
-    A plugin whose class and options are the same goes on as it is. Backends always do: what they hold is in use.
+    A plugin whose class and options are equal continues. Backends always continue: the agent uses them.
     """
 
     def __init__(self, running: Plugins, selected: Plugins) -> None:
@@ -33,25 +33,25 @@ class Exchange:
             of_profiles=tuple(map(self._kept_or_new, selected.of_profiles)),
             zones=running.zones,
         )
-        going_on = {id(each) for each in self.plugins.everything}
+        continuing = {id(each) for each in self.plugins.everything}
         known = {id(each) for each in running.everything}
         self._new = tuple(each for each in self.plugins.everything if id(each) not in known)
-        self._gone = tuple(each for each in running.everything if id(each) not in going_on)
+        self._gone = tuple(each for each in running.everything if id(each) not in continuing)
 
     def _kept_or_new(self, built: Built) -> Built:
         known = self._running.get(built.choice.section)
         return known if known is not None and _same(known, built) else built
 
     def start_placing(self) -> Callable[[], None]:
-        """Start the new plugins, but for notifiers; returns what takes that back. Raises LoadProblems."""
+        """Start the new plugins except notifiers, and return a function that stops them. Raise LoadProblems."""
         new = [each for each in self._new if each.choice.kind is not NOTIFIER]
         start(new)
         return lambda: stop(new)
 
     def exchange_notifiers(self) -> None:
-        """Stop the notifiers that go, start those that come. Raises LoadProblems; all is as it was then.
+        """Stop the removed notifiers, start the new ones. Raise LoadProblems, after restarting the removed ones.
 
-        Those that go are stopped first: the new ones may need what they hold, a port or a file.
+        The removed ones stop first, because the new ones may need the same port or file.
         """
         gone = [each for each in self._gone if each.choice.kind is NOTIFIER]
         stop(gone)
@@ -63,17 +63,19 @@ class Exchange:
             raise
 
     def stop_placing(self) -> None:
-        """Stop what the new configuration does not select any more, when nothing is placed by it now."""
+        """Stop the removed plugins except notifiers, once no request uses them."""
         stop(each for each in self._gone if each.choice.kind is not NOTIFIER)
 
 
 def _same(one: Built, other: Built) -> bool:
-    return _facts(one.prepared) == _facts(other.prepared)
+    return _identity(one.prepared) == _identity(other.prepared)
 
 
-def _facts(prepared: Prepared) -> tuple[object, ...]:
-    """What makes a plugin what it is, and those that it is made of."""
-    inner = [[(each.choice.name, each.interest, _facts(each)) for each in named] for named in prepared.inner.values()]
+def _identity(prepared: Prepared) -> tuple[object, ...]:
+    """Return the identity of a plugin: class, options, and the plugins inside it."""
+    inner = [
+        [(each.choice.name, each.interest, _identity(each)) for each in named] for named in prepared.inner.values()
+    ]
     return prepared.choice.entry, prepared.plugin_class, dict(prepared.values), inner
 
 
@@ -81,11 +83,11 @@ def _start_again(built: Built) -> None:
     try:
         start([built])
     except LoadProblems as problems:
-        LOG.error("[%s] ran, and cannot be started again: %s", built.choice.section, problems)
+        LOG.error("[%s] ran before the reload and cannot be started again: %s", built.choice.section, problems)
 
 
 def generation_of(conf: Configuration, plugins: Plugins, *, after: int | None = None) -> int:
-    """The number of a configuration with its plugins; one that is loaded instead of another has a greater one."""
+    """Return the generation of a configuration with its plugins; greater than `after` for a reload."""
     numbers, mark = Generations(Path(conf.paths.state_path)), fingerprint(conf, providers(plugins))
     if after is None:
         return numbers.of(mark, conf.settings.files)
@@ -93,7 +95,7 @@ def generation_of(conf: Configuration, plugins: Plugins, *, after: int | None = 
 
 
 def providers(plugins: Plugins) -> Iterable[str]:
-    """Who brought the plugins that decide, in which version. Notifiers do not, and processes have different ones."""
+    """Return the packages and versions of the plugins that decide. Notifiers do not; they differ by process."""
     every = [each.prepared for each in plugins.everything if each.choice.kind is not NOTIFIER]
     if plugins.driver is not None:
         every.append(plugins.driver)

@@ -137,10 +137,8 @@ class Application(Stores):
     @cached_property
     def chooser(self) -> Chooser:
         """The selected filters and weighers, and those of the profiles."""
-        from volsched.loader.pipeline import chooser_of
-
         slow_seconds = self.conf.scheduler.slow_plugin_seconds
-        return chooser_of(self.plugins, slow_seconds=slow_seconds, observer=self.telemetry.observer)
+        return self.plugins.chooser(slow_seconds=slow_seconds, observer=self.telemetry.observer)
 
     @cached_property
     def driver(self) -> PlacingScheduler:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from volsched.conf import Configuration, monitoring, tracing
+from volsched.conf import Configuration
 from volsched.conf.configuration import BadValue
+from volsched.conf.infrastructure import monitoring_options, tracing_options
 from volsched.exceptions import VolschedError
 from volsched.loader import Catalog, LoadProblems, examine
 from volsched.loader.loader import log_warnings
-from volsched.loader.reload_difference import Exchange, generation_of
+from volsched.loader.reload_difference import ReloadDifference, generation_of
 from volsched.service.application import Application
 from volsched.service.generation import Current, DeliveryLoop
 
@@ -27,8 +28,8 @@ FIXED = (
     *((program, name) for program in ("scheduler", "agent") for name in ("workers", "graceful_shutdown_timeout")),
     ("paths", "state_path"),
     ("messaging", "transport_url"),
-    *(("monitoring", option.dest) for option in monitoring.options()),
-    *(("tracing", option.dest) for option in tracing.options()),
+    *(("monitoring", option.dest) for option in monitoring_options()),
+    *(("tracing", option.dest) for option in tracing_options()),
 )
 BACKENDS = "backend_"
 #: The options of [scheduler] that say how reports are understood.
@@ -91,7 +92,7 @@ class Reloader:
         changed = tuple(_changed(old.conf, conf))
         until_restart = tuple(name for name in changed if _is_fixed(name))
         _hold_on_to(old.conf, conf)
-        exchange = Exchange(old.plugins, selected.in_process(old.process))
+        exchange = ReloadDifference(old.plugins, selected.in_process(old.process))
         with ExitStack() as undo:
             undo.callback(exchange.start_placing())
             fresh = Application(conf, old.process)
@@ -116,7 +117,7 @@ def _prepare(fresh: Application, old: Application) -> None:
             getattr(fresh, name)
 
 
-def _retire(old: Application, exchange: Exchange) -> None:
+def _retire(old: Application, exchange: ReloadDifference) -> None:
     old.stop_driver()
     exchange.stop_placing()
 

@@ -99,10 +99,8 @@ class Stores:
     def authorizer(self) -> Authorizer:
         """Who may do what. Raises ConfigurationError where the policy file cannot be used."""
         from volsched.api.authorization import Authorizer
-        from volsched.conf.policy import file_of
 
-        conf = self.conf
-        return Authorizer(lambda: file_of(conf.policy.file, conf.settings.files))
+        return Authorizer(self.conf.policy_file)
 
     @cached_property
     def compute(self) -> ComputeApi:

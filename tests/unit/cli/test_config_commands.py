@@ -73,7 +73,9 @@ class TestConfigCheck(CommandsCase):
         path = self.site.configured("[scheduler]\nfilters = capcity\n[filter_json]\n")
         done = self.site.run("--config-file", path, "config", "check")
         self.assertEqual(2, done.status, done.stderr)
-        self.assertIn(f"VS101 [scheduler] filters ({path}:2): 'capcity' is none of the filters", done.stdout)
+        self.assertIn(
+            f"VS101 [scheduler] filters ({path}:2): expected the name of a filter, got 'capcity'", done.stdout
+        )
         self.assertIn("1 problem (", done.stdout)
         self.assertIn(f"VS116 {path}:3: [filter_json] is not used", done.stdout)
 

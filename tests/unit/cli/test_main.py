@@ -68,7 +68,9 @@ class ProgramCase(tests.TestCase):
 
 class TestExitStatus(ProgramCase):
     def test_by_error(self) -> None:
-        problem = Problem(code="VS101", where="[scheduler] filters", what="'x' is none of the filters", fix="name one")
+        problem = Problem(
+            code="VS101", where="[scheduler] filters", what="expected the name of a filter, got 'x'", fix="name one"
+        )
         for error, status in (
             (NoValidBackend("no pool will do"), 1),
             (StorageError("h@b", "disk full"), 1),

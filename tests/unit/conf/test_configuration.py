@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import unittest.mock
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import tests
 from volsched import conf
 from volsched.conf import Source
 from volsched.conf.configuration import BadValue
-from volsched.conf.paths import default_state_path
+from volsched.conf.infrastructure import default_state_path
 from volsched.exceptions import ConfigurationError
 
 
@@ -44,10 +45,10 @@ class TestLoad(ConfigurationCase):
     def test_a_secret_may_be_in_a_file_of_its_own(self) -> None:
         kept = self.home / "secret"
         made = self.load(f"[database]\nconnection = file:{kept}\n[compute]\nusername = file:{kept}\n")
-        for text, told in ((None, "No such file or directory"), ("\n", "is empty")):
+        for text, told in ((None, "No such file or directory"), ("\n", "an empty file")):
             if text is not None:
                 kept.write_text(text)
-            with self.subTest(text), self.assertRaisesRegex(BadValue, f"names, {kept}: {told}; allowed: file:/PATH"):
+            with self.subTest(text), self.assertRaisesRegex(BadValue, f"file {kept}, got: {told}; write file:/PATH"):
                 _ = made.database.connection
         kept.write_text("sqlite:////x/$y\n")
         self.assertEqual("sqlite:////x/$y", made.database.connection)
@@ -98,9 +99,46 @@ class TestLoad(ConfigurationCase):
         self.assertEqual(("[DEFAULT] scheduler_default_filters", 3), (origin.name, origin.line))
         self.assertIn("[DEFAULT] scheduler_default_filters", made.label("scheduler", "filters"))
 
-    def test_a_dollar_in_a_password(self) -> None:
+    def test_a_doubled_dollar_is_a_literal_one(self) -> None:
         made = self.load("[database]\nconnection = mysql+pymysql://u:pa$$word@h/n\n")
         self.assertEqual("mysql+pymysql://u:pa$word@h/n", made.database.connection)
+
+    def test_a_single_dollar_in_a_password_is_refused_without_showing_any_of_it(self) -> None:
+        for password in ("p$w0rd", "p${w0rd}", "p$w0rd.x", "p$database", "p$connection", "p${database.connection}"):
+            made = self.load(f"[database]\nconnection = mysql+pymysql://u:{password}@h/n\n")
+            with self.subTest(password=password), self.assertRaises(BadValue) as raised:
+                _ = made.database.connection
+            self.assertIn("write a literal $ as $$", str(raised.exception))
+            self.assertIn("volsched.conf:2", str(raised.exception))
+            self.assertNotIn("w0rd", str(raised.exception))
+
+    def test_an_unknown_option_is_an_attribute_error(self) -> None:
+        with self.assertRaises(AttributeError):
+            _ = self.load("").scheduler.no_such_option
+
+    def test_a_pipe_is_read_once_and_used(self) -> None:
+        pipe = self.home / "pipe"
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=pipe.write_text, args=("[scheduler]\nmax_attempts = 7\n",))
+        writer.start()
+        made = conf.load([str(pipe)])
+        writer.join()
+        self.assertEqual(7, made.scheduler.max_attempts)
+        self.assertEqual(f"{pipe}:2", str(made.origin("scheduler", "max_attempts")))
+
+    def test_a_byte_order_mark_is_skipped(self) -> None:
+        path = self.home / "volsched.conf"
+        path.write_bytes(b"\xef\xbb\xbf[agent]\navailability_zone = k\xc3\xb6ln\n")
+        self.assertEqual("köln", conf.load([str(path)]).agent.availability_zone)
+        secret = self.home / "secret"
+        secret.write_bytes(b"\xef\xbb\xbfsqlite:////x\n")
+        self.assertEqual("sqlite:////x", self.load(f"[database]\nconnection = file:{secret}\n").database.connection)
+
+    def test_hidden_files_of_a_folder_are_ignored(self) -> None:
+        self.file("[scheduler]\nmax_attempts = 6\n", "conf.d/10.conf")
+        (self.home / "conf.d" / ".#10.conf").symlink_to("me@host.77:1")
+        self.file("no configuration", "conf.d/.hidden.conf")
+        self.assertEqual(6, conf.load([], [str(self.home / "conf.d")]).scheduler.max_attempts)
 
 
 class TestLines(ConfigurationCase):
@@ -200,10 +238,10 @@ class TestFilesThatCannotBeRead(ConfigurationCase):
 
     def test_no_such_file_or_folder(self) -> None:
         gone = str(self.home / "gone")
-        self.assert_refused([gone], [], gone, "there is no such file")
-        self.assert_refused([], [gone], gone, "there is no such folder")
-        self.assert_refused([str(self.home)], [], str(self.home), "is a folder; --config-dir takes folders")
-        self.assert_refused([], [self.file("")], self.file(""), "there is no such folder")
+        self.assert_refused([gone], [], gone, "expected a file, got none")
+        self.assert_refused([], [gone], gone, "expected a folder, got none")
+        self.assert_refused([str(self.home)], [], str(self.home), "got a folder; name folders with --config-dir")
+        self.assert_refused([], [self.file("")], self.file(""), "expected a folder, got none")
 
     def test_text_that_is_none(self) -> None:
         path = self.home / "binary.conf"

@@ -6,7 +6,7 @@ from oslo_config import cfg
 
 import tests
 from volsched.conf import opts
-from volsched.conf.allowed import allowed
+from volsched.conf.option_types import allowed
 
 
 class TestOptions(tests.TestCase):

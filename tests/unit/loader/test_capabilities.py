@@ -53,11 +53,11 @@ class TestCapabilities(TestCase):
     def test_what_is_declared_must_be_there(self) -> None:
         self.assertEqual([], self.problems("frozenset({'DRY_RUN'})"))
         for declared, said in (
-            ("frozenset({'RETYPE'})", "declares what it cannot do: RETYPE without retype()"),
+            ("frozenset({'RETYPE'})", "declares capabilities whose methods are missing: RETYPE without retype()"),
             ("frozenset({'RETYPE', 'DRY_RUN', 'GROUP'})", "GROUP without group(), RETYPE without retype()"),
-            ("{'DRY_RUN'}", "no frozenset of names"),
-            ("'DRY_RUN'", "no frozenset of names"),
-            ("frozenset({1})", "no frozenset of names"),
+            ("{'DRY_RUN'}", "expected capabilities as a frozenset of names"),
+            ("'DRY_RUN'", "expected capabilities as a frozenset of names"),
+            ("frozenset({1})", "expected capabilities as a frozenset of names"),
         ):
             with self.subTest(declared):
                 (problem,) = self.problems(declared)
@@ -70,4 +70,4 @@ class TestCapabilities(TestCase):
         (problem,) = self.problems("frozenset()", "migrate = snapshot = delete_snapshot")
         self.assertIn("backend shelf of acme-rack 2.0", problem)
         said = "CLONE without clone(), MIGRATE without offer(), SNAPSHOT without create_from_snapshot()"
-        self.assertIn(f"declares what it cannot do: {said}", problem)
+        self.assertIn(f"declares capabilities whose methods are missing: {said}", problem)

@@ -79,24 +79,32 @@ class TestProfiles(ProfilesCase):
         named = "[scheduler]\nprofiles = gold\n"
         for text, code, words in (
             (named, "VS115", "there is no section [profile_gold]"),
-            (named + "[profile_gold]\nfilters = capacity\n", "VS107", "which volume types the profile 'gold' is for"),
-            (named + "[profile_gold]\ntypes = gold\nfilters = capcity\n", "VS101", "'capcity' is none of the filters"),
+            (
+                named + "[profile_gold]\nfilters = capacity\n",
+                "VS107",
+                "expected the volume types of the profile 'gold', got none",
+            ),
+            (
+                named + "[profile_gold]\ntypes = gold\nfilters = capcity\n",
+                "VS101",
+                "expected the name of a filter, got 'capcity'",
+            ),
             (named + "[profile_gold]\ntypes = gold\nfilters = log\n", "VS102", "one of the notifiers"),
-            (named + "[profile_gold]\ntypes = gold\nfilters =\n", "VS125", "no filter is selected"),
+            (named + "[profile_gold]\ntypes = gold\nfilters =\n", "VS125", "expected at least one filter"),
             (named + "[profile_gold]\ntypes = gold\nfiltres = capacity\n", "VS109", "has no option 'filtres'"),
-            ("[scheduler]\nprofiles = Gold-1\n", "VS101", "'Gold-1' cannot be the name of a profile"),
-            ("[scheduler]\nprofiles = gold, gold\n[profile_gold]\ntypes = gold\n", "VS114", "named twice"),
-            ("[profile_gold]\ntypes = gold\n", "VS116", "[scheduler] profiles does not name 'gold'"),
+            ("[scheduler]\nprofiles = Gold-1\n", "VS101", "expected the name of a profile, got 'Gold-1'"),
+            ("[scheduler]\nprofiles = gold, gold\n[profile_gold]\ntypes = gold\n", "VS114", "listed twice"),
+            ("[profile_gold]\ntypes = gold\n", "VS116", "neither [scheduler] profiles nor a profile names 'gold'"),
             (
                 "[scheduler]\nprofiles = a, b\n[profile_a]\ntypes = gold\n[profile_b]\ntypes = iron, gold\n",
                 "VS127",
-                "the volume type 'gold' has the profile 'a' already",
+                "the volume type 'gold' is in the profile 'a' too",
             ),
             (
                 named + "[profile_gold]\ntypes = gold\n[profile_gold_weigher_capacity]\n"
                 "capacity_weight_multiplier = much\n",
                 "VS108",
-                "'much' is refused",
+                "got 'much'",
             ),
         ):
             with self.subTest(text=text):

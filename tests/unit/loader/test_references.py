@@ -38,7 +38,7 @@ class TestReferences(TestCase):
     def test_a_name_that_is_none(self) -> None:
         (problem,) = self.refused(SHADOW + "[scheduler_shadow]\nbeside = best_fitt\n")
         where = r"\[scheduler_shadow\] beside.*volsched.conf:4"
-        self.assertRegex(problem, rf"VS101 .*{where}.*: 'best_fitt' is none of the schedulers")
+        self.assertRegex(problem, rf"VS101 .*{where}.*: expected the name of a scheduler driver, got 'best_fitt'")
 
     def test_a_name_of_another_kind(self) -> None:
         (problem,) = self.refused(SHADOW + "[scheduler_shadow]\nbeside = capacity\n")
@@ -46,7 +46,7 @@ class TestReferences(TestCase):
 
     def test_one_that_names_itself(self) -> None:
         (problem,) = self.refused(SHADOW + "[scheduler_shadow]\nbeside = shadow\n")
-        self.assertRegex(problem, "VS108 .*beside.*'shadow' would have to run itself")
+        self.assertRegex(problem, "VS108 .*beside.*'shadow' would contain itself")
 
     def test_what_the_plugin_itself_objects_to_is_found_when_it_is_made(self) -> None:
         plugins = self.load(SHADOW + "[scheduler_shadow]\nbeside = filter\n")

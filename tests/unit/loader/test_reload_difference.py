@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tests
 from volsched import conf, loader
-from volsched.loader.reload_difference import Exchange, providers
+from volsched.loader.reload_difference import ReloadDifference, providers
 from volsched_drivers.notifiers.jsonl import JsonlNotifier
 
 
-class ExchangeCase(tests.TestCase):
+class ReloadCase(tests.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.home = self.folder()
@@ -33,13 +33,13 @@ def jsonl(name: str, file: str) -> str:
     return f"[notifier_{name}]\ndriver = jsonl\npath = HOME/{file}\n"
 
 
-class TestExchange(ExchangeCase):
+class TestReloadDifference(ReloadCase):
     def test_what_is_the_same_goes_on(self) -> None:
         old = self.running("[notifications]\nnotifiers = a, b\n" + jsonl("a", "a") + jsonl("b", "b"))
         new = self.plugins(
             "[scheduler]\nfilters = capacity\n[notifications]\nnotifiers = b, c\n" + jsonl("b", "b") + jsonl("c", "c")
         )
-        exchange = Exchange(old, new)
+        exchange = ReloadDifference(old, new)
         self.addCleanup(exchange.plugins.stop)
         self.assertIs(old.notifiers["b"], exchange.plugins.notifiers["b"])
         self.assertIs(dict(old.filters)["capacity"], dict(exchange.plugins.filters)["capacity"])
@@ -50,13 +50,13 @@ class TestExchange(ExchangeCase):
 
     def test_another_value_makes_another_plugin(self) -> None:
         old = self.running("[notifications]\nnotifiers = a\n" + jsonl("a", "a"))
-        exchange = Exchange(old, self.plugins("[notifications]\nnotifiers = a\n" + jsonl("a", "elsewhere")))
+        exchange = ReloadDifference(old, self.plugins("[notifications]\nnotifiers = a\n" + jsonl("a", "elsewhere")))
         self.addCleanup(exchange.plugins.stop)
         self.assertIsNot(old.notifiers["a"], exchange.plugins.notifiers["a"])
 
     def test_a_notifier_that_cannot_start_leaves_all_as_it_was(self) -> None:
         old = self.running("[notifications]\nnotifiers = a\n" + jsonl("a", "a"))
-        exchange = Exchange(
+        exchange = ReloadDifference(
             old, self.plugins("[notifications]\nnotifiers = b, c\n" + jsonl("b", "b") + jsonl("c", "no folder/c"))
         )
         with self.assertRaisesRegex(loader.LoadProblems, r"VS111 \[notifier_c\]"):
@@ -67,7 +67,7 @@ class TestExchange(ExchangeCase):
     def test_backends_go_on_whatever_is_said_of_them(self) -> None:
         disk = "[agent]\nbackends = {0}\n[backend_{0}]\ndriver = directory\npath = HOME/{0}\npools = x\n"
         old, new = self.plugins(disk.format("one")), self.plugins(disk.format("two"))
-        exchanged = Exchange(old, new).plugins
+        exchanged = ReloadDifference(old, new).plugins
         self.assertEqual(dict(old.backends), dict(exchanged.backends))
         self.assertEqual(["one"], list(exchanged.zones))
 

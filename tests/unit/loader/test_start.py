@@ -87,17 +87,17 @@ class TestTwelveMistakesAtStart(StartCase):
             """,
         )
         wanted = [
-            ("VS101", "'capcity' is none of the filters"),
+            ("VS101", "expected the name of a filter, got 'capcity'"),
             ("VS102", "'log' is one of the notifiers, not one of the filters"),
             ("VS103", "No module named 'acmesdk'"),
             ("VS104", "published by zeta-one 1.0 and by zeta-two 1.0"),
             ("VS105", "acme-older 1.0 was made for volsched>=9"),
-            ("VS106", "written for contract 1.9, and this volsched offers 1.0"),
+            ("VS106", "written for contract 1.9, but this volsched offers 1.0"),
             ("VS107", "needs the option url: Where events are posted."),
-            ("VS108", "'0' is refused"),
+            ("VS108", "expected a whole number from 1 to 100, got '0'"),
             ("VS109", "[notifier_ops] has no option 'timout'"),
-            ("VS110", "'evil' comes with evil-weigher 6.6"),
-            ("VS112", "lacks what every filter has: rejects"),
+            ("VS110", "'evil' is of evil-weigher 6.6"),
+            ("VS112", "lacks required methods: rejects"),
         ]
         for code, words in wanted:
             with self.subTest(code=code):
@@ -131,4 +131,7 @@ class TestTwelveMistakesAtStart(StartCase):
         path = self.site.configured("[scheduler]\nservice_down_time = never\n")
         done = self.site.run("--config-file", path, "backend", "list")
         self.assertEqual((2, ""), (done.status, done.stdout), done.stderr)
-        self.assertIn(f"[scheduler] service_down_time ({path}:2): 'never' is refused", done.stderr)
+        self.assertIn(
+            f"[scheduler] service_down_time ({path}:2): expected a whole number from 1 to 86400, got 'never'",
+            done.stderr,
+        )

@@ -83,7 +83,7 @@ class TestReload(tests.TestCase):
     def test_a_file_that_is_gone(self) -> None:
         self.file.unlink()
         with self.assertLogs(LOGGER, "ERROR"):
-            self.assertIn("there is no such file", self.reloader.reload().problem or "")
+            self.assertIn("expected a file, got none", self.reloader.reload().problem or "")
 
     def test_a_file_that_cannot_be_read(self) -> None:
         self.refused(BASE + "what is this\n", "volsched.conf:11")

@@ -15,7 +15,7 @@ from volsched.ops.doctor import (
     expressions,
     packages,
     placement,
-    plugin_health,
+    plugin_trials,
     work,
 )
 from volsched.ops.doctor.context import DoctorContext
@@ -41,7 +41,7 @@ CHECKS: tuple[tuple[str, Callable[[DoctorContext], Iterable[Problem]]], ...] = (
     ("installed files", packages.damaged),
     ("database", configuration.database),
     ("message bus", configuration.transport),
-    ("plugins", plugin_health.problems),
+    ("plugins", plugin_trials.problems),
     ("backends", backends.down),
     ("reports", backends.set_aside),
     ("clocks", backends.clocks),

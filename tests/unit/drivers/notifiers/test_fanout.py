@@ -153,8 +153,8 @@ class TestConfigured(TestCase):
 
     def test_what_will_not_do_is_named(self) -> None:
         for text, code, words in (
-            ("targets = both\n", "VS108", "'both' would have to run itself"),
-            ("targets = log, log\n", "VS114", "'log' is named twice"),
+            ("targets = both\n", "VS108", "'both' would contain itself"),
+            ("targets = log, log\n", "VS114", "'log' is listed twice"),
             ("targets = ops\n", "VS115", "no section [notifier_ops]"),
             ("targets = ops\n[notifier_ops]\ndriver = jsonl\n", "VS107", "needs the option path"),
             ("targets = ops\n[notifier_ops]\ndriver = noop\npriorities = grave\n", "VS108", "'grave'"),

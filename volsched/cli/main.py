@@ -41,9 +41,14 @@ QUIET_LOGGERS = (
 )
 
 
+#: The permissions that files and folders of volsched never grant: those of others, and writing by the group.
+OTHERS = 0o027
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit status: 0 done, 1 the answer is no or it failed, 2 the user's mistake."""
     hush()
+    os.umask(os.umask(0o077) | OTHERS)
     try:
         status = Program().run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()

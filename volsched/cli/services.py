@@ -51,6 +51,7 @@ def _run(name: str, description: str, argv: Sequence[str] | None, loops: Loops) 
     1 where a loop died, or the work in hand did not end in time.
     """
     hush()
+    os.umask(os.umask(0o077) | 0o027)  # data and logs are never for others, whatever the umask was
     options = _parser(name, description).parse_args(argv)
     logging.basicConfig(
         level=logging.DEBUG if options.debug else logging.INFO,

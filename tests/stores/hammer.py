@@ -6,10 +6,11 @@ import multiprocessing
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from tests.stores.world import World, a_placement, a_pool_state, a_volume, reported
 from volsched.db import pool_room

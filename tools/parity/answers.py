@@ -10,7 +10,7 @@ from typing import Any
 
 from tools.parity.cases import BadFile, Case
 from volsched.model.decision import Decision
-from volsched.model.plain import plain
+from volsched.model.serialization import plain
 
 #: free, allocated and provisioned GiB of a pool; in Cinder's record they may be anything.
 Figures = tuple[Any, Any, Any]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from msgspec.structs import replace
 
 from tools.parity.answers import Answer, Figures, Pass, same_data, same_figures, same_number, same_pass, same_weights
 from tools.parity.books import same_report

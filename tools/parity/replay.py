@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from tools.parity.answers import Answer, Failure, Figures, Pass, pass_of
 from tools.parity.books import Books
 from tools.parity.cases import Case, decoded, stamp
@@ -300,7 +302,7 @@ class Replay:
         described = spec.get("volume_properties") or {}
         spec |= {"volume_properties": {"size": properties.get("size")}, "volume_type": properties.get("volume_type")}
         asked = parsing.request_from(self._context(request), spec, properties, operation=Operation.QUERY)
-        asked = replace(asked, properties=described, attach_status=described.get("attach_status"))
+        asked = msgspec.structs.replace(asked, properties=described, attach_status=described.get("attach_status"))
         usual, stage.chooser.placing = stage.chooser.placing, placing
         self._placing = placing
         try:

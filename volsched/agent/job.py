@@ -11,8 +11,8 @@ from typing import Any
 from volsched.exceptions import InvalidRequest
 from volsched.model.event import Event, Priority
 from volsched.model.identity import derived_id
-from volsched.model.plain import plain
 from volsched.model.ports import Clock
+from volsched.model.serialization import plain
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.work import Message, Outcome, WorkItem, WorkState
 from volsched.plugins import StorageBackend

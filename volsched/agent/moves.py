@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
+
+from msgspec.structs import replace
 
 from volsched.agent.job import STORAGE_FAILED, Operation, OperationContext, message
 from volsched.model.event import Priority

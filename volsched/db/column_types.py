@@ -11,7 +11,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from volsched.model.plain import plain
+from volsched.model.serialization import plain
 
 #: So much is kept, for the operator to see, of what cannot be written as JSON.
 MOST_UNREADABLE = 10_000

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from volsched.db.database import Database
-from volsched.db.outbox import DELIVERED, PARKED, WAITING, event_of
+from volsched.db.outbox import DELIVERED, PARKED, WAITING
 from volsched.db.schema import deliveries, events, notifiers
 from volsched.model.event import Event
 
@@ -105,7 +105,7 @@ def _of_event(connection: Connection, event: Row[Any], known: Sequence[str]) -> 
     """One record a notifier, by name. An open event also waits for those that have not asked for it yet."""
     rows = connection.execute(sa.select(deliveries).where(deliveries.c.event_seq == event.seq)).all()
     by_name = {row.notifier: row for row in rows}
-    made = event_of(event.payload)
+    made = Event.parse(event.payload)
     for name in sorted({*by_name, *(known if event.open else ())}):
         row = by_name.get(name)
         yield DeliveryRecord(

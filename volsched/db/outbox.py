@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +12,7 @@ from sqlalchemy.engine import Connection, Row
 from volsched.db.database import Database
 from volsched.db.insert_once import unless_there
 from volsched.db.schema import deliveries, events, notifiers
-from volsched.model.event import DueEvent, Event, Priority
+from volsched.model.event import DueEvent, Event
 from volsched.model.observer import NO_OBSERVER, Observer
 
 WAITING = "waiting"
@@ -65,7 +64,7 @@ class Outbox:
             for row in found:
                 held = {"owner": owner, "held_until": now + timedelta(seconds=lease_seconds)}
                 _settle(connection, row.seq, notifier, held)
-            return [DueEvent(event=event_of(row.payload), tries=row.attempts or 0) for row in found]
+            return [DueEvent(event=Event.parse(row.payload), tries=row.attempts or 0) for row in found]
 
         # Most of the time nothing is due: that is found out without locking anything.
         return self._database.run(hold) if self._database.read(look) else []
@@ -133,7 +132,7 @@ class Outbox:
             statement = statement.where(deliveries.c.notifier == notifier)
         return self._database.read(
             lambda connection: [
-                (name, event_of(payload), problem or "") for name, payload, problem in connection.execute(statement)
+                (name, Event.parse(payload), problem or "") for name, payload, problem in connection.execute(statement)
             ]
         )
 
@@ -141,7 +140,7 @@ class Outbox:
         """The events of a volume, in their order."""
         statement = sa.select(events.c.payload).where(events.c.volume_id == volume_id).order_by(events.c.seq)
         return self._database.read(
-            lambda connection: [event_of(payload) for payload in connection.execute(statement).scalars()]
+            lambda connection: [Event.parse(payload) for payload in connection.execute(statement).scalars()]
         )
 
     def purge(self, *, before: datetime) -> int:
@@ -257,18 +256,3 @@ def _close(connection: Connection, seq: int, now: datetime) -> None:
 
 def _seq_of(connection: Connection, event_id: str) -> int | None:
     return connection.execute(sa.select(events.c.seq).where(events.c.id == event_id)).scalar()
-
-
-def event_of(payload: Mapping[str, Any]) -> Event:
-    """The event that `Event.plain()` wrote down."""
-    return Event(
-        id=payload["id"],
-        event_type=payload["event_type"],
-        priority=Priority(payload["priority"]),
-        occurred_at=payload["occurred_at"],
-        publisher=payload["publisher"],
-        volume_id=payload["volume_id"],
-        project_id=payload["project_id"],
-        payload=MappingProxyType(payload["payload"]),
-        schema_version=payload["schema_version"],
-    )

@@ -132,5 +132,5 @@ def put(connection: Connection, row: RowChange) -> None:
 
 
 def _snapshot(row: Row[Any]) -> Snapshot:
-    values = dict(row._mapping)
+    values = {str(name): value for name, value in row._mapping.items()}
     return Snapshot.parse({**values, "created_at": volume_rows.written(values["created_at"])})

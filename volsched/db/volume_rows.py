@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
@@ -18,13 +17,13 @@ from volsched.exceptions import InvalidRequest
 from volsched.model.volume import Volume, VolumeStatus
 
 TIMES = frozenset({"created_at", "scheduled_at", "launched_at", "updated_at"})
-FIELDS = frozenset(item.name for item in fields(Volume))
+FIELDS = frozenset(Volume.__struct_fields__)
 CHANGEABLE = FIELDS - {"id", "created_at"}
 
 
 def volume_of(row: Row[Any]) -> Volume:
     """A volume from its row."""
-    values = dict(row._mapping)
+    values = {str(name): value for name, value in row._mapping.items()}
     for name in TIMES:
         values[name] = written(values[name])
     return Volume.parse(values)

@@ -15,8 +15,8 @@ from volsched.flows.task import VolschedTask
 from volsched.model.context import plain_context
 from volsched.model.event import Event, Priority
 from volsched.model.identity import derived_id
-from volsched.model.plain import plain
 from volsched.model.refusal_messages import told
+from volsched.model.serialization import plain
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.work import Lease, Message
 from volsched.placement.scheduler import took_ms

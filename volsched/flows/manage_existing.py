@@ -14,7 +14,7 @@ from volsched.exceptions import InvalidRequest, VolumeNotFound
 from volsched.flows import engine
 from volsched.flows.task import VolschedTask
 from volsched.model.context import plain_context
-from volsched.model.plain import plain
+from volsched.model.serialization import plain
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.work import WorkRequest
 

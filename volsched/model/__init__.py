@@ -1,1 +1,1 @@
-"""Values and ports: what a pool, a request, a decision and a claim are. Standard library and NumPy only."""
+"""Values and ports: what a pool, a request, a decision and a claim are. Standard library, NumPy and msgspec only."""

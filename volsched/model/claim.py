@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from volsched.model.event import Event
+from volsched.model.serialization import NOTHING
 from volsched.model.work import Lease, WorkRequest
 
 
@@ -20,8 +21,7 @@ class ClaimState(StrEnum):
     CONFIRMED = "confirmed"  # the work is done; reports made after `confirmed_at` know of it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """Room taken in one pool for one volume. `key` makes taking it again harmless.
 
     `key` is the volume's id for its creation, `<volume id>/extend-<new size>` for a growth,
@@ -42,13 +42,12 @@ class Claim:
         return self.confirmed_at is not None and self.confirmed_at < reported_at
 
 
-@dataclass(frozen=True, kw_only=True)
-class Placement:
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that becomes true in the one transaction that claims a pool."""
 
     claim: Claim
     thin: bool  # whether the request accepts thin provisioning: which room of the pool counts
-    volume_changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # host, zone, status…
+    volume_changes: Mapping[str, Any] = NOTHING  # host, zone, status…
     decision: Callable[[], Mapping[str, Any]] | None = None  # gives Decision.plain(), for a store that keeps it
     decision_id: Callable[[], str] | None = None  # gives the id that it is kept under
     events: Sequence[Event] = ()

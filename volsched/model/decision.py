@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from volsched.model.candidates import Candidates, Mask
-from volsched.model.changed import changed
 from volsched.model.pool import PoolState
 from volsched.model.ranking import Ranked
 from volsched.model.request import RequestSpec, Retry
+from volsched.model.serialization import NOTHING
 
 #: So many pools are listed by name where there are too many for a whole list.
 FEW = 5
-NO_REMARKS: Mapping[str, Any] = MappingProxyType({})
 MOST_NAMED = 3
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Screening:
+
+class LazySequence(Sequence[T]):
+    """What `work_out` gives, asked once, when the first item or the length is wanted."""
+
+    def __init__(self, work_out: Callable[[], Iterable[T]]) -> None:
+        self._work_out = work_out
+        self._items: tuple[T, ...] | None = None
+
+    @property
+    def _known(self) -> tuple[T, ...]:
+        if self._items is None:
+            self._items = tuple(self._work_out())
+        return self._items
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._known[at]
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+class Screening(msgspec.Struct, frozen=True, eq=False):
     """A filter's answer: which candidates pass and, only if asked, why one does not.
 
     `passed` has one entry a candidate; `why` takes a position among the candidates (not a snapshot row). `shortfall`
@@ -37,8 +56,7 @@ class Screening:
     shortfall: NDArray[np.float64] | Callable[[], NDArray[np.float64]] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FilterStep:
+class FilterStep(msgspec.Struct, frozen=True, eq=False):
     """What one filter did with the candidates it got."""
 
     name: str
@@ -82,8 +100,7 @@ class FilterStep:
         return made if rejections <= most else {**made, "nearest_miss": self.nearest_miss()}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WeighStep:
+class WeighStep(msgspec.Struct, frozen=True, eq=False):
     """What one weigher said: raw weights, one a surviving candidate in filter order, and their multiplier."""
 
     name: str
@@ -92,8 +109,7 @@ class WeighStep:
     share: NDArray[np.float64]  # what it added to the total
 
 
-@dataclass(frozen=True, eq=False)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, eq=False):
     """Which pools would do, best first, and what every filter and weigher said on the way.
 
     `ranked` holds the survivors, best first.
@@ -107,7 +123,7 @@ class Decision:
     set_aside: tuple[tuple[str, str], ...] = ()  # pool or backend id -> why it takes no part
     chosen: PoolState | None = None  # the pool whose room was claimed
     conflicts: tuple[str, ...] = ()  # better pools whose room was gone when it was claimed
-    remarks: Mapping[str, Any] = field(default_factory=lambda: NO_REMARKS)  # of the scheduler driver, as plain data
+    remarks: Mapping[str, Any] = NOTHING  # of the scheduler driver, as plain data
     profile: str | None = None  # whose filters and weighers these are, where the volume type has some of its own
     failed: str = ""  # the plugin that broke, its package, and how; nothing was decided then
 
@@ -122,7 +138,7 @@ class Decision:
         retry = self.request.retry
         if retry is None or self.chosen is None:
             return retry
-        return changed(
+        return msgspec.structs.replace(
             retry,
             backends=(*retry.backends, self.chosen.pool_id),
             hosts=(*retry.hosts, self.chosen.pool_id),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from types import MappingProxyType
 from typing import Any
+
+import msgspec
+
+from volsched.model.serialization import NOTHING, Serializable
 
 #: major.minor: a minor adds, a major changes or removes. What each event carries: doc/reference/events.rst.
 SCHEMA_VERSION = "1.1"
@@ -21,8 +23,7 @@ class Priority(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Serializable, frozen=True, kw_only=True):
     """One thing that happened. `id` is for de-duplication: delivery is at least once, in order per volume."""
 
     id: str
@@ -32,39 +33,18 @@ class Event:
     publisher: str  # the process's host name and role
     volume_id: str | None = None
     project_id: str | None = None
-    payload: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    payload: Mapping[str, Any] = NOTHING
     schema_version: str = SCHEMA_VERSION
 
-    def plain(self) -> dict[str, Any]:
-        """JSON values, as every notifier sends them."""
-        return {
-            "id": self.id,
-            "event_type": self.event_type,
-            "priority": self.priority.value,
-            "occurred_at": self.occurred_at,
-            "publisher": self.publisher,
-            "volume_id": self.volume_id,
-            "project_id": self.project_id,
-            "payload": {key: _plain(value) for key, value in self.payload.items()},
-            "schema_version": self.schema_version,
-        }
 
-
-def _plain(value: Any) -> Any:
-    """A mapping of whatever kind is a dict; the rest of a payload is plain data already."""
-    return dict(value) if isinstance(value, Mapping) else value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueEvent:
+class DueEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event that waits for delivery to one notifier, and how often that failed."""
 
     event: Event
     tries: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interest:
+class Interest(msgspec.Struct, frozen=True, kw_only=True):
     """Which events a notifier is told, and by which processes."""
 
     event_types: tuple[str, ...] = ("*",)  # patterns as in a shell

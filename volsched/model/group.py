@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from volsched.model.serialization import Serializable
 
 
 class GroupStatus(StrEnum):
@@ -18,8 +19,7 @@ class GroupStatus(StrEnum):
         return self.value.endswith("ing")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(Serializable, frozen=True, kw_only=True):
     """One group."""
 
     id: str

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inconsistency:
+class Inconsistency(msgspec.Struct, frozen=True, kw_only=True):
     """One contradiction. `check` names the check that found it, `subject` what it is about, by id."""
 
     check: str

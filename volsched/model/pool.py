@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
-NO_CAPABILITIES: Mapping[str, Any] = MappingProxyType({})
-NO_CORDONS: Mapping[str, str] = MappingProxyType({})
+import msgspec
+
+from volsched.model.serialization import NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolState:
+class PoolState(msgspec.Struct, frozen=True, kw_only=True):
     """One pool: what it reported, less the claims that the report cannot know.
 
     All capacities are GiB. `inf` means unbounded (reported as ``infinite``), `nan` means not known (``unknown``).
@@ -43,9 +41,9 @@ class PoolState:
     goodness_function: str | None = None
     updated: datetime | None = None  # when the figures were true: the report's time stamp, or that of the last claim
     # as reported, with what it inherits; read-only
-    capabilities: Mapping[str, Any] = field(default_factory=lambda: NO_CAPABILITIES)
+    capabilities: Mapping[str, Any] = NOTHING
     # operations that an operator closed this pool for, each with the reason
-    cordoned: Mapping[str, str] = field(default_factory=lambda: NO_CORDONS)
+    cordoned: Mapping[str, str] = NOTHING
 
     @property
     def cluster_pool_id(self) -> str | None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 #: The most that a backend's clock may be ahead. Claims cannot be compared with a stamp from further in the future.
 MOST_AHEAD_SECONDS = 900.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapabilityReport:
+class CapabilityReport(msgspec.Struct, frozen=True, kw_only=True):
     """One capability report. `capabilities` is what arrived: hostile until parsed."""
 
     service_name: str  # volume or backup
@@ -26,8 +26,7 @@ class CapabilityReport:
         return self.cluster_name or self.host
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceState:
+class ServiceState(msgspec.Struct, frozen=True, kw_only=True):
     """One storage service as the database knows it, whatever it reported."""
 
     host: str  # host@backend

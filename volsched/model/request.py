@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from volsched.model.serialization import NOTHING, Serializable
 from volsched.model.work import Lease
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Operation(StrEnum):
@@ -37,8 +35,7 @@ class Draws(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SeededDraws:
+class SeededDraws(msgspec.Struct, frozen=True):
     """Draws that follow from the volume's id alone, so that a decision can be repeated."""
 
     seed: str
@@ -48,13 +45,12 @@ class SeededDraws:
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words.tolist()))).random(count)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VolumeType:
+class VolumeType(Serializable, frozen=True, kw_only=True):
     """A kind of volume that an operator offers: its extra specs are what a pool must be able to do."""
 
     id: str | None = None
     name: str | None = None
-    extra_specs: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    extra_specs: Mapping[str, Any] = NOTHING
     qos_specs: Mapping[str, Any] | None = None
     description: str | None = None
     is_public: bool = True
@@ -65,8 +61,7 @@ class VolumeType:
         return bool(self.extra_specs.get("provisioning:type") == "thick")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
+class Retry(Serializable, frozen=True, kw_only=True):
     """What earlier attempts at the same request tried. `backends` are pool ids, oldest first."""
 
     num_attempts: int
@@ -75,23 +70,21 @@ class Retry:
     exc: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What plugins may need to know beyond the request, fetched before filtering, in one query a kind.
 
     Only what some selected plugin `needs` is filled in.
     """
 
     # volume id named in a hint -> pool_id or cluster pool_id it lives in
-    volume_backends: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    volume_backends: Mapping[str, str] = NOTHING
     instance_host: str | None = None  # the hypervisor host of the hint local_to_instance
     instance_problem: Exception | None = None  # why instance_host is not known: for the filter to raise
     # host of volumes (host@backend#pool) -> how many undeleted ones
-    volume_counts: Mapping[str, int] = field(default_factory=lambda: NOTHING)
+    volume_counts: Mapping[str, int] = NOTHING
 
 
-@dataclass(frozen=True, kw_only=True)
-class RequestSpec:
+class RequestSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One scheduling question. Sizes are GiB."""
 
     operation: Operation = Operation.CREATE
@@ -108,15 +101,15 @@ class RequestSpec:
     volume_type: VolumeType | None = None
     qos_specs: Mapping[str, Any] | None = None
     # volume_properties as received: what expressions call `volume`
-    properties: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-    metadata: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    properties: Mapping[str, Any] = NOTHING
+    metadata: Mapping[str, Any] = NOTHING
     attach_status: str | None = None
-    hints: Mapping[str, Any] = field(default_factory=lambda: NOTHING)  # scheduler_hints as received, checked
+    hints: Mapping[str, Any] = NOTHING  # scheduler_hints as received, checked
     retry: Retry | None = None
     exists_on: str | None = None  # the pool (or backend) the volume already takes room in
     resource_backend: str | None = None  # only this pool or backend will do
-    facts: Facts = field(default=Facts())
-    draws: Draws = field(default=SeededDraws(""))
+    facts: Facts = Facts()
+    draws: Draws = SeededDraws("")
     fence: Lease | None = None  # the lease this question is asked under; a claim is refused when it is gone
     config_generation: int = 0
 

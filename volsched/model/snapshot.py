@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
-from typing import Any, Self
+
+from volsched.model.serialization import Serializable
 
 
 class SnapshotStatus(StrEnum):
@@ -22,8 +21,7 @@ class SnapshotStatus(StrEnum):
         return self.value.endswith("ing") and not self.value.startswith("error")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Serializable, frozen=True, kw_only=True):
     """One snapshot, kept in the pool of its volume."""
 
     id: str
@@ -34,14 +32,3 @@ class Snapshot:
     size_gb: int  # of the volume when it was taken
     name: str | None = None
     created_at: str | None = None  # ISO 8601 text in UTC
-
-    def plain(self) -> dict[str, Any]:
-        """A dict of JSON values, as work carries it."""
-        return {**asdict(self), "status": self.status.value}
-
-    @classmethod
-    def parse(cls, given: Mapping[str, Any]) -> Self:
-        """A snapshot from `plain()`. Unknown keys are left out: a newer process may have written them."""
-        known = {item.name for item in fields(cls)}
-        values = {key: value for key, value in given.items() if key in known}
-        return cls(**{**values, "status": SnapshotStatus(values["status"])})

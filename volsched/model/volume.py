@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, Self
+
+from volsched.model.serialization import NOTHING, Serializable
 
 
 class VolumeStatus(StrEnum):
@@ -29,8 +28,7 @@ class VolumeStatus(StrEnum):
         return self.value.endswith("ing") and not self.value.startswith("error")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
+class Volume(Serializable, frozen=True, kw_only=True):
     """One volume. Times are ISO 8601 text in UTC, so that a volume is plain data wherever it travels."""
 
     id: str
@@ -44,7 +42,7 @@ class Volume:
     availability_zone: str | None = None  # asked for, then the one of the pool
     host: str | None = None  # pool_id once placed: host@backend#pool
     cluster_name: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, str] = NOTHING
     attach_status: str = "detached"
     snapshot_id: str | None = None
     source_volid: str | None = None
@@ -59,21 +57,3 @@ class Volume:
     scheduled_at: str | None = None
     launched_at: str | None = None
     updated_at: str | None = None
-
-    def plain(self) -> dict[str, Any]:
-        """A dict of JSON values, as flows store it and messages carry it."""
-        made = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {**made, "status": self.status.value, "metadata": dict(self.metadata)}
-
-    @classmethod
-    def parse(cls, given: Volume | Mapping[str, Any]) -> Self:
-        """A volume from `plain()`, or itself. Unknown keys are left out: a newer process may have written them."""
-        if isinstance(given, cls):
-            return given
-        if isinstance(given, Volume):
-            return cls(**asdict(given))
-        known = {item.name for item in fields(cls)}
-        values = {key: value for key, value in given.items() if key in known}
-        values["status"] = VolumeStatus(values["status"])
-        values["metadata"] = MappingProxyType(dict(values.get("metadata") or {}))
-        return cls(**values)

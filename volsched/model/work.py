@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
+
+import msgspec
 
 from volsched.model.event import Event
+from volsched.model.serialization import NOTHING, Serializable
 from volsched.model.volume import Volume
 
 SCHEDULER_QUEUE = "scheduler"
@@ -33,15 +34,14 @@ class WorkState(StrEnum):
     FAILED = "failed"  # done with a negative answer; never retried
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkRequest:
+class WorkRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Work to be queued. The same `id` twice is the same work."""
 
     id: str
     queue: str  # SCHEDULER_QUEUE or agent_queue(backend_id)
     operation: str  # create, delete, extend, manage, retype, migrate, offer, clear, snapshot, group…
     volume_id: str | None
-    payload: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # plain data
+    payload: Mapping[str, Any] = NOTHING  # plain data
     held_by: str | None = None  # who is not done with asking: nobody takes it before this owner puts it into its queue,
     held_seconds: float = 0.0  # or dies, or this long has passed
 
@@ -65,8 +65,7 @@ def offer_work(work_id: str, volume: Volume, payload: Mapping[str, Any]) -> Work
     return pool_work("offer", work_id, volume.id, payload["from_pool"], {**payload, "volume": volume.plain()})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
+class Lease(Serializable, frozen=True, kw_only=True):
     """The right to do one piece of work until `until`. `attempt` fences off earlier holders."""
 
     work_id: str
@@ -74,28 +73,8 @@ class Lease:
     attempt: int
     until: datetime
 
-    def plain(self) -> dict[str, Any]:
-        """The lease as it travels through a flow, beside the request that it guards."""
-        return {
-            "work_id": self.work_id,
-            "owner": self.owner,
-            "attempt": self.attempt,
-            "until": self.until.isoformat(),
-        }
 
-    @classmethod
-    def parse(cls, given: Mapping[str, Any]) -> Self:
-        """The lease that `plain()` wrote down."""
-        return cls(
-            work_id=given["work_id"],
-            owner=given["owner"],
-            attempt=given["attempt"],
-            until=datetime.fromisoformat(given["until"]),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkItem:
+class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     """Work taken under a lease."""
 
     id: str
@@ -104,8 +83,8 @@ class WorkItem:
     volume_id: str | None
     payload: Mapping[str, Any]
     lease: Lease
-    taken_over: bool = field(default=False, compare=False)  # from a holder whose lease had run out
-    begun: float = field(default_factory=time.perf_counter, compare=False)  # when it was taken, by this process's clock
+    taken_over: bool = False  # from a holder whose lease had run out
+    begun: float = msgspec.field(default_factory=time.perf_counter)  # when it was taken, by this process's clock
 
     @property
     def took_ms(self) -> float:
@@ -117,8 +96,7 @@ class WorkItem:
 Starting = Callable[[WorkItem], Sequence[Event]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A message that a user reads about the own volume; free of operators' detail."""
 
     volume_id: str  # or the group's, of a message about a group
@@ -127,8 +105,7 @@ class Message:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowChange:
+class RowChange(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot's or a group's row, as work leaves it."""
 
     kind: str  # snapshot or group
@@ -136,18 +113,17 @@ class RowChange:
     changes: Mapping[str, Any] | None = None  # None: the row is removed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that becomes true in the one transaction that ends a piece of work."""
 
     state: WorkState = WorkState.DONE
     problem: str | None = None  # for the operator, where it failed
     volume_id: str | None = None
-    volume_changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    volume_changes: Mapping[str, Any] = NOTHING
     remove_volume: bool = False
     confirm: tuple[str, ...] = ()  # claim keys that the backend has now made real
     confirmed_at: datetime | None = None
-    sizes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # claim key -> what it really took
+    sizes: Mapping[str, float] = NOTHING  # claim key -> what it really took
     release: tuple[str, ...] = ()  # claim keys whose room is given back
     left_pool: str | None = None  # holds nothing of the volume any more: all its claims there are given back
     rows: tuple[RowChange, ...] = ()

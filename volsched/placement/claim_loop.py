@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from volsched.exceptions import ClaimConflict, NoValidBackend
-from volsched.model.changed import changed
 from volsched.model.claim import Placement
 from volsched.model.decision import Decision
 from volsched.model.ports import ClaimStore, PoolSource
@@ -33,7 +33,7 @@ def claim_best(decide: Decide, place: Place, *, pools: PoolSource, claims: Claim
             raise NoValidBackend(decision.reason(), replace(decision, conflicts=tuple(conflicts)))
         for position in range(min(len(decision.ranked), attempts - len(conflicts))):
             pool = decision.ranked[position]
-            chosen = changed(decision, chosen=pool, conflicts=tuple(conflicts))
+            chosen = replace(decision, chosen=pool, conflicts=tuple(conflicts))
             try:
                 claim = claims.claim(place(chosen))
             except ClaimConflict:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from volsched.model.candidates import Mask
 from volsched.model.decision import Decision, FilterStep, Screening

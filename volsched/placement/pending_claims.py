@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
-from volsched.model.changed import changed
+from msgspec.structs import replace
+
 from volsched.model.claim import Claim, ClaimState
 from volsched.model.pool import PoolState
 
@@ -103,7 +103,7 @@ class PendingClaims:
         if held is None:
             return pool
         taken, latest = held
-        return changed(
+        return replace(
             pool,
             free_gb=pool.free_gb - taken,
             allocated_gb=pool.allocated_gb + taken,

@@ -10,9 +10,7 @@ import numpy as np
 
 from volsched.exceptions import PluginError, VolschedError
 from volsched.model.candidates import Candidates, CodedColumn, Mask, PoolTable
-from volsched.model.changed import made
-from volsched.model.decision import NO_REMARKS, Decision, FilterStep, Screening, WeighStep
-from volsched.model.lazy import LazySequence
+from volsched.model.decision import Decision, FilterStep, LazySequence, Screening, WeighStep
 from volsched.model.ranking import Ranked, Weights
 from volsched.model.request import RequestSpec
 from volsched.placement import watchdog
@@ -54,14 +52,12 @@ class Placing:
             return Decision(request, survivors, steps, survivors)
         weighings = tuple([self._weighed(name, weigher, request, survivors) for name, weigher in self._weighers])
         ranking = self._ranked(request, survivors, weighings)
-        return made(
-            Decision,
+        return Decision(
             request=request,
             ranked=Ranked(survivors, ranking),
             filters=steps,
             survivors=survivors,
             weighers=LazySequence(partial(map, _weigh_step, weighings, ranking.shares)),
-            remarks=NO_REMARKS,
         )
 
     def _filtered(self, request: RequestSpec, candidates: Candidates) -> tuple[Sequence[FilterStep], Candidates]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from volsched.exceptions import ServiceNotFound
 from volsched.model.candidates import PoolTable
-from volsched.model.changed import changed
 from volsched.model.claim import Claim
 from volsched.model.pool import PoolState
 from volsched.model.ports import Clock
@@ -297,7 +296,7 @@ class Registry:
         """The pool as reported, less its claims, closed for what an operator closed it for."""
         less = self._pending.subtracted(pool)
         cordoned = self._cordons.get(pool.pool_id)
-        return less if cordoned is None else changed(less, cordoned=cordoned)
+        return less if cordoned is None else replace(less, cordoned=cordoned)
 
     def _rows_of(self, pool_ids: Iterable[str]) -> dict[int, PoolState]:
         """The pools of these names as they stand, by the row that they have."""

@@ -5,22 +5,20 @@ from __future__ import annotations
 import abc
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from volsched.exceptions import InvalidRequest, NoValidBackend, PluginError, VolschedError
 from volsched.model import parsing
 from volsched.model.candidates import Candidates
-from volsched.model.changed import made
 from volsched.model.claim import Claim, Placement
-from volsched.model.decision import Decision
+from volsched.model.decision import Decision, LazySequence
 from volsched.model.event import Event, Priority
 from volsched.model.identity import derived_id
-from volsched.model.lazy import LazySequence
 from volsched.model.pool import PoolState
 from volsched.model.report import CapabilityReport
 from volsched.model.request import Facts, Operation, RequestSpec
@@ -357,8 +355,7 @@ class PlacingScheduler(SchedulerDriver):
                 ),
             )
 
-        return made(
-            Placement,
+        return Placement(
             claim=Claim(key=volume_id, volume_id=volume_id, pool_id=pool.pool_id, size_gb=request.size_gb, made_at=now),
             thin=request.thin,
             volume_changes=changes,

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from volsched.model.candidates import Candidates
 from volsched.model.decision import Screening
-from volsched.model.plain import plain
 from volsched.model.pool import PoolState
 from volsched.model.request import RequestSpec
+from volsched.model.serialization import plain
 from volsched.plugins import ColumnFilter, ColumnWeigher
 
 

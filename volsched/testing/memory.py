@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from volsched.exceptions import (
     ClaimConflict,
@@ -17,7 +19,6 @@ from volsched.exceptions import (
     VolumeTypeNotFound,
 )
 from volsched.model import capacity
-from volsched.model.changed import changed
 from volsched.model.claim import Claim, ClaimState, Placement
 from volsched.model.event import Event
 from volsched.model.ports import Clock
@@ -52,7 +53,7 @@ class MemoryVolumes:
 
     def update(self, volume_id: str, changes: Mapping[str, Any]) -> Volume:
         with self._lock:
-            self.rows[volume_id] = changed(self.get(volume_id), **changes)
+            self.rows[volume_id] = replace(self.get(volume_id), **changes)
             return self.rows[volume_id]
 
     def set_status(

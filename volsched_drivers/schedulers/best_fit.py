@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from msgspec.structs import replace
 
 from volsched.model.candidates import PoolTable, Rows
-from volsched.model.changed import changed
 from volsched.model.columns import ROOM_THICK_GB, ROOM_THIN_GB
 from volsched.model.decision import WeighStep
 from volsched.model.ranking import Ranked, Ranking, Weights
@@ -33,7 +33,7 @@ class BestFitScheduler(PlacingScheduler):
         left = _room_left(request, fitting)
         order = np.lexsort((_places(fitting), left, _groups(left)))
         share = -left
-        return changed(
+        return replace(
             screened,
             ranked=Ranked(fitting, Ranking(order, share[order], (share,))),
             weighers=(WeighStep(ROOM_LEFT, left, -1.0, share),),

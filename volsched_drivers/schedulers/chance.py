@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from volsched.placement.scheduler import PlacingScheduler
 from volsched.plugins import Candidates, Decision, RequestSpec

@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from volsched.model.changed import changed
+from msgspec.structs import replace
+
 from volsched.model.event import Event, Priority
 from volsched.model.identity import derived_id
 from volsched.placement.scheduler import PlacingScheduler
@@ -91,7 +92,7 @@ class ShadowScheduler(PlacingScheduler):
         decision: Decision = self.driver.plugin.choose(request, candidates)
         best = decision.ranked[0].pool_id if decision else None
         remark = {"driver": self.beside.name, "decided": self.driver.name, **question.compared(best, self.patience)}
-        return changed(decision, remarks={**decision.remarks, REMARK: {**remark, "told": _told(remark)}})
+        return replace(decision, remarks={**decision.remarks, REMARK: {**remark, "told": _told(remark)}})
 
     def _asked(self, request: RequestSpec, candidates: Candidates) -> _Question:
         question = _Question()
@@ -170,7 +171,7 @@ _NOTHING: Mapping[str, Any] = {"would_choose": None, "fit": None, "differs": Fal
 def _event(event: Event, remark: Mapping[str, Any]) -> Event:
     """What is told beside the event that tells of the decision."""
     failed = remark["problem"] is not None
-    return changed(
+    return replace(
         event,
         id=derived_id("event", event.id, REMARK),
         event_type=SILENT if failed else DIFFERS,

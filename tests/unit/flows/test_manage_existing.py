@@ -7,9 +7,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from taskflow import engines, task
 from taskflow.patterns import linear_flow
 from taskflow.types.failure import Failure

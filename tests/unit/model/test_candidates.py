@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests import TestCase
 from volsched.model.candidates import MOST_BEHIND, MOST_CONCLUSIONS, Candidates, CodedColumn, Mask, PoolTable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests import TestCase
-from volsched.model.lazy import LazySequence
+from volsched.model.decision import LazySequence
 
 
 class LateTest(TestCase):

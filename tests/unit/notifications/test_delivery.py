@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from tests import TestCase
 from volsched.db.database import Database
 from volsched.db.outbox import Outbox
 from volsched.exceptions import EventRefused
-from volsched.model.changed import changed
 from volsched.model.event import DueEvent, Event, Interest, Priority
 from volsched.notifications.delivery import MOST_HANGING, Delivery, Recipient, RetryPolicy
 from volsched_drivers.notifiers.jsonl import JsonlNotifier
@@ -246,7 +247,7 @@ class TestInterests(DeliveryTestCase):
     def test_it_is_told_what_it_wants_and_the_rest_waits_for_nobody(self) -> None:
         seen = Recorder()
         for number, priority in enumerate((Priority.INFO, Priority.ERROR, Priority.WARN, Priority.ERROR)):
-            self.outbox.emit(changed(an_event(f"e{number}"), priority=priority))
+            self.outbox.emit(replace(an_event(f"e{number}"), priority=priority))
         delivery = self.delivery_of(Interest(priorities=frozenset({Priority.ERROR})), seen)
         delivery.deliver_once()
         self.assertEqual(["e1", "e3"], seen.got)
@@ -255,7 +256,7 @@ class TestInterests(DeliveryTestCase):
 
     def test_what_it_does_not_want_is_not_held_back_by_what_it_does_not_take(self) -> None:
         self.emit("e1")
-        self.outbox.emit(changed(an_event("e2"), event_type="volume.delete.end"))
+        self.outbox.emit(replace(an_event("e2"), event_type="volume.delete.end"))
         delivery = self.delivery_of(Interest(event_types=("volume.create.*",)), Recorder(refuse))
         self.assertEqual(2, delivery.deliver_once())
         self.now += timedelta(hours=1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import cast
+
+from msgspec.structs import replace
 
 from tests import TestCase
 from volsched.exceptions import ClaimConflict, NoValidBackend

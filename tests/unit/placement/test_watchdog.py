@@ -140,9 +140,9 @@ OF_FILTERS: Sequence[tuple[str, EVERY, str]] = (
     ("writes to the selection", into(wrote_rows), "read-only"),
     ("writes to a conclusion", into(wrote_conclusion), "read-only"),
     ("writes to codes", into(wrote_codes), "read-only"),
-    ("writes to a pool", into(wrote_pool), "FrozenInstanceError"),
+    ("writes to a pool", into(wrote_pool), "immutable type"),
     ("writes to capabilities", into(wrote_capabilities), "does not support item assignment"),
-    ("writes to the request", into(wrote_request), "FrozenInstanceError"),
+    ("writes to the request", into(wrote_request), "immutable type"),
 )
 OF_WEIGHERS: Sequence[tuple[str, EVERY, str]] = (
     ("raises", raising(ZeroDivisionError("division by zero")), "ZeroDivisionError: division by zero"),

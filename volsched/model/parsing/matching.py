@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from volsched.model.plain import plain
 from volsched.model.pool import PoolState
+from volsched.model.serialization import plain
 
 TRUE_WORDS = frozenset({"1", "t", "true", "on", "y", "yes"})
 

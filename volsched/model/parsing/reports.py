@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 from volsched.exceptions import InvalidRequest
 from volsched.model.parsing.numbers import capacity_from, figure, ratio_from
@@ -34,8 +35,7 @@ INHERITED = ("volume_backend_name", "vendor_name", "driver_version")
 INHERITED_IF_ABSENT = ("filter_function", "goodness_function")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedReport:
+class ParsedReport(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a report. `names` are the pools it named, in its order, whether they can be used or not."""
 
     backend_id: str

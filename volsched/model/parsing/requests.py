@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from volsched.exceptions import InvalidRequest
-from volsched.model.changed import made
 from volsched.model.parsing.retries import next_retry, retry_from
 from volsched.model.parsing.values import Unusable, frozen_mapping, is_mapping, shown
-from volsched.model.request import NOTHING, Operation, RequestSpec, Retry, SeededDraws, VolumeType, subject_of
+from volsched.model.request import Operation, RequestSpec, Retry, SeededDraws, VolumeType, subject_of
+from volsched.model.serialization import NOTHING
 from volsched.model.work import Lease
 
 MAX_SIZE_GB = 2**31 - 1
@@ -54,8 +54,7 @@ def request_from(
     volume_id = _name(spec.get("volume_id"), "request_spec.volume_id")
     group_id = _name(spec.get("group_id"), "request_spec.group_id")
     snapshot_id = _name(spec.get("snapshot_id"), "request_spec.snapshot_id")
-    return made(
-        RequestSpec,
+    return RequestSpec(
         operation=operation,
         volume_id=volume_id,
         group_id=group_id,

@@ -12,9 +12,8 @@ from tests import TestCase, servers
 from tests.functional.program import PATIENCE_SECONDS
 from volsched.db.database import Database
 from volsched.exceptions import DatabaseUnavailable
-from volsched.messaging import rpcapi, transport
+from volsched.messaging import transport
 from volsched.messaging.caster import RpcCaster
-from volsched.messaging.endpoints import WorkEndpoint
 from volsched.messaging.reachability import unreachable
 
 #: What [database] connection says, and how a connection tells that it is one.
@@ -83,10 +82,10 @@ class TestBus(TlsCase):
         woken = threading.Event()
         bus = transport.connect(self.url(self.server.authorizer))
         self.addCleanup(bus.cleanup)
-        listening = transport.server(bus, transport.AGENT_TOPIC, "host@tls", [WorkEndpoint(woken.set)])
+        listening = transport.server(bus, transport.AGENT_TOPIC, "host@tls", woken.set)
         listening.start()
         try:
-            rpcapi.VolumeAPI(bus).wake("host@tls")
+            transport.sender(bus)("agent:host@tls")
             self.assertTrue(woken.wait(PATIENCE_SECONDS))
         finally:
             listening.stop()
@@ -102,7 +101,7 @@ class TestBus(TlsCase):
     def test_a_stranger_is_told_nothing(self) -> None:
         bus = transport.connect(self.url(self.stranger))
         self.addCleanup(bus.cleanup)
-        caster = RpcCaster(rpcapi.waker(bus))
+        caster = RpcCaster(transport.sender(bus))
         with self.assertLogs("volsched.messaging.caster", "WARNING") as said:
             caster.wake("scheduler")
             caster.stop(PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""Waking up whoever serves a queue: inside one process, or over the message bus."""
+"""Casters: wake the processes that serve a queue, inside one process or over the message bus."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 
 LOG = logging.getLogger(__name__)
 
-#: So many wake-ups may wait for the bus; more say nothing new.
+#: The most wake-ups that wait for the bus; more would add nothing.
 MOST_WAITING = 1000
 
 
 class LocalCaster:
-    """Wakes the loops of this very process, all of them: each looks whether there is work for it."""
+    """Wakes all loops of this process; each takes the work of its own queues."""
 
     def __init__(self, woken: threading.Event | None = None) -> None:
         self._events = [woken] if woken is not None else []
 
     def listen(self, woken: threading.Event) -> None:
-        """Set this event too, whenever somebody is woken."""
+        """Set this event too at each wake-up."""
         self._events.append(woken)
 
     def wake(self, queue: str) -> None:
@@ -30,14 +30,14 @@ class LocalCaster:
             event.set()
 
     def stop(self) -> None:
-        """There is nothing to stop."""
+        """Return at once: there is nothing to stop."""
 
 
 class RpcCaster:
-    """Wakes over the message bus, from a thread of its own: a bus that is slow, or down, holds up nobody.
+    """Wakes over the message bus, from a thread of its own: a bus that is slow or down delays no caller.
 
-    A queue that is to be woken already is not noted again. What cannot be sent is dropped with one line in the log:
-    the work is in the database, and is found there when somebody looks the next time.
+    A queue that waits to be woken is not added again. A wake-up that cannot be sent is dropped, with one line in the
+    log: its work is in the database, and the next poll finds it.
     """
 
     def __init__(self, send: Callable[[str], Any]) -> None:
@@ -46,7 +46,7 @@ class RpcCaster:
         self._noted: set[str] = set()
         self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._well = True
+        self._works = True
 
     def wake(self, queue: str) -> None:
         """Never raises, never blocks."""
@@ -63,14 +63,14 @@ class RpcCaster:
                 self._noted.discard(queue)
 
     def stop(self, timeout: float = 2.0) -> None:
-        """Send what waits, for so long at most. Idempotent."""
+        """Send what waits, for `timeout` seconds at most. Idempotent."""
         with self._guard:
             thread, self._thread = self._thread, None
         if thread is not None:
             try:
                 self._waiting.put(None, timeout=timeout)
             except queues.Full:
-                return  # the bus hangs; the thread ends with the process
+                return  # the bus does not answer; the thread ends with the process
             thread.join(timeout)
 
     def _keep_sending(self) -> None:
@@ -82,12 +82,9 @@ class RpcCaster:
                 self._noted.discard(queue)  # before sending: work that is added from now on needs another
             try:
                 self._send(queue)
-            except Exception as problem:  # noqa: BLE001 - whatever the bus raises (kombu's errors too), nobody waits for it
-                self._tell(problem)
+            except Exception as problem:  # noqa: BLE001 - the bus raises kombu's errors too
+                if self._works:
+                    LOG.warning("no wake-up can be sent over the message bus; work is found by polling: %s", problem)
+                self._works = False
             else:
-                self._well = True
-
-    def _tell(self, problem: Exception) -> None:
-        if self._well:
-            self._well = False
-            LOG.warning("nobody can be woken over the message bus; work is found by looking: %s", problem)
+                self._works = True

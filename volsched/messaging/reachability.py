@@ -1,4 +1,4 @@
-"""Whether the brokers of a message bus answer."""
+"""Checks whether the brokers of a message bus accept a connection."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ AMQP_PORT = 5672
 
 
 def unreachable(url: str, seconds: float) -> Iterator[tuple[str, str]]:
-    """(address, problem) of each broker that `url` names and that lets nobody in; each has so many seconds.
+    """Return (address, problem) of each broker of `url` that does not accept a connection within `seconds`.
 
-    Raises ConfigurationError where `url` names no bus.
+    Raises ConfigurationError if `url` names no bus.
     """
     transport = connect(url)
     try:
@@ -39,14 +39,14 @@ def _problem(parsed: Any, host: Any, seconds: float) -> str | None:
             _log_in(parsed, host, seconds)
         else:
             socket.create_connection((host.hostname, host.port or AMQP_PORT), timeout=seconds).close()
-    except Exception as problem:  # noqa: BLE001 - a library's, of any kind; it is told
-        told = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
-        return told.replace(host.password, "***") if host.password else told
+    except Exception as problem:  # noqa: BLE001 - a library's, of any kind; it is returned
+        text = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+        return text.replace(host.password, "***") if host.password else text
     return None
 
 
 def _tls(parsed: Any) -> dict[str, Any] | bool:
-    """What oslo.messaging makes of the URL's query."""
+    """Return the TLS options that oslo.messaging derives from the URL's query."""
     query = parsed.query
     if not is_true(query.get("ssl", "")):
         return False
@@ -59,7 +59,7 @@ def _tls(parsed: Any) -> dict[str, Any] | bool:
 
 
 def _log_in(parsed: Any, host: Any, seconds: float) -> None:
-    from kombu.connection import Connection  # what oslo.messaging itself works with
+    from kombu.connection import Connection  # as oslo.messaging does
 
     connection: Any = Connection(  # type: ignore[no-untyped-call]
         transport="pyamqp",

@@ -41,7 +41,11 @@ def _choose_threads() -> None:
 
 
 def private_configuration(project: str = "volsched-bus") -> cfg.ConfigOpts:
-    """A configuration of the bus's own, with the two groups that oslo.messaging registers on the global one only."""
+    """Return a configuration of the bus's own.
+
+    oslo.messaging registers two groups on the global configuration only, and there is no public way to their options:
+    setup.cfg sets an upper bound for its version.
+    """
     from oslo_config import cfg
     from oslo_messaging import _metrics, _tracing
 

@@ -89,30 +89,27 @@ class Application(Stores):
     @cached_property
     def caster(self) -> LocalCaster | RpcCaster:
         from volsched.messaging.caster import LocalCaster, RpcCaster
-        from volsched.messaging.rpcapi import waker
+        from volsched.messaging.transport import sender
 
-        return LocalCaster(self.woken) if self.embedded else RpcCaster(waker(self.bus))
+        return LocalCaster(self.woken) if self.embedded else RpcCaster(sender(self.bus))
 
     def scheduler_servers(self) -> Sequence[Any]:
         """Return the bus server of a scheduler, not started: it receives wake-ups."""
         from volsched.messaging import transport
-        from volsched.messaging.endpoints import WorkEndpoint
 
         if self.embedded:
             return ()
-        return (transport.server(self.bus, transport.SCHEDULER_TOPIC, self.owner, [WorkEndpoint(self.woken.set)]),)
+        return (transport.server(self.bus, transport.SCHEDULER_TOPIC, self.owner, self.woken.set),)
 
     def agent_servers(self) -> Sequence[Any]:
-        """What an agent hears over the bus, not started: wake-ups for each of its backends."""
+        """Return the bus servers of an agent, not started: they receive wake-ups for each of its backends."""
         from volsched.messaging import transport
-        from volsched.messaging.endpoints import WorkEndpoint
 
         if self.embedded:
             return ()
-        endpoint = WorkEndpoint(self.woken.set)
         served = self.conf.agent.cluster or self.conf.agent.host
         return tuple(
-            transport.server(self.bus, transport.AGENT_TOPIC, f"{served}@{name}", [endpoint])
+            transport.server(self.bus, transport.AGENT_TOPIC, f"{served}@{name}", self.woken.set)
             for name in self.plugins.backends
         )
 

@@ -58,7 +58,7 @@ class TestRpcCaster(TestCase):
             caster.wake(f"queue{number}")
         caster.stop(0.01)
 
-    def test_bus_that_fails_is_told_once_and_used_again(self) -> None:
+    def test_a_bus_that_fails_is_logged_once_and_used_again(self) -> None:
         sent: list[str] = []
         broken = [True]
 

@@ -21,7 +21,7 @@ from tests.functional.fleet import Fleet
 from tests.relay import Relay
 from volsched.db.schema import reservations
 from volsched.db.work import WorkQueue
-from volsched.service.pidfile import Record, Records
+from volsched.service.pidfile import PidFile, PidFiles
 
 MONITORING = """\
 [monitoring]
@@ -55,12 +55,12 @@ class Services:
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
 
-    def record(self, process: BaseProcess) -> Record:
+    def record(self, process: BaseProcess) -> PidFile:
         """Raises AssertionError where it does not say that it runs."""
-        found: list[Record] = []
+        found: list[PidFile] = []
 
         def running() -> bool:
-            found[:] = [it for it in Records(str(self.fleet.folder)).alive() if it.pid == process.pid]
+            found[:] = [it for it in PidFiles(str(self.fleet.folder)).alive() if it.pid == process.pid]
             return bool(found)
 
         self.fleet.until(running)
@@ -122,7 +122,7 @@ class TestMonitoring(TestCase):
         fleet.until(lambda: "database" not in self.services.ready(doomed)[1])
         status, wrong = self.services.ready(doomed)
         self.assertEqual((503, {"backends", "reports"}), (status, set(wrong)))
-        self.assertEqual(("failed", "no backend has ever been heard of"), wrong["backends"])
+        self.assertEqual(("failed", "no backend has ever reported"), wrong["backends"])
         agent = fleet.start("agent", file)
         fleet.until(lambda: self.services.ready(doomed) == (200, {}))
         fleet.until(lambda: self.services.ready(agent) == (200, {}))

@@ -19,7 +19,7 @@ from volsched.cli.main import Program
 from volsched.db.database import Database
 from volsched.service import pidfile
 from volsched.service.application import open_application
-from volsched.service.generation import Current, DeliveryLoop
+from volsched.service.generation import CurrentApplication, DeliveryLoop
 from volsched.service.reload import Reloader
 
 #: As it is, and as a URL has it.
@@ -147,7 +147,7 @@ class TestSecrets(TestCase):
                 self.said.write(json.dumps(dict(application.volumes.explain({"is_admin": True}, made.id))))
                 while application.delivery.deliver_once():  # neither of the two notifiers gets through
                     continue
-                current = Current(application)
+                current = CurrentApplication(application)
                 reloader = Reloader(current, DeliveryLoop(current), lambda: conf.load([str(file)]))
                 file.write_text(file.read_text() + f"\n[filter_capacity]\nnonsense = {SECRET}\n")
                 self.refused(reloader)
@@ -157,7 +157,7 @@ class TestSecrets(TestCase):
 
     def refused(self, reloader: Reloader) -> None:
         """What a service that refused to reload keeps about itself."""
-        records = pidfile.Records(str(self.place / "state"))
+        records = pidfile.PidFiles(str(self.place / "state"))
         done = reloader.reload()
         self.assertIsNotNone(done.problem)
         records.write(replace(pidfile.made("volsched-scheduler", (), done.generation), problem=done.problem))

@@ -22,9 +22,9 @@ from volsched.cli import services
 from volsched.db.database import Database
 from volsched.db.leases import is_dead
 from volsched.service.application import open_application
-from volsched.service.generation import Current
+from volsched.service.generation import CurrentApplication
 from volsched.service.loops import Loop
-from volsched.service.pidfile import Record, Records
+from volsched.service.pidfile import PidFile, PidFiles
 
 SETTINGS = """
 [paths]
@@ -71,7 +71,7 @@ def _tasks(file: str) -> int:
     return services._run("volsched-scheduler", "", ["--config-file", file], _loops)
 
 
-def _loops(current: Current, first: bool) -> list[Loop]:
+def _loops(current: CurrentApplication, first: bool) -> list[Loop]:
     """A piece of work is a file `task-…`: it has begun when it is gone, and ends when there is a file `go`.
 
     As a storage backend may, it has a program do it, which must not be disturbed.
@@ -108,7 +108,7 @@ class WorkersCase(TestCase):
         self.home = self.folder()
         self.file = self.home / "volsched.conf"
         self.file.write_text(SETTINGS.format(folder=self.home))
-        self.records = Records(str(self.home))
+        self.records = PidFiles(str(self.home))
         database = Database(f"sqlite:///{self.home}/volsched.db")
         database.upgrade()
         database.close()
@@ -127,7 +127,7 @@ class WorkersCase(TestCase):
         self.addCleanup(process.kill)
         return process
 
-    def started(self, program: str) -> tuple[BaseProcess, list[Record]]:
+    def started(self, program: str) -> tuple[BaseProcess, list[PidFile]]:
         """A service of which both workers are ready."""
         process = self.start(program)
         self.until(lambda: self.said(program).count(": ready") == 2)
@@ -137,7 +137,7 @@ class WorkersCase(TestCase):
         file = self.home / f"{program}.log"
         return file.read_text() if file.exists() else ""
 
-    def workers(self, program: str = "volsched-scheduler") -> list[Record]:
+    def workers(self, program: str = "volsched-scheduler") -> list[PidFile]:
         return [record for record in self.records.alive() if record.program == program]
 
     def until(self, true: Callable[[], object]) -> None:
@@ -217,7 +217,7 @@ class TestWhatTheySurvive(WorkersCase):
 class TestHowTheyEnd(WorkersCase):
     """Workers whose work is a file, so that it lasts as long as it should."""
 
-    def busy(self) -> tuple[BaseProcess, list[Record]]:
+    def busy(self) -> tuple[BaseProcess, list[PidFile]]:
         """Two workers with work in hand."""
         process, workers = self.started("tasks")
         for number in range(2):

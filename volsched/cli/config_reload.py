@@ -13,7 +13,7 @@ from volsched.cli.command import ANSWER_IS_NO, Lister
 from volsched.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
-    from volsched.service.pidfile import Record, Records
+    from volsched.service.pidfile import PidFile, PidFiles
 
 Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
@@ -43,7 +43,7 @@ class ConfigReload(Lister):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         from volsched.loader import Catalog, LoadProblems, examine
-        from volsched.service.pidfile import Records, send
+        from volsched.service.pidfile import PidFiles, send
 
         if not parsed_args.timeout >= 0:
             raise InvalidRequest("--timeout", f"{parsed_args.timeout:g} is no number of seconds; it is 0 or more")
@@ -52,7 +52,7 @@ class ConfigReload(Lister):
         if plugins is None:
             raise LoadProblems((problem for problem in problems if problem.fatal), "no service was asked to reload")
         self._state_path = conf.paths.state_path
-        records = Records(self._state_path)
+        records = PidFiles(self._state_path)
         running = list(records.alive())
         heard = {head for head in {record.head for record in running} if send(head, signal.SIGHUP)}
         asked = [record for record in running if record.head in heard]
@@ -69,7 +69,7 @@ class ConfigReload(Lister):
         )
 
 
-def _answer(records: Records, asked: Record, until: float) -> Record | None:
+def _answer(records: PidFiles, asked: PidFile, until: float) -> PidFile | None:
     """What the service says after it reloaded, or refused to; None where it did not answer in time, or ended."""
     pause = threading.Event()
     while True:
@@ -81,7 +81,7 @@ def _answer(records: Records, asked: Record, until: float) -> Record | None:
         pause.wait(LOOK_EVERY)
 
 
-def _row(asked: Record, answer: Record | None) -> Sequence[Any]:
+def _row(asked: PidFile, answer: PidFile | None) -> Sequence[Any]:
     if answer is None:
         return asked.program, asked.pid, None, False, "it did not answer in time, or ended: look into its log", ()
     problem, until_restart = answer.problem, list(answer.until_restart)

@@ -10,7 +10,7 @@ from volsched.cli.command import ANSWER_IS_NO, Lister
 from volsched.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
-    from volsched.service.pidfile import Record
+    from volsched.service.pidfile import PidFile
 
 Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
@@ -38,12 +38,12 @@ class Health(Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
-        from volsched.service.pidfile import Records
+        from volsched.service.pidfile import PidFiles
 
         if not parsed_args.timeout > 0:
             raise InvalidRequest("--timeout", f"{parsed_args.timeout:g} is no time to wait; it is more than 0")
         self._state_path = self.configuration().paths.state_path
-        rows = [_row(record, parsed_args.timeout) for record in Records(self._state_path).alive()]
+        rows = [_row(record, parsed_args.timeout) for record in PidFiles(self._state_path).alive()]
         if not rows or not all(row[3] and row[4] for row in rows):
             self.exit_status = ANSWER_IS_NO
         return self.columns, rows
@@ -52,10 +52,10 @@ class Health(Lister):
         return f"no service that keeps its state in {self._state_path} runs on this machine"
 
 
-def _row(record: Record, timeout: float) -> Sequence[Any]:
+def _row(record: PidFile, timeout: float) -> Sequence[Any]:
     if record.monitoring is None:
         return record.program, record.pid, None, None, None, [SILENT]
-    from volsched.service.health_client import ask
+    from volsched.service.health import ask
 
-    told = ask(record.monitoring, timeout=timeout)
-    return record.program, record.pid, record.monitoring, told.live, told.ready, list(told.reasons)
+    health = ask(record.monitoring, timeout=timeout)
+    return record.program, record.pid, record.monitoring, health.live, health.ready, list(health.reasons)

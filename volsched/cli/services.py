@@ -16,9 +16,9 @@ from volsched.library_warnings import hush
 
 if TYPE_CHECKING:
     from volsched.conf import Configuration
-    from volsched.service.generation import Current
+    from volsched.service.generation import CurrentApplication
     from volsched.service.loops import Loop, Loops
-    from volsched.service.process import Orders, Program
+    from volsched.service.process import Control, Program
 
 
 def scheduler_main(argv: Sequence[str] | None = None) -> int:
@@ -33,13 +33,13 @@ def agent_main(argv: Sequence[str] | None = None) -> int:
     return _run("volsched-agent", "Drives storage backends: reports what they have, makes volumes.", argv, _agent)
 
 
-def _scheduler(current: Current, first: bool) -> list[Loop]:
+def _scheduler(current: CurrentApplication, first: bool) -> list[Loop]:
     from volsched.service.loops import scheduler_loops
 
     return scheduler_loops(current, first)
 
 
-def _agent(current: Current, first: bool) -> list[Loop]:
+def _agent(current: CurrentApplication, first: bool) -> list[Loop]:
     from volsched.service.loops import agent_loops
 
     return agent_loops(current, first)
@@ -58,23 +58,23 @@ def _run(name: str, description: str, argv: Sequence[str] | None, loops: Loops) 
         format=f"%(asctime)s %(levelname)s {name}[%(process)d] %(name)s: %(message)s",
     )
     from volsched import conf
-    from volsched.service.process import Orders, Program
+    from volsched.service.process import Control, Program
 
-    orders = Orders()
+    control = Control()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, orders.stop)
-    signal.signal(signal.SIGHUP, orders.reload)
+        signal.signal(number, control.stop)
+    signal.signal(signal.SIGHUP, control.reload)
     program = Program(name=name, loops=loops, read=lambda: conf.load(options.config_file, options.config_dir))
     try:
-        return _started(program, program.read(), orders)
+        return _started(program, program.read(), control)
     except VolschedError as problem:
         sys.stderr.write(f"{name}: {problem}\n")
         return 2
 
 
-def _started(program: Program, conf: Configuration, orders: Orders) -> int:
+def _started(program: Program, conf: Configuration, control: Control) -> int:
     from volsched.conf.configuration import BadValue
-    from volsched.service.process import Place, run
+    from volsched.service.process import WorkerIdentity, run
 
     try:
         workers, timeout = conf[program.process].workers, conf[program.process].graceful_shutdown_timeout
@@ -83,16 +83,16 @@ def _started(program: Program, conf: Configuration, orders: Orders) -> int:
     if workers > 1:
         from volsched.service.workers import run_workers
 
-        return run_workers(program, conf, workers, orders)
+        return run_workers(program, conf, workers, control)
 
     def end(*_: object) -> None:
-        orders.stop()
+        control.stop()
         signal.alarm(timeout)
 
     signal.signal(signal.SIGALRM, partial(_cut_off, program.name, timeout))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    return run(program, conf, orders, Place())
+    return run(program, conf, control, WorkerIdentity())
 
 
 def _cut_off(name: str, timeout: int, *_: object) -> None:

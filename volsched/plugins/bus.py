@@ -1,4 +1,4 @@
-"""oslo.messaging and oslo.service as this process uses them: on threads, with configurations of their own."""
+"""oslo.messaging as this process uses it: on threads, with a configuration of its own."""
 
 from __future__ import annotations
 
@@ -11,29 +11,21 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 if TYPE_CHECKING:
     from oslo_config import cfg
 
-#: oslo.messaging's transports that speak to RabbitMQ.
+#: oslo.messaging's transports for RabbitMQ.
 RABBIT = ("rabbit", "kombu")
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def oslo_messaging_on_threads() -> Any:
-    """oslo.messaging, on threads."""
+    """Return the module oslo_messaging, set up for threads."""
     _choose_threads()
     import oslo_messaging
 
     return oslo_messaging
 
 
-def oslo_service_on_threads() -> Any:
-    """oslo.service's module `service`, on threads."""
-    _choose_threads()
-    from oslo_service import service
-
-    return service
-
-
 def _choose_threads() -> None:
-    """The kind of concurrency is chosen for the whole process when it is first needed; unasked, one gets eventlet."""
+    """Select threads for oslo's libraries in this process: without a selection, they use eventlet."""
     from oslo_service import backend
 
     if backend.get_backend_type() is None:
@@ -41,10 +33,10 @@ def _choose_threads() -> None:
 
 
 def private_configuration(project: str = "volsched-bus") -> cfg.ConfigOpts:
-    """Return a configuration of the bus's own.
+    """Return a configuration for oslo.messaging alone.
 
-    oslo.messaging registers two groups on the global configuration only, and there is no public way to their options:
-    setup.cfg sets an upper bound for its version.
+    It registers two groups on the global configuration only, and their options are not in its public list (see the cap
+    in setup.cfg).
     """
     from oslo_config import cfg
     from oslo_messaging import _metrics, _tracing
@@ -57,9 +49,9 @@ def private_configuration(project: str = "volsched-bus") -> cfg.ConfigOpts:
 
 
 def completed(url: str, wanted: Mapping[str, str] = NOTHING) -> str:
-    """The URL of a RabbitMQ with what is wanted of it in its query, where that says nothing else.
+    """Return the URL of a RabbitMQ with `wanted` options in its query, unless it sets them already.
 
-    With TLS, a broker must be vouched for: where nobody is named, by who the system believes.
+    With TLS, the broker's certificate is checked: against the system's authorities unless the URL names others.
     """
     parts = urlsplit(url)
     if parts.scheme.partition("+")[0] not in RABBIT:
@@ -71,11 +63,11 @@ def completed(url: str, wanted: Mapping[str, str] = NOTHING) -> str:
 
 
 def is_true(text: str) -> bool:
-    """Whether an option of a URL's query is on, as oslo.config has it."""
+    """Return whether an option of a URL's query is on, by the rules of oslo.config."""
     return text.strip().lower() in ("true", "1", "on", "yes")
 
 
 def _authorities() -> dict[str, str]:
-    """oslo.messaging would believe every certificate."""
+    """Return the option that names the system's authorities; without it, oslo.messaging accepts every certificate."""
     file = ssl.get_default_verify_paths().cafile
     return {"ssl_ca_file": file} if file else {}

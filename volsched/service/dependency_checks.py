@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-#: A look must not hang on to what the service itself needs.
+#: Seconds that a check waits for the database, and for the bus.
 DATABASE_PATIENCE = 2.0
 BUS_SECONDS = 1.0
 BUS_PORT = 5672
-#: A look that is not done so long after it was due: whatever it waits for does not answer.
+#: Seconds after which an overdue check means that what it waits for does not answer.
 LATE_SECONDS = 10.0
 MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What the last look found. `figures` None: the database was away."""
+class Results:
+    """The results of the last checks. `figures` None: the database did not answer."""
 
     at: float
     checks: tuple[Check, ...] = ()
@@ -45,7 +45,7 @@ class Found:
 
 
 class DependencyChecks:
-    """Looks every `interval` seconds, in a thread of its own, from `start` to `stop`."""
+    """Checks every `interval` seconds, in a thread of its own, from `start` to `stop`."""
 
     def __init__(
         self,
@@ -53,34 +53,34 @@ class DependencyChecks:
         kind: str,
         *,
         interval: float,
-        seen: Callable[[], object] = lambda: None,
+        checked: Callable[[], object] = lambda: None,
     ) -> None:
-        """`application`: the one of the moment, which a reload exchanges. `kind`: scheduler or agent.
+        """`application`: returns the current one, which a reload replaces. `kind`: scheduler or agent.
 
-        `seen` is called after each look.
+        `checked` is called after each check.
         """
-        self._seen = seen
+        self._checked = checked
         self._kind = kind
         self._application = application
         self._interval = interval
         conf = application().conf
         self._database = Database.configured(conf, patience_seconds=DATABASE_PATIENCE, pool_size=1)
         self._over = threading.Event()
-        # The bus apart: a broker, or a name server, that lets us wait must not make the rest look old.
-        steps = (self.look,) if application().embedded else (self.look, self.look_at_bus)
+        # The bus has a thread of its own: a broker or name server that blocks must not delay the other checks.
+        steps = (self.check,) if application().embedded else (self.check, self.check_bus)
         self._threads = [
             threading.Thread(target=self._run, args=(step,), name=f"monitoring-{step.__name__}", daemon=True)
             for step in steps
         ]
         self._bus: tuple[Check, ...] = ()
-        self._found = Found(at=time.monotonic(), checks=(Check("database", Status.FAILED, "not looked at yet"),))
+        self._found = Results(at=time.monotonic(), checks=(Check("database", Status.FAILED, "not checked yet"),))
 
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Whatever the look that is under way waits for, it is not waited for."""
+        """Stop without waiting for what a check in progress waits for."""
         self._over.set()
         for thread in self._threads:
             if thread.is_alive():
@@ -88,21 +88,22 @@ class DependencyChecks:
         self._database.close()
 
     @property
-    def found(self) -> Found:
+    def found(self) -> Results:
+        """The results of the last checks."""
         return self._found
 
     @property
     def late(self) -> float | None:
-        """The seconds since the last look, where that is too long; else None."""
+        """The age of the last results in seconds, where that is too much; else None."""
         age = time.monotonic() - self._found.at
         return age if age > self._interval + LATE_SECONDS else None
 
-    def look(self) -> None:
-        """Look once, now."""
+    def check(self) -> None:
+        """Check once, now."""
         application = self._application()
         found = self._in_database(application)
         delivery = () if "delivery" not in vars(application) else (delivery_check(application.delivery.failing),)
-        self._found = Found(
+        self._found = Results(
             at=time.monotonic(),
             checks=(*found.checks, *self._bus, *delivery),
             figures=found.figures,
@@ -110,8 +111,8 @@ class DependencyChecks:
             pools=_pools(application) if self._kind == "scheduler" else None,
         )
 
-    def look_at_bus(self) -> None:
-        """The next look tells what this one found."""
+    def check_bus(self) -> None:
+        """Check the bus once; the next `check` includes the result."""
         self._bus = (bus_check(self._application().conf.messaging.transport_url),)
 
     def _run(self, step: Callable[[], None]) -> None:
@@ -119,27 +120,27 @@ class DependencyChecks:
         while not self._over.is_set():
             try:
                 step()
-                self._seen()
+                self._checked()
             except Exception as problem:  # noqa: BLE001 - logged; /ready reports that the last check is old
                 problems.failed(problem)
             else:
                 problems.succeeded()
             self._over.wait(self._interval)
 
-    def _in_database(self, application: Application) -> Found:
+    def _in_database(self, application: Application) -> Results:
         try:
             version = self._database.version()
             if version != revisions.latest():
                 why = f"its tables are at {version}, this service needs {revisions.latest()}"
-                return Found(at=0.0, checks=(Check("database", Status.FAILED, why),))
+                return Results(at=0.0, checks=(Check("database", Status.FAILED, why),))
             seen = self._database.read(lambda it: backlog.look(it, self._database.now(it)))
             down_after = application.conf.scheduler.service_down_time
             services = Backends(self._database, down_after_seconds=down_after).services()
         except DatabaseUnavailable as problem:
-            LOG.debug("monitoring: %s", problem)  # whoever works with it says so as well
-            return Found(at=0.0, checks=(Check("database", Status.FAILED, "it does not answer; see the log"),))
+            LOG.debug("monitoring: %s", problem)  # the loops log it
+            return Results(at=0.0, checks=(Check("database", Status.FAILED, "it does not answer; see the log"),))
         checks = (Check("database"), *backend_checks(application, self._kind, services))
-        return Found(at=0.0, checks=checks, figures=seen, services=services)
+        return Results(at=0.0, checks=checks, figures=seen, services=services)
 
 
 def _pools(application: Application) -> tuple[int, int]:
@@ -147,7 +148,7 @@ def _pools(application: Application) -> tuple[int, int]:
 
 
 def backend_checks(application: Application, kind: str, services: Sequence[ServiceState]) -> Iterator[Check]:
-    """Whether there are backends to work for: an agent's own, a scheduler's all."""
+    """Check the backends: an agent its own, a scheduler all of them."""
     if kind == "agent":
         own = application.agent.backend_ids
         up = {service.backend_id for service in services if service.up}
@@ -159,32 +160,32 @@ def backend_checks(application: Application, kind: str, services: Sequence[Servi
     if known and all(service.disabled or not service.up for service in known):
         yield Check("backends", Status.FAILED, "every backend is down or disabled")
     elif not known:
-        yield Check("backends", Status.FAILED, "no backend has ever been heard of")
+        yield Check("backends", Status.FAILED, "no backend has ever reported")
     else:
         yield _some("backends", [service.backend_id for service in known], down, "down")
     if len(application.pools.table().pools):
         yield Check("reports")
     else:
-        yield Check("reports", Status.FAILED, "no report of a pool that can be used has been heard yet")
+        yield Check("reports", Status.FAILED, "no report of a usable pool has arrived yet")
 
 
 def delivery_check(failing: Sequence[str]) -> Check:
-    """Notifiers that do not take events hold up nothing else."""
+    """Warn of notifiers that fail: nothing else is affected."""
     if not failing:
         return Check("notifiers")
     return Check("notifiers", Status.WARNING, f"events wait for {_named(failing)}; see the log")
 
 
 def bus_check(url: str) -> Check:
-    """Whether some broker of the URL can be reached. A bus that is away only delays: work is found by looking."""
+    """Check whether some broker of the URL can be reached. Without the bus, work is found by polling, only later."""
     places = [_place(part) for part in urlsplit(url).netloc.split(",") if part]
     if not places or any(_reached(host, port) for host, port in places):
         return Check("message bus")
-    return Check("message bus", Status.WARNING, "it cannot be reached; work is found by looking, which takes longer")
+    return Check("message bus", Status.WARNING, "it cannot be reached; work is found by polling, which takes longer")
 
 
 def _place(part: str) -> tuple[str, int]:
-    """Host and port in `user:password@host:port`."""
+    """Return host and port of `user:password@host:port`."""
     parts = urlsplit(f"//{part.rpartition('@')[2]}")
     return parts.hostname or "localhost", parts.port or BUS_PORT
 

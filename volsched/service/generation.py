@@ -12,7 +12,7 @@ from volsched.service.application import Application
 Afterwards = Callable[[], None]
 
 
-class Current:
+class CurrentApplication:
     """Who works takes the application of the moment and keeps it until the piece of work is done.
 
     Nobody waits for anybody: after an exchange the old application serves whoever has it, and is retired when the last
@@ -97,7 +97,7 @@ class Interruption(threading.Event):
 class DeliveryLoop:
     """Delivers events with the notifiers of the moment; can be held while these are exchanged."""
 
-    def __init__(self, current: Current) -> None:
+    def __init__(self, current: CurrentApplication) -> None:
         self._current = current
         self._turn = threading.Condition()
         self._held = False

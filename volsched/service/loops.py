@@ -11,7 +11,7 @@ from typing import Any
 from volsched.api.audit import Audit
 from volsched.model.problem_log import ProblemLog
 from volsched.service.application import Application
-from volsched.service.generation import Current
+from volsched.service.generation import CurrentApplication
 
 LOG = logging.getLogger(__name__)
 
@@ -27,10 +27,10 @@ IDLE = 60.0
 Step = Callable[[Application], object]
 Loop = Callable[[threading.Event], None]
 #: The loops of a process, given whether it is the first (or only) one of its service.
-Loops = Callable[[Current, bool], list[Loop]]
+Loops = Callable[[CurrentApplication, bool], list[Loop]]
 
 
-def scheduler_loops(current: Current, first: bool) -> list[Loop]:
+def scheduler_loops(current: CurrentApplication, first: bool) -> list[Loop]:
     """Return the loops of a scheduler. Raises LoadProblems and other errors before any of them runs."""
     application = current.application
     application.start()
@@ -47,7 +47,7 @@ def scheduler_loops(current: Current, first: bool) -> list[Loop]:
     return loops
 
 
-def agent_loops(current: Current, first: bool) -> list[Loop]:
+def agent_loops(current: CurrentApplication, first: bool) -> list[Loop]:
     """Return the loops of an agent. Raises LoadProblems and other errors before any of them runs."""
     application = current.application
     application.start()
@@ -115,7 +115,7 @@ def _audit_interval(application: Application) -> float:
     return float(application.conf.scheduler.audit_interval) or IDLE
 
 
-def _work(current: Current, step: Step, stop: threading.Event) -> None:
+def _work(current: CurrentApplication, step: Step, stop: threading.Event) -> None:
     """Do one piece of work after the other, each with the configuration under which it was begun."""
     guard = Guard("work")
     while not stop.is_set():
@@ -130,7 +130,7 @@ def _work(current: Current, step: Step, stop: threading.Event) -> None:
 
 
 def _repeat(
-    current: Current,
+    current: CurrentApplication,
     name: str,
     steps: Sequence[Step],
     interval: Callable[[Application], float],

@@ -29,7 +29,7 @@ from volsched.plugins.counting import BUCKETS, NAMESPACE, Bound, EventCounts
 
 if TYPE_CHECKING:
     from volsched.service.dependency_checks import DependencyChecks
-    from volsched.service.generation import Current
+    from volsched.service.generation import CurrentApplication
 
 LOG = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ def _version() -> str:
 class CheckedMetrics(Collector):
     """Gauges from the last dependency checks: a scrape waits neither for the database nor for the bus."""
 
-    def __init__(self, current: Current, checks: DependencyChecks, *, of_installation: bool) -> None:
+    def __init__(self, current: CurrentApplication, checks: DependencyChecks, *, of_installation: bool) -> None:
         """`of_installation`: add what the database says of the whole installation, which every process reads alike."""
         self._current = current
         self._checks = checks

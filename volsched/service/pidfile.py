@@ -19,7 +19,7 @@ FOLDER = "run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class PidFile:
     """One running service. `reloads` counts the attempts to reload; `problem` is why the last one was refused."""
 
     program: str
@@ -39,17 +39,17 @@ class Record:
 
     @property
     def head(self) -> str:
-        """Who takes orders for it: its master, or itself."""
+        """Who takes control for it: its master, or itself."""
         return self.master or self.owner
 
 
-class Records:
+class PidFiles:
     """The services of this machine that keep their state in one folder."""
 
     def __init__(self, state_path: str) -> None:
         self.folder = Path(state_path) / FOLDER
 
-    def write(self, record: Record) -> None:
+    def write(self, record: PidFile) -> None:
         """Whole or not at all. Raises OSError."""
         self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=self.folder, prefix=".", delete=False) as draft:
@@ -57,11 +57,11 @@ class Records:
             json.dump(asdict(record), draft)
         os.replace(draft.name, self._file(record))
 
-    def remove(self, record: Record) -> None:
+    def remove(self, record: PidFile) -> None:
         """The service ends."""
         self._file(record).unlink(missing_ok=True)
 
-    def alive(self) -> Iterator[Record]:
+    def alive(self) -> Iterator[PidFile]:
         """The services that run now. What dead ones left is removed."""
         for file in sorted(self.folder.glob("*.json")):
             record = _read(file)
@@ -73,19 +73,19 @@ class Records:
             elif _is_of_its_writer(file, record):
                 yield record
 
-    def current(self, record: Record) -> Record | None:
+    def current(self, record: PidFile) -> PidFile | None:
         """What the same service says now; None where it ended."""
         found = _read(self._file(record))
         return found if found is not None and found.owner == record.owner else None
 
-    def _file(self, record: Record) -> Path:
+    def _file(self, record: PidFile) -> Path:
         return self.folder / f"{record.program}-{record.pid}.json"
 
 
-def made(program: str, files: tuple[str, ...], generation: int) -> Record:
+def made(program: str, files: tuple[str, ...], generation: int) -> PidFile:
     """The record of this process."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    return Record(program=program, owner=this_owner(), since=since, files=files, generation=generation)
+    return PidFile(program=program, owner=this_owner(), since=since, files=files, generation=generation)
 
 
 def send(owner: str, number: signal.Signals) -> bool:
@@ -109,17 +109,17 @@ def _pid(owner: str) -> int:
     return int(owner.split(":")[-2])
 
 
-def _read(file: Path) -> Record | None:
+def _read(file: Path) -> PidFile | None:
     try:
         values: dict[str, Any] = json.loads(file.read_text())
         lists = {name: tuple(values[name]) for name in ("files", "until_restart")}
-        record = Record(**{**values, **lists})
+        record = PidFile(**{**values, **lists})
         return record if record.pid > 1 and _pid(record.head) > 1 else None
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None  # not one of ours
 
 
-def _is_of_its_writer(file: Path, record: Record) -> bool:
+def _is_of_its_writer(file: Path, record: PidFile) -> bool:
     """Whether the processes belong to who wrote the file: nobody's file speaks for another's process."""
     try:
         owners = {Path(f"/proc/{pid}").stat().st_uid for pid in (record.pid, _pid(record.head))}

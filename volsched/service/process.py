@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from volsched.conf import Configuration
 from volsched.service import pidfile
 from volsched.service.application import Application
-from volsched.service.generation import Current, DeliveryLoop
+from volsched.service.generation import CurrentApplication, DeliveryLoop
 from volsched.service.loops import Loop, Loops
-from volsched.service.monitor import Monitor
+from volsched.service.monitoring import Monitor
 from volsched.service.reload import Reloader
 
 LOG = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Program:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class WorkerIdentity:
     """Which of the processes of its service this one is."""
 
     number: int = 0
@@ -57,7 +57,7 @@ class Place:
         return program if self.workers == 1 else f"{program} worker {self.number + 1}"
 
 
-class Orders:
+class Control:
     """What a service is told from outside: to stop, or to take up another configuration."""
 
     def __init__(self) -> None:
@@ -74,41 +74,43 @@ class Orders:
         self.reloading.set()
 
 
-def run(program: Program, conf: Configuration, orders: Orders, place: Place, ready: Ready = lambda: None) -> int:
+def run(
+    program: Program, conf: Configuration, control: Control, place: WorkerIdentity, ready: Ready = lambda: None
+) -> int:
     """One process of a service, from its start until its stop was asked for (0), or one of its loops died (1).
 
     Raises VolschedError where it cannot start. `ready` is called when it has.
     """
     # Notifiers are started in the first: several would take one another's ports and files.
     process = program.process if place.first else place.name_of(program.process)
-    current = Current(Application(conf, process))
+    current = CurrentApplication(Application(conf, process))
     try:
-        return _serve(program, current, orders, place, ready)
+        return _serve(program, current, control, place, ready)
     finally:
         current.application.close()
 
 
-def _serve(program: Program, current: Current, orders: Orders, place: Place, ready: Ready) -> int:
+def _serve(program: Program, current: CurrentApplication, control: Control, place: WorkerIdentity, ready: Ready) -> int:
     died = threading.Event()
     delivery = DeliveryLoop(current)
 
     def watched(loop: Loop) -> None:
         try:
-            loop(orders.stopping)
+            loop(control.stopping)
         except Exception:
             LOG.exception("a part of %s died; stopping", place.name_of(program.name))
             died.set()
-            orders.stop()
+            control.stop()
 
     loops = program.loops(current, place.first)
     if place.first:
         loops.append(delivery.run)
-    monitor = Monitor(program.name, current, orders.stopping, worker=place.number)
+    monitor = Monitor(program.name, current, control.stopping, worker=place.number)
     reloading = _Reloading(program, current, delivery, place, monitor.address)
-    if orders.reloading.is_set() and not orders.stopping.is_set():
+    if control.reloading.is_set() and not control.stopping.is_set():
         # Before anything runs: this worker follows others that have done so.
-        reloading.take_up(orders)
-    threads = [threading.Thread(target=watched, args=(loop,)) for loop in (*loops, reloading.loop(orders))]
+        reloading.take_up(control)
+    threads = [threading.Thread(target=watched, args=(loop,)) for loop in (*loops, reloading.loop(control))]
     for thread in threads:
         thread.start()
     monitor.start()
@@ -125,32 +127,37 @@ class _Reloading:
     """Takes up another configuration when it is asked to, and says on this machine that the service runs, and how."""
 
     def __init__(
-        self, program: Program, current: Current, delivery: DeliveryLoop, place: Place, monitoring: str | None
+        self,
+        program: Program,
+        current: CurrentApplication,
+        delivery: DeliveryLoop,
+        place: WorkerIdentity,
+        monitoring: str | None,
     ) -> None:
         """`monitoring`: where its health can be asked for."""
         application = current.application
-        self._records = pidfile.Records(application.conf.paths.state_path)
+        self._records = pidfile.PidFiles(application.conf.paths.state_path)
         made = pidfile.made(program.name, application.conf.settings.files, application.generation)
         self._record = replace(made, master=place.master, monitoring=monitoring)
         self._reloader = Reloader(current, delivery, program.read)
         self._tell()
 
-    def loop(self, orders: Orders) -> Loop:
+    def loop(self, control: Control) -> Loop:
         """Reloads each time that it is ordered."""
 
         def run(stop: threading.Event) -> None:
             try:
                 while not stop.is_set():
-                    if orders.reloading.wait(NAP_SECONDS) and not stop.is_set():
-                        self.take_up(orders)
+                    if control.reloading.wait(NAP_SECONDS) and not stop.is_set():
+                        self.take_up(control)
             finally:
                 self._records.remove(self._record)
 
         return run
 
-    def take_up(self, orders: Orders) -> None:
+    def take_up(self, control: Control) -> None:
         """Another configuration, if it is good."""
-        orders.reloading.clear()  # before it is read: who asks meanwhile asks for another time
+        control.reloading.clear()  # before it is read: who asks meanwhile asks for another time
         done = self._reloader.reload()
         self._record = replace(
             self._record,

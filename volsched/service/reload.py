@@ -15,7 +15,7 @@ from volsched.loader import Catalog, LoadProblems, examine
 from volsched.loader.loader import log_warnings
 from volsched.loader.reload_difference import ReloadDifference, generation_of
 from volsched.service.application import Application
-from volsched.service.generation import Current, DeliveryLoop
+from volsched.service.generation import CurrentApplication, DeliveryLoop
 
 LOG = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Reloaded:
 class Reloader:
     """Gives a running service another configuration between two pieces of work."""
 
-    def __init__(self, current: Current, delivery: DeliveryLoop, read: Callable[[], Configuration]) -> None:
+    def __init__(self, current: CurrentApplication, delivery: DeliveryLoop, read: Callable[[], Configuration]) -> None:
         self._current = current
         self._delivery = delivery
         self._read = read

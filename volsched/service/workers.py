@@ -1,4 +1,4 @@
-"""Several processes of one service: a master that only looks after them, and workers, by oslo.service."""
+"""Several processes of one service: a master that supervises workers, by cotyledon."""
 
 from __future__ import annotations
 
@@ -12,26 +12,25 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from functools import partial
 
-from oslo_config import cfg
-from oslo_service.backend.base import ServiceBase
+import cotyledon
+from cotyledon.types import WorkerId
 
 from volsched.conf import Configuration
 from volsched.db.leases import this_owner
 from volsched.exceptions import VolschedError
 from volsched.loader import Catalog, LoadProblems, examine
-from volsched.plugins.bus import oslo_service_on_threads
-from volsched.service.process import Orders, Place, Program, run
+from volsched.service.process import Control, Program, WorkerIdentity, run
 
 LOG = logging.getLogger(__name__)
 
-#: What a worker says to its master when it ends by itself. Whatever else it ends with, it is started anew.
-PART_DIED, REFUSED = os.EX_SOFTWARE, os.EX_CONFIG
-#: The master waits so much longer than the workers do: they end by themselves when their time is over.
-LONGER_SECONDS = 5
-#: Imported by the master: a worker has it at once, and all have it in the same memory.
-SHARED = (
+#: Exit statuses of workers that the master does not replace. After any other status, it starts a new worker.
+LOOP_FAILED, REFUSED = os.EX_SOFTWARE, os.EX_CONFIG
+#: The master waits this much longer than its workers do: they end by themselves at their own timeout.
+EXTRA_SECONDS = 5
+#: Imported by the master before it forks, so that workers share the memory and start at once.
+PRELOADED = (
     "oslo_messaging",
     "taskflow.engines",
     "volsched.db.work",
@@ -44,23 +43,23 @@ SHARED = (
     "volsched.scheduler.shared_pools",
     "volsched.scheduler.worker",
 )
-LOOK_EVERY = 0.5
+CHECK_SECONDS = 0.5
 
 
-def run_workers(program: Program, conf: Configuration, workers: int, orders: Orders) -> int:
-    """Run so many of them until told to stop (0), or a part of one of them died (1).
+def run_workers(program: Program, conf: Configuration, workers: int, control: Control) -> int:
+    """Run worker processes until they are stopped (0), or a loop of one of them failed (1).
 
-    Raises LoadProblems before anything is started; 2 where a plugin could not start. The master neither connects to
-    anything nor starts a plugin: what is open when a process forks would be everybody's.
+    Raises LoadProblems before any process is started; returns 2 where a plugin did not start. The master neither
+    connects to anything nor starts a plugin: all workers would share what is open when the process forks.
     """
     plugins, problems = examine(conf, Catalog.discover())
     if plugins is None:
         raise LoadProblems(problem for problem in problems if problem.fatal)
-    return Master(program, conf, workers).run(orders)
+    return Master(program, conf, workers).run(control)
 
 
 class Master:
-    """Starts workers, and starts those anew that end; takes what it is told to all of them."""
+    """Starts workers, replaces those that end, and forwards signals to all of them."""
 
     def __init__(self, program: Program, conf: Configuration, workers: int) -> None:
         self._program = program
@@ -69,151 +68,144 @@ class Master:
         self._workers = workers
         self._owner = this_owner()
         self._timeout = int(conf[program.process].graceful_shutdown_timeout)
-        self._started, self._say_started = os.pipe()
-        self._ended, self._say_ended = os.pipe()
+        self._first_started, self._report_started = os.pipe()
+        self._ended, self._report_ended = os.pipe()
         self._stopped = 0
-        self._again = False
+        self._replacing = False
         self._status = 0
 
-    def run(self, orders: Orders) -> int:
-        """The exit status of the service. `orders`: what was ordered before it could listen itself."""
-        service = oslo_service_on_threads()
-        for name in SHARED:
+    def run(self, control: Control) -> int:
+        """Return the exit status of the service. `control`: what was requested before the master handled signals."""
+        for name in PRELOADED:
             importlib.import_module(name)
-        settings = cfg.ConfigOpts()
-        settings([], project=self._program.name, default_config_files=[], default_config_dirs=[], use_env=False)
-        self._launcher = service.ProcessLauncher(settings)
-        settings.set_override("graceful_shutdown_timeout", self._timeout and self._timeout + LONGER_SECONDS)
-        settings.set_override("log_options", False)
-        worker = Worker(self._work, lambda: os.write(self._say_ended, b"."))
-        self._launcher.launch_service(worker, workers=self._workers)
-        # oslo.service has no words for these; what it stands on has.
-        self._launcher._manager.register_hooks(
-            on_reload=self._reload,
-            on_new_worker=self._prepare,
-            on_dead_worker=self._look_at,
-            on_terminate=self._count,
+        self._manager = cotyledon.ServiceManager(
+            mp_context=multiprocessing.get_context("fork"),
+            graceful_shutdown_timeout=self._timeout and self._timeout + EXTRA_SECONDS,
         )
-        if orders.stopping.is_set():
+
+        class TimedWorker(Worker):
+            graceful_shutdown_timeout = self._timeout
+
+        self._manager.add(TimedWorker, self._workers, args=(self._work, partial(os.write, self._report_ended, b".")))
+        self._manager.register_hooks(
+            on_reload=self._reload, on_dead_worker=self._worker_ended, on_terminate=self._count_workers
+        )
+        if control.stopping.is_set():
             return 0
-        with suppress(SystemExit):  # the only way in which it ends
-            self._launcher.wait()
+        with suppress(SystemExit):  # the manager's only way to return
+            self._manager.run()
         return self._status or int(not self._all_ended())
 
     # -- in the master -----------------------------------------------------------------------------------------------
 
     def _reload(self) -> None:
-        """A worker that is started from now on takes up what is good now; those that run judge for themselves."""
+        """Let workers reload, and keep the configuration, if it is good, for workers that start from now on."""
         try:
             candidate = self._program.read()
             if examine(candidate, Catalog.discover())[0] is not None:
                 self._accepted = candidate
         except VolschedError as problem:
-            LOG.debug("workers that are started anew get the configuration of before: %s", problem)
-        except Exception:  # a plugin's package is broken: each worker says so, and goes on
-            LOG.debug("workers that are started anew get the configuration of before", exc_info=True)
+            LOG.debug("new workers keep the previous configuration: %s", problem)
+        except Exception:  # a plugin's package fails to import: each worker logs it
+            LOG.debug("new workers keep the previous configuration", exc_info=True)
         for worker in multiprocessing.active_children():
             with suppress(ProcessLookupError):
                 os.kill(worker.pid or 0, signal.SIGHUP)
 
-    def _count(self) -> None:
-        """All that run now are told to stop."""
+    def _count_workers(self) -> None:
+        """Count the workers that are about to be stopped."""
         self._stopped = len(multiprocessing.active_children())
-        self._heard()  # of those that ended before
+        self._read_ended()  # reports of workers that ended earlier
 
     def _all_ended(self) -> bool:
-        """Whether each of them has ended its work: cotyledon does not tell what they ended with."""
-        return self._heard() >= self._stopped
+        """Whether each worker has ended its work: cotyledon discards their exit statuses at the end."""
+        return self._read_ended() >= self._stopped
 
-    def _heard(self) -> int:
-        """How many workers have said since the last time that their work has ended."""
+    def _read_ended(self) -> int:
+        """Return how many workers have reported the end of their work since the last call."""
         os.set_blocking(self._ended, False)
         with suppress(BlockingIOError):
             return len(os.read(self._ended, select.PIPE_BUF))
         return 0
 
-    def _look_at(self, service: object, number: int, status: int) -> None:
-        """A worker has ended. Where another one would end in the same way, all of them stop."""
-        self._again = True
-        if status in (PART_DIED, REFUSED):
-            self._status = 1 if status == PART_DIED else 2
-            self._launcher.stop()
+    def _worker_ended(self, service: object, number: int, status: int) -> None:
+        """Stop all workers where a new one would end in the same way."""
+        self._replacing = True
+        if status in (LOOP_FAILED, REFUSED):
+            self._status = 1 if status == LOOP_FAILED else 2
+            self._manager.shutdown()
         else:
-            LOG.warning("worker %d ended with status %d and is started anew", number + 1, status)
+            LOG.warning("worker %d ended with status %d; a new one is started", number + 1, status)
 
     # -- in a worker -------------------------------------------------------------------------------------------------
 
-    def _prepare(self, service: object, number: int, wrapper: Any) -> None:
-        """In the process of a new worker, before it does anything."""
-        # A group of its own: the master's signals to its group must not reach what a storage backend runs.
-        os.setpgid(0, 0)
-        worker: Worker = wrapper.service_instance
-        worker.number = number
-        wrapper.graceful_shutdown_timeout = self._timeout
-        wrapper.reload = worker.reset  # oslo.service promises to call it, and would start the worker anew instead
-
-    def _work(self, number: int, orders: Orders) -> int:
-        """What a worker does; its exit status."""
-        place = Place(number=number, workers=self._workers, master=self._owner)
-        if not (place.first or self._first_has_started(orders)):
+    def _work(self, number: int, control: Control) -> int:
+        """Run one worker; return its exit status."""
+        identity = WorkerIdentity(number=number, workers=self._workers, master=self._owner)
+        if not (identity.first or self._wait_for_first(control)):
             return 0
         program = self._program
         if self._accepted is not None:
-            # As its siblings did: begun with what they were begun with, it takes up what they took up.
-            orders.reload()
+            # Start as the other workers did, then reload as they did.
+            control.reload()
             program = Program(name=program.name, loops=program.loops, read=_first(self._accepted, program.read))
         try:
-            status = run(program, self._conf, orders, place, lambda: os.write(self._say_started, b"."))
+            status = run(program, self._conf, control, identity, lambda: os.write(self._report_started, b"."))
         except VolschedError as problem:
-            sys.stderr.write(f"{place.name_of(program.name)}: {problem}\n")
-            return os.EX_TEMPFAIL if self._again else REFUSED
-        return PART_DIED if status else 0
+            sys.stderr.write(f"{identity.name_of(program.name)}: {problem}\n")
+            return os.EX_TEMPFAIL if self._replacing else REFUSED
+        return LOOP_FAILED if status else 0
 
-    def _first_has_started(self, orders: Orders) -> bool:
-        """The others wait for the first: where something is wrong, it is said once. False: they are to stop."""
-        while not orders.stopping.is_set():
-            if select.select([self._started], [], [], LOOK_EVERY)[0]:  # never read: it stays so
+    def _wait_for_first(self, control: Control) -> bool:
+        """Wait until the first worker has started, so that an error is logged once. False: stop instead."""
+        while not control.stopping.is_set():
+            if select.select([self._first_started], [], [], CHECK_SECONDS)[0]:  # never read: it stays readable
                 return True
         return False
 
 
-class Worker(ServiceBase):  # type: ignore[misc]  # oslo.service's types are not followed
-    """One worker, as oslo.service wants it: its process calls `start`, `wait`, and from other threads the rest."""
+class Worker(cotyledon.Service):
+    """One worker process. cotyledon calls `run`, and from other threads `terminate` and `reload`."""
 
-    def __init__(self, work: Callable[[int, Orders], int], say_ended: Callable[[], object]) -> None:
-        self.number = 0
+    def __init__(
+        self,
+        worker_id: WorkerId,
+        work: Callable[[int, Control], int],
+        report_ended: Callable[[], object],
+    ) -> None:
+        super().__init__(worker_id)
+        # A process group of its own: signals to the master's group must not reach programs that a backend runs.
+        os.setpgid(0, 0)
+        self._number = worker_id
         self._work = work
-        self._say_ended = say_ended
-        self._orders = Orders()
+        self._report_ended = report_ended
+        self._control = Control()
         self._status = 0
         self._ended = threading.Event()
 
-    def start(self) -> None:
-        """Nothing can be said to have started yet."""
-
-    def wait(self) -> None:
-        """Work until the end. Raises SystemExit where that was not asked for."""
+    def run(self) -> None:
+        """Work until the end. Raises SystemExit where a stop was not requested."""
         try:
-            self._status = self._work(self.number, self._orders)
+            self._status = self._work(self._number, self._control)
         finally:
             self._ended.set()
         if self._status:
             sys.exit(self._status)
 
-    def stop(self) -> None:
-        """Returns when the work in hand has ended."""
-        self._orders.stop()
+    def terminate(self) -> None:
+        """Stop, and return when the work in progress has ended."""
+        self._control.stop()
         self._ended.wait()
         if self._status:
             sys.exit(self._status)
-        self._say_ended()
+        self._report_ended()
 
-    def reset(self) -> None:
-        """Take up another configuration."""
-        self._orders.reload()
+    def reload(self) -> None:
+        """Read the configuration again."""
+        self._control.reload()
 
 
 def _first(conf: Configuration, then: Callable[[], Configuration]) -> Callable[[], Configuration]:
-    """Reads this configuration first, and after that what there is."""
+    """Return a function that returns `conf` once, and from then on what `then` returns."""
     waiting = [conf]
     return lambda: waiting.pop() if waiting else then()

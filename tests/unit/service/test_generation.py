@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from tests import TestCase
 from volsched.service.application import Application
-from volsched.service.generation import Current, DeliveryLoop, Interruption
+from volsched.service.generation import CurrentApplication, DeliveryLoop, Interruption
 
 
 class Delivering:
@@ -37,7 +37,7 @@ def an_application() -> Application:
 class TestCurrent(TestCase):
     def setUp(self) -> None:
         self.old, self.new = an_application(), an_application()
-        self.current = Current(self.old)
+        self.current = CurrentApplication(self.old)
         self.retired: list[str] = []
 
     def test_at_once_where_nobody_works(self) -> None:
@@ -61,7 +61,7 @@ class TestCurrent(TestCase):
 class TestDeliveryLoop(TestCase):
     def test_held_while_notifiers_are_exchanged(self) -> None:
         old, new = an_application(), an_application()
-        current, stop = Current(old), threading.Event()
+        current, stop = CurrentApplication(old), threading.Event()
         loop = DeliveryLoop(current)
         thread = threading.Thread(target=loop.run, args=(stop,))
         thread.start()

@@ -1,4 +1,4 @@
-"""Checks, told with the time since when they are so."""
+"""Checks, and the time since when they have their status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class TestHealth(TestCase):
         self.now = NOON
         self.health = Health(lambda: self.now)
 
-    def test_the_worst_counts_and_a_warning_is_no_failure(self) -> None:
+    def test_worst_status_counts_and_a_warning_is_not_a_failure(self) -> None:
         fine, warning, failed = Check("a"), Check("b", Status.WARNING, "hm"), Check("c", Status.FAILED, "oh")
         for checks, well, status in (
             ((), True, "ok"),
@@ -25,18 +25,20 @@ class TestHealth(TestCase):
             ((fine, failed, warning), False, "failed"),
         ):
             with self.subTest(checks=checks):
-                told, body = self.health.told(checks)
-                self.assertEqual((well, status), (told, body["status"]))
+                healthy, body = self.health.record(checks)
+                self.assertEqual((well, status), (healthy, body["status"]))
         self.assertEqual("oh", body["checks"]["c"]["reason"])
 
-    def test_since_when(self) -> None:
+    def test_since_is_the_time_of_the_last_change_of_status(self) -> None:
         def since(status: Status, reason: str = "") -> str:
-            _, body = self.health.told([Check("a", status, reason)])
+            _, body = self.health.record([Check("a", status, reason)])
             self.now += timedelta(minutes=1)
             return str(body["checks"]["a"]["since"])
 
         self.assertEqual("2026-11-23T12:00:00+00:00", since(Status.OK))
         self.assertEqual("2026-11-23T12:00:00+00:00", since(Status.OK))
         self.assertEqual("2026-11-23T12:02:00+00:00", since(Status.FAILED, "1 of 3"))
-        self.assertEqual("2026-11-23T12:02:00+00:00", since(Status.FAILED, "2 of 3"), "for the same, told otherwise")
+        self.assertEqual(
+            "2026-11-23T12:02:00+00:00", since(Status.FAILED, "2 of 3"), "another reason is not another status"
+        )
         self.assertEqual("2026-11-23T12:04:00+00:00", since(Status.OK))

@@ -1,4 +1,4 @@
-"""The pages of a service, and clients that behave badly."""
+"""The HTTP server of the monitoring port, and clients that misbehave."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from unittest import mock
 
 from tests import TestCase
 from volsched.exceptions import ConfigurationError
-from volsched.service import http_server
-from volsched.service.http_server import MOST_CLIENTS, Answer, PagesServer
+from volsched.service import monitoring
+from volsched.service.monitoring import MOST_CLIENTS, PagesServer, Response
 
 PATIENCE_SECONDS = 30
 
 
-def fine() -> Answer:
-    return Answer(HTTPStatus.OK, "text/plain", b"fine\n")
+def fine() -> Response:
+    return Response(HTTPStatus.OK, "text/plain", b"fine\n")
 
 
-def broken() -> Answer:
+def broken() -> Response:
     raise RuntimeError("a secret")
 
 
@@ -39,7 +39,7 @@ class TestPagesServer(TestCase):
         answer = connection.getresponse()
         return answer.status, answer.read()
 
-    def test_pages(self) -> None:
+    def test_pages_are_served_by_path(self) -> None:
         served = self.served()
         self.assertEqual((200, b"fine\n"), self.ask(served, "/fine?x=1"))
         self.assertEqual((200, b""), self.ask(served, "/fine", "HEAD"))
@@ -48,26 +48,26 @@ class TestPagesServer(TestCase):
         self.assertIn(b"/fine, /broken", said)
         self.assertEqual(501, self.ask(served, "/fine", "DELETE")[0])
 
-    def test_a_page_that_breaks_says_nothing_of_why(self) -> None:
+    def test_page_that_fails_hides_the_reason_from_the_client(self) -> None:
         served = self.served()
-        with self.assertLogs("volsched.service.http_server", "ERROR") as logged:
+        with self.assertLogs("volsched.service.monitoring", "ERROR") as logged:
             self.assertEqual((500, b"internal error; see the log\n"), self.ask(served, "/broken"))
         self.assertIn("a secret", logged.output[0])
         self.assertEqual(200, self.ask(served, "/fine")[0])
 
-    def test_a_port_in_use_is_a_mistake_in_the_configuration(self) -> None:
+    def test_port_in_use_is_a_configuration_error(self) -> None:
         port = int(self.served().address.rpartition(":")[2])
         with self.assertRaises(ConfigurationError) as raised:
             PagesServer({}, host="127.0.0.1", port=port, option="[x] port")
         self.assertEqual("[x] port", raised.exception.option)
         self.assertIn(f"cannot listen on 127.0.0.1:{port}: Address already in use", str(raised.exception))
 
-    def test_an_address_of_another_machine(self) -> None:
+    def test_unknown_host_is_a_configuration_error(self) -> None:
         with self.assertRaises(ConfigurationError):
             PagesServer({}, host="no-such-host.invalid", port=0, option="[x] port")
 
-    def test_clients_that_say_nothing_hold_up_nobody_and_are_let_go(self) -> None:
-        with mock.patch.object(http_server, "CLIENT_SECONDS", 0.5):
+    def test_silent_clients_block_nobody_and_are_disconnected(self) -> None:
+        with mock.patch.object(monitoring, "CLIENT_SECONDS", 0.5):
             served = self.served()
             host, _, port = served.address.rpartition(":")
             silent = [socket.create_connection((host, int(port))) for _ in range(5)]
@@ -102,14 +102,14 @@ class TestPagesServer(TestCase):
         with suppress(ConnectionResetError):
             self.assertEqual(b"", slow[0].recv(100), "the oldest client is still connected")
 
-    def test_stopping_twice_is_harmless(self) -> None:
+    def test_stop_is_idempotent(self) -> None:
         served = self.served()
         served.stop()
         served.stop()
         with self.assertRaises(OSError):
             self.ask(served, "/fine")
 
-    def test_over_ipv6(self) -> None:
+    def test_ipv6_is_served(self) -> None:
         try:
             socket.create_server(("::1", 0), family=socket.AF_INET6).close()
         except OSError:

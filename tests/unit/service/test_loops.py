@@ -13,7 +13,7 @@ from tests import TestCase
 from volsched.exceptions import DatabaseUnavailable
 from volsched.service import loops
 from volsched.service.application import Application
-from volsched.service.generation import Current
+from volsched.service.generation import CurrentApplication
 from volsched.service.loops import Guard
 
 INTERRUPTED = OperationalError("SELECT 1", {}, RuntimeError("1317, 'Query execution was interrupted'"))
@@ -56,7 +56,7 @@ class TestLoops(TestCase):
         self.stop = threading.Event()
         scheduler = SimpleNamespace(poll_interval=0.0)
         application: Any = SimpleNamespace(woken=threading.Event(), conf=SimpleNamespace(scheduler=scheduler))
-        self.current = Current(application)
+        self.current = CurrentApplication(application)
 
     def test_work_goes_on_after_an_unclassified_database_error(self) -> None:
         problems = [INTERRUPTED, RuntimeError("poison")]

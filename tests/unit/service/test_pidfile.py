@@ -10,7 +10,7 @@ from pathlib import Path
 
 import tests
 from volsched.db.leases import this_owner
-from volsched.service.pidfile import Record, Records, made, send
+from volsched.service.pidfile import PidFile, PidFiles, made, send
 
 WAITS = (
     "import signal, sys; from volsched.db.leases import this_owner; signal.signal(signal.SIGHUP, "
@@ -22,7 +22,7 @@ class TestRecords(tests.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.home = self.folder()
-        self.records = Records(str(self.home))
+        self.records = PidFiles(str(self.home))
         self.record = made("volsched-scheduler", ("/etc/volsched.conf",), 4)
 
     def test_what_is_written_is_found(self) -> None:
@@ -55,12 +55,12 @@ class TestRecords(tests.TestCase):
         self.assertEqual([], list(self.records.alive()))
 
     def test_no_folder(self) -> None:
-        self.assertEqual([], list(Records(str(self.home / "not there")).alive()))
+        self.assertEqual([], list(PidFiles(str(self.home / "not there")).alive()))
 
     def test_a_signal_arrives(self) -> None:
         with subprocess.Popen([sys.executable, "-c", WAITS], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            record: Record = replace(self.record, owner=process.stdout.readline().strip())
+            record: PidFile = replace(self.record, owner=process.stdout.readline().strip())
             self.assertEqual(process.pid, record.pid)
             self.assertTrue(send(record.owner, signal.SIGHUP))
         self.assertEqual(7, process.returncode)

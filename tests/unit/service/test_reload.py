@@ -8,7 +8,7 @@ import tests
 from volsched import conf
 from volsched.db.database import Database
 from volsched.service.application import Application
-from volsched.service.generation import Current, DeliveryLoop
+from volsched.service.generation import CurrentApplication, DeliveryLoop
 from volsched.service.reload import Reloaded, Reloader
 from volsched_drivers.notifiers.jsonl import JsonlNotifier
 
@@ -38,7 +38,7 @@ class TestReload(tests.TestCase):
         self.first = Application(conf.load([str(self.file)], use_env=False))
         self.first.start()
         self.first.scheduler  # noqa: B018 - a service has made it
-        self.current = Current(self.first)
+        self.current = CurrentApplication(self.first)
         self.addCleanup(lambda: self.current.application.close())
         self.reloader = Reloader(
             self.current, DeliveryLoop(self.current), lambda: conf.load([str(self.file)], use_env=False)

@@ -18,7 +18,7 @@ from volsched.exceptions import InvalidRequest, VolschedError
 from volsched.ops.devcluster import configuration, processes
 from volsched.ops.devcluster.plan import Plan
 from volsched.ops.devcluster.server import LOOPBACK, PATH, Process, Server, set_up
-from volsched.service.pidfile import Records
+from volsched.service.pidfile import PidFiles
 
 #: So long at most until a part is ready, and until it has ended.
 START_SECONDS = 120.0
@@ -196,7 +196,7 @@ class Cluster:
             database.close()
 
     def _is_ready(self, name: str) -> bool:
-        return self.plan.running.get(name) in {record.head for record in Records(str(self.plan.state)).alive()}
+        return self.plan.running.get(name) in {record.head for record in PidFiles(str(self.plan.state)).alive()}
 
     def _is_too_many(self, name: str) -> bool:
         return name.startswith(("scheduler-", "agent-")) and name not in self.plan.services

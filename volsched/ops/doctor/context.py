@@ -14,7 +14,7 @@ from volsched.model.parsing import pools_from
 from volsched.model.pool import PoolState
 from volsched.model.request import VolumeType
 from volsched.service.application import Application, utcnow
-from volsched.service.pidfile import Record, Records
+from volsched.service.pidfile import PidFile, PidFiles
 
 #: Checks answer with problems; those that need what is not there answer with none.
 Check = Callable[["DoctorContext"], "Sequence[Problem]"]
@@ -81,9 +81,9 @@ class DoctorContext:
         return [pool for report in reports for pool in pools_from(report, services[report.backend_id], ratio).pools]
 
     @cached_property
-    def services(self) -> Sequence[Record]:
+    def services(self) -> Sequence[PidFile]:
         """The services of this machine that run now."""
-        return list(Records(self.conf.paths.state_path).alive())
+        return list(PidFiles(self.conf.paths.state_path).alive())
 
     def close(self) -> None:
         """Let go of the database."""

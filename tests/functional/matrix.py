@@ -79,11 +79,11 @@ class Matrix:
     def ask(self, kind: str) -> None:
         """One more request of this kind."""
         name = self.named(kind)
-        service = self.application.volumes
+        volumes = self.application.api(WHO).volumes
         if kind.startswith("create"):
-            volume = service.create(WHO, size_gb=TOO_MUCH_GB if kind == "create, refused" else 1, name=name)
+            volume = volumes.create(size_gb=TOO_MUCH_GB if kind == "create, refused" else 1, name=name)
         else:
-            volume = service.manage(WHO, host=POOL, ref={"source-name": self.image(kind, name)}, name=name)
+            volume = volumes.manage(POOL, {"source-name": self.image(kind, name)}, name=name)
         self.asked[volume.id] = kind
 
     def named(self, kind: str) -> str:

@@ -309,7 +309,7 @@ def _told(file: Path) -> Iterator[str]:
 def _drift(url: str) -> list[str]:
     """What an audit says that takes nothing for half done."""
     with contextlib.closing(Database(url, clock=_later)) as database:
-        return [f"{one.check}: {one.subject}: {one.what}" for one in Audit(database).look()]
+        return [f"{one.check}: {one.subject}: {one.what}" for one in Audit(database).find()]
 
 
 def _later() -> datetime:

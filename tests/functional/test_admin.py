@@ -1,4 +1,4 @@
-"""What operators do to pools and backends, and what their users see of it: through the real program."""
+"""Operations on pools, backends and quotas, and the audit, through the real program."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TestCordons(InAWorld):
         document = self.program.run("place", "--dry-run", "--size", "1", *arguments, "-f", "json").json()
         return [entry["pool"] for entry in document["ranked"]]
 
-    def test_a_closed_pool_takes_nothing_until_it_is_opened(self) -> None:
+    def test_a_cordoned_pool_refuses_operations_until_it_is_uncordoned(self) -> None:
         shown = self.asked("pool", "cordon", ONE, "--no-create", "--no-extend", "--reason", "new disks")
         self.assertEqual("closed for create, extend", shown["State"])
         self.assertEqual(["create: new disks", "extend: new disks"], shown["Cordons"])
@@ -56,10 +56,10 @@ class TestCordons(InAWorld):
         self.assertEqual("open", self.asked("pool", "show", TWO)["State"])
         self.done("pool", "uncordon", TWO)
 
-    def test_what_cannot_be(self) -> None:
+    def test_invalid_cordons_are_refused(self) -> None:
         for arguments, words in (
             (("node@slow#none", "--reason", "x"), "node@slow#none"),
-            ((ONE, "--reason", "x", "--until", "soon"), "write it like"),
+            ((ONE, "--reason", "x", "--until", "soon"), "expected a time such as"),
             ((ONE,), "--reason"),
         ):
             with self.subTest(words):
@@ -69,8 +69,8 @@ class TestCordons(InAWorld):
 
 
 class TestDraining(InAWorld):
-    def test_a_plan_says_where_each_volume_would_go_and_moves_nothing(self) -> None:
-        """The second pool has room for the larger one only: each decision counts those before it."""
+    def test_a_drain_plan_shows_a_pool_for_each_volume_and_moves_nothing(self) -> None:
+        """The second pool has room only for the larger volume: each decision counts the moves before it."""
         self.done("pool", "cordon", TWO, "--no-create", "--reason", "later")
         for name, size in (("small", "5"), ("large", "7"), ("kept", "1")):
             self.assertEqual(
@@ -81,7 +81,7 @@ class TestDraining(InAWorld):
         before = self.asked("volume", "list"), self.asked("pool", "list")
 
         planned = self.program.run("pool", "drain", ONE, "--plan", "-f", "json")
-        self.assertEqual((1, "2 of 3 volumes would find no place\n"), (planned.status, planned.errors))
+        self.assertEqual((1, "no pool was found for 2 of 3 volumes\n"), (planned.status, planned.errors))
         large, small, kept = planned.json()
         self.assertEqual(("large", TWO, None), (large["Name"], large["To"], large["Because"]))
         self.assertEqual(("small", None), (small["Name"], small["To"]))
@@ -100,24 +100,26 @@ class TestDraining(InAWorld):
 
 class TestAudit(InAWorld):
     def plant(self, size_gb: int) -> None:
-        """Somebody changes what a claim says."""
+        """Change the size of every claim."""
         database = Database(f"sqlite:///{self.folder_}/volsched.db")
         self.addCleanup(database.close)
         with database.transaction() as connection:
             connection.execute(sa.update(claims).values(size_gb=size_gb))
             connection.execute(sa.update(volumes).values(updated_at=utcnow() - timedelta(hours=1)))
 
-    def test_drift_is_named_repaired_and_gone(self) -> None:
+    def test_an_inconsistency_is_shown_repaired_and_gone(self) -> None:
         nothing = self.program.run("audit")
-        self.assertEqual((0, "everything fits\n"), (nothing.status, nothing.errors))
+        self.assertEqual((0, "no inconsistencies\n"), (nothing.status, nothing.errors))
         made = self.asked("volume", "create", "--size", "2", "--zone", "west", "--name", "odd")
         self.asked("pool", "list")
         self.assertEqual([], self.asked("audit"))
         self.plant(5)
         found = self.program.run("audit", "-f", "json")
-        self.assertEqual((1, "to put right what can be: volsched audit --repair\n"), (found.status, found.errors))
+        self.assertEqual((1, "to repair what can be: volsched audit --repair\n"), (found.status, found.errors))
         (drift,) = found.json()
-        self.assertEqual(("claims that differ", made["ID"], False), (drift["Drift"], drift["Of"], drift["Repaired"]))
+        self.assertEqual(
+            ("claims that differ", made["ID"], False), (drift["Inconsistency"], drift["Of"], drift["Repaired"])
+        )
         self.assertIn(f"has 2 GiB in {ONE}, and 5 GiB are claimed", drift["Problem"])
         repaired = self.program.run("audit", "--repair", "-f", "json")
         self.assertEqual((0, [True]), (repaired.status, [drift["Repaired"] for drift in repaired.json()]))
@@ -134,10 +136,10 @@ class TestAudit(InAWorld):
 
 
 class TestQuotas(InAWorld):
-    def test_limits_are_set_shown_and_kept(self) -> None:
+    def test_limits_are_set_shown_and_enforced(self) -> None:
         self.done("type", "create", "plain")
         self.assertEqual(
-            {"volumes": (None, 0, 0), "gigabytes": (None, 0, 0)}, self.told(self.asked("quota", "show", "default"))
+            {"volumes": (None, 0, 0), "gigabytes": (None, 0, 0)}, self.usage(self.asked("quota", "show", "default"))
         )
         self.asked("quota", "set", "default", "--volumes", "2", "--gigabytes", "5")
         self.done("volume", "create", "--size", "3", "--zone", "west", "--name", "first")
@@ -146,7 +148,7 @@ class TestQuotas(InAWorld):
         self.assertIn("gigabytes", refused.errors)
         for figure in ("5", "3", "4"):
             self.assertIn(figure, refused.errors)
-        self.assertEqual({"volumes": (2, 1, 0), "gigabytes": (5, 3, 0)}, self.told(self.asked("quota", "show")))
+        self.assertEqual({"volumes": (2, 1, 0), "gigabytes": (5, 3, 0)}, self.usage(self.asked("quota", "show")))
 
         limited = self.asked("quota", "set", "default", "--volumes", "0", "--type", "plain")
         self.assertEqual({"plain"}, {row["Type"] for row in limited})
@@ -157,14 +159,14 @@ class TestQuotas(InAWorld):
         self.assertEqual([None, None], [row["Limit"] for row in again])
         self.done("volume", "delete", "first")
 
-    def told(self, rows: list[dict[str, Any]]) -> dict[str, tuple[int | None, int, int]]:
+    def usage(self, rows: list[dict[str, Any]]) -> dict[str, tuple[int | None, int, int]]:
         return {row["Resource"]: (row["Limit"], row["In use"], row["Reserved"]) for row in rows if not row["Type"]}
 
-    def test_what_is_no_limit(self) -> None:
+    def test_invalid_limits_are_refused(self) -> None:
         for arguments, words in (
-            ((), "name --volumes, --gigabytes or both"),
-            (("--volumes", "many"), "'many' is no limit"),
-            (("--gigabytes=-2",), "'-2' is no limit"),
+            ((), "expected a limit: --volumes, --gigabytes or both"),
+            (("--volumes", "many"), "got 'many'"),
+            (("--gigabytes=-2",), "got '-2'"),
             (("--volumes", "1", "--type", "none"), "none"),
         ):
             with self.subTest(words):
@@ -174,7 +176,7 @@ class TestQuotas(InAWorld):
 
 
 class TestExtraSpecs(InAWorld):
-    def test_what_spells_no_requirement_is_refused(self) -> None:
+    def test_an_extra_spec_without_alternatives_is_refused(self) -> None:
         refused = self.program.run("type", "create", "odd", "--extra-spec", "media=<or>")
         self.assertEqual(2, refused.status)
         self.assertIn("extra_specs[media]: '<or>' names no alternative", refused.errors)
@@ -182,7 +184,7 @@ class TestExtraSpecs(InAWorld):
 
 
 class TestClosedBackends(InAWorld):
-    def test_a_decision_says_who_closed_what(self) -> None:
+    def test_a_decision_names_disabled_and_frozen_backends(self) -> None:
         self.done("backend", "list")
         self.done("backend", "disable", "node@fast", "--reason", "rebuild")
         self.assertTrue(self.asked("backend", "freeze", "node@slow")["Frozen"])

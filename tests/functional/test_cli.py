@@ -57,7 +57,7 @@ class InAWorld(TestCase):
             raise AssertionError(f"db upgrade: {made.errors}")
 
     def done(self, *arguments: str) -> Ran:
-        """The command ends with status 0 and says nothing on stderr."""
+        """Run a command that must end with status 0 and write nothing to stderr."""
         ran = self.program.run(*arguments)
         self.assertEqual((0, ""), (ran.status, ran.errors), f"{arguments}: {ran.output}")
         return ran
@@ -67,7 +67,7 @@ class InAWorld(TestCase):
 
 
 class TestInit(TestCase):
-    def test_from_nothing_to_a_volume(self) -> None:
+    def test_init_prepares_for_a_first_volume(self) -> None:
         folder = self.folder()
         program = WarmProgram(folder)
         made = program.run("init", "here", "--pool-size", "5")
@@ -84,26 +84,26 @@ class TestInit(TestCase):
         pools = inside.run("pool", "list", "-f", "json").json()
         self.assertEqual([5.0], [pool["Total GiB"] for pool in pools])
 
-    def test_the_usual_places_are_in_the_home_folder_or_the_system(self) -> None:
+    def test_the_configuration_file_option_selects_the_file(self) -> None:
         folder = self.folder()
         file = folder / "own.conf"
         program = WarmProgram(folder, file)
         self.assertEqual(0, program.run("init", str(folder / "state")).status)
         self.assertIn(f"state_path = {folder}/state", file.read_text())
 
-    def test_nothing_is_overwritten_unless_that_is_asked_for(self) -> None:
+    def test_an_existing_configuration_is_overwritten_only_with_force(self) -> None:
         folder = self.folder()
         program = WarmProgram(folder)
         (folder / "volsched.conf").write_text("mine\n")
         refused = program.run("init", ".")
         self.assertEqual(2, refused.status)
-        self.assertIn(f"{folder}/volsched.conf is there already; --force overwrites it", refused.errors)
+        self.assertIn(f"{folder}/volsched.conf exists already; --force overwrites it", refused.errors)
         self.assertEqual(["volsched.conf"], [path.name for path in folder.iterdir()])
         self.assertEqual("mine\n", (folder / "volsched.conf").read_text())
         self.assertEqual(0, program.run("init", ".", "--force").status)
         self.assertIn("driver = directory", (folder / "volsched.conf").read_text())
 
-    def test_a_value_that_will_not_do_leaves_no_configuration_behind(self) -> None:
+    def test_an_invalid_pool_size_leaves_no_configuration(self) -> None:
         folder = self.folder()
         for size in ("much", "-1"):
             with self.subTest(size):
@@ -114,7 +114,7 @@ class TestInit(TestCase):
 
 
 class TestTypes(InAWorld):
-    def test_a_type_is_made_shown_and_withdrawn(self) -> None:
+    def test_a_type_is_created_shown_and_deleted(self) -> None:
         made = self.asked(
             "type", "create", "gold", "--extra-spec", "media=ssd", "--extra-spec", "total_volumes=< 5",
             "--description", "the best",
@@ -137,25 +137,25 @@ class TestVolumes(InAWorld):
         super().setUpClass()
         cls.program.run("type", "create", "gold", "--extra-spec", "media=ssd")
 
-    def test_a_volume_s_life(self) -> None:
+    def test_a_volume_is_created_extended_and_deleted(self) -> None:
         made = self.asked(
             "volume", "create", "--size", "2", "--type", "gold", "--zone", "east", "--name", "life",
             "--metadata", "owner=me",
         )  # fmt: skip
         file = Path(made["Location"])
-        self.assertEqual(("available", 2, "gold", "node@fast#ssd"), _told(made, "Status", "Size GiB", "Type", "Pool"))
-        self.assertEqual(("east", {"owner": "me"}), _told(made, "Zone", "Metadata"))
+        self.assertEqual(("available", 2, "gold", "node@fast#ssd"), _values(made, "Status", "Size GiB", "Type", "Pool"))
+        self.assertEqual(("east", {"owner": "me"}), _values(made, "Zone", "Metadata"))
         self.assertEqual(2 * 4096, file.stat().st_size)
         self.assertEqual(made, self.asked("volume", "show", "life"))
 
         grown = self.asked("volume", "extend", "life", "--size", "5")
-        self.assertEqual(("available", 5), _told(grown, "Status", "Size GiB"))
+        self.assertEqual(("available", 5), _values(grown, "Status", "Size GiB"))
         self.assertEqual(5 * 4096, file.stat().st_size)
 
         refused = self.program.run("volume", "extend", "life", "--size", "50")
         self.assertEqual(1, refused.status)
         self.assertIn("45 GiB asked, 5.00 GiB left", refused.errors)
-        self.assertEqual(("available", 5), _told(self.asked("volume", "show", "life"), "Status", "Size GiB"))
+        self.assertEqual(("available", 5), _values(self.asked("volume", "show", "life"), "Status", "Size GiB"))
         self.assertEqual(["VS-NO-POOL"], [one["Code"] for one in self.asked("volume", "messages", "life")])
 
         self.done("volume", "delete", "life")
@@ -164,12 +164,12 @@ class TestVolumes(InAWorld):
         explained = self.asked("volume", "explain", made["ID"])  # also when it is gone
         self.assertEqual(made["ID"], explained["volume_id"])
 
-    def test_explain_names_each_pool_each_verdict_each_score_and_the_order(self) -> None:
+    def test_explain_shows_each_pool_with_results_scores_and_order(self) -> None:
         made = self.asked("volume", "create", "--size", "3", "--zone", "west", "--name", "why")
         text = self.done("volume", "explain", "why").output
         document = self.asked("volume", "explain", "why")
         self.assertTrue(text.startswith("Decision: 3 GiB on node@slow#one\n"), text)
-        for words in ("availability_zone", "capacity", "capabilities", "1st, chosen", "2nd", "Turned away"):
+        for words in ("availability_zone", "capacity", "capabilities", "1st, chosen", "2nd", "Rejected"):
             self.assertIn(words, text)
         self.assertEqual("node@slow#one", document["chosen"])
         self.assertEqual(["node@slow#one", "node@slow#two"], [one["pool"] for one in document["ranked"]])
@@ -177,20 +177,20 @@ class TestVolumes(InAWorld):
         self.assertEqual({"raw": 20.0, "share": 1.0}, document["weighers"][0]["weights"]["node@slow#one"])
         self.done("volume", "delete", made["ID"])
 
-    def test_nothing_fits(self) -> None:
+    def test_a_volume_without_a_fitting_pool_is_in_error_with_the_reason(self) -> None:
         refused = self.program.run("volume", "create", "--size", "15", "--type", "gold", "--name", "big", "-f", "json")
         self.assertEqual(1, refused.status)
         self.assertIn("15 GiB asked, 10.00 GiB left", refused.errors)
         volume = refused.json()
-        self.assertEqual(("error", None), _told(volume, "Status", "Pool"))
+        self.assertEqual(("error", None), _values(volume, "Status", "Pool"))
         self.assertIn("15 GiB asked, 10.00 GiB left", volume["Reason"])
         self.assertEqual(f"volsched volume explain {volume['ID']}", volume["Fix"])
         text = self.done(*volume["Fix"].split()[1:]).output
-        self.assertIn("Decision: no place for 15 GiB", text)
-        self.assertIn("capacity turned away 2 of 3", text)
+        self.assertIn("Decision: no pool for 15 GiB", text)
+        self.assertIn("capacity rejected 2 of 3", text)
         self.done("volume", "delete", "big")
 
-    def test_place_asks_and_keeps_nothing(self) -> None:
+    def test_place_stores_nothing(self) -> None:
         before = self.asked("volume", "list"), self.asked("pool", "list")
         text = self.done("place", "--dry-run", "--size", "4", "--zone", "west").output
         self.assertIn("Decision: 4 GiB would go to node@slow#one", text)
@@ -201,30 +201,30 @@ class TestVolumes(InAWorld):
         self.assertIn("volsched volume create", undecided.errors)
         self.assertEqual(before, (self.asked("volume", "list"), self.asked("pool", "list")))
 
-    def test_a_request_that_nobody_waits_for_is_done_by_whoever_comes_next(self) -> None:
+    def test_a_later_command_carries_out_a_request_without_waiting(self) -> None:
         asked = self.asked("volume", "create", "--size", "1", "--name", "later", "--no-wait")
-        self.assertEqual(("creating", None), _told(asked, "Status", "Location"))
+        self.assertEqual(("creating", None), _values(asked, "Status", "Location"))
         listed = self.program.run("volume", "list")
         self.assertIn(
-            f"1 volume waits for work to be done; to see it done: volsched volume show {asked['ID']} --wait",
+            f"1 volume has unfinished work; to wait for it: volsched volume show {asked['ID']} --wait",
             listed.errors,
         )
         waited = self.program.run("volume", "show", "later", "--wait", "-f", "json")
         self.assertEqual((0, "available"), (waited.status, waited.json()["Status"]))
         self.done("volume", "delete", "later")
 
-    def test_storage_that_fails_is_told_and_the_volume_is_in_error(self) -> None:
+    def test_a_storage_failure_is_shown_and_the_volume_is_in_error(self) -> None:
         made = self.asked("volume", "create", "--size", "2", "--zone", "west", "--name", "lost")
         Path(made["Location"]).unlink()
         failed = self.program.run("volume", "extend", "lost", "--size", "4", "-f", "json")
         self.assertEqual((1, "error_extending"), (failed.status, failed.json()["Status"]))
         self.assertIn("storage reported a problem", failed.errors)
         for told in (failed.errors, self.asked("volume", "show", "lost")["Reason"]):
-            self.assertIn(f"The storage said: directory {self.folder_}/slow: ", told)
-            self.assertIn(made["ID"], told.partition("The storage said")[2])
+            self.assertIn(f"Reason from the storage: directory {self.folder_}/slow: ", told)
+            self.assertIn(made["ID"], told.partition("Reason from the storage")[2])
         self.done("volume", "delete", "lost")
 
-    def test_lists_come_in_every_format(self) -> None:
+    def test_lists_have_several_formats(self) -> None:
         self.asked("volume", "create", "--size", "1", "--name", "listed")
         table = self.done("volume", "list").output
         self.assertIn("| Size GiB |", table)
@@ -242,16 +242,16 @@ class TestVolumes(InAWorld):
 
 
 class TestManage(InAWorld):
-    def test_a_file_becomes_a_volume_and_then_is_one(self) -> None:
+    def test_a_managed_file_becomes_a_volume(self) -> None:
         pool = self.folder_ / "slow" / "one"
         self.done("backend", "list")  # makes the folders
         (pool / "old.img").write_bytes(b"x" * 5000)
         managed = self.asked("volume", "manage", "node@slow#one", "old.img", "--name", "old")
-        self.assertEqual(("available", 2, "node@slow#one"), _told(managed, "Status", "Size GiB", "Pool"))
+        self.assertEqual(("available", 2, "node@slow#one"), _values(managed, "Status", "Size GiB", "Pool"))
         self.assertEqual(b"x" * 5000, Path(managed["Location"]).read_bytes())
         self.assertFalse((pool / "old.img").exists())
 
-    def test_what_cannot_be_taken_over_is_refused_and_leaves_nothing(self) -> None:
+    def test_files_that_cannot_be_managed_are_refused_and_leave_nothing(self) -> None:
         pool = self.folder_ / "slow" / "two"
         self.done("backend", "list")
         (self.folder_ / "outside").write_bytes(b"x")
@@ -281,7 +281,7 @@ class TestBackends(InAWorld):
         backends = self.asked("backend", "list")
         self.assertEqual(
             [("node@fast", "east", "up", True, 1, 0), ("node@slow", "west", "up", True, 2, 0)],
-            [_told(one, "Backend", "Zone", "State", "Enabled", "Pools", "Problems") for one in backends],
+            [_values(one, "Backend", "Zone", "State", "Enabled", "Pools", "Problems") for one in backends],
         )
         self.assertEqual(["one", "two"], self.asked("backend", "show", "node@slow")["Pools"])
         pools = self.asked("pool", "list")
@@ -291,61 +291,61 @@ class TestBackends(InAWorld):
                 ("node@slow#one", "west", "thin", 20.0, 20.0),
                 ("node@slow#two", "west", "thin", 10.0, 10.0),
             ],
-            [_told(one, "Pool", "Zone", "Kind", "Total GiB", "Room GiB") for one in pools],
+            [_values(one, "Pool", "Zone", "Kind", "Total GiB", "Room GiB") for one in pools],
         )
         shown = self.asked("pool", "show", "node@fast#ssd")
         self.assertEqual("ssd", shown["Capabilities"]["media"])
         self.assertIn("node@slow#two", self.done("pool", "list").output)
 
-    def test_a_disabled_backend_gets_nothing_until_it_is_enabled(self) -> None:
+    def test_a_disabled_backend_gets_no_volumes_until_it_is_enabled(self) -> None:
         self.done("backend", "list")
         disabled = self.asked("backend", "disable", "node@fast", "--reason", "moving house")
-        self.assertEqual((False, "moving house"), _told(disabled, "Enabled", "Disabled because"))
+        self.assertEqual((False, "moving house"), _values(disabled, "Enabled", "Disabled because"))
         refused = self.program.run("volume", "create", "--size", "1", "--zone", "east", "--name", "no")
         self.assertEqual(1, refused.status)
         self.assertIn("volsched volume explain", refused.errors)
         enabled = self.asked("backend", "enable", "node@fast")
-        self.assertEqual((True, None), _told(enabled, "Enabled", "Disabled because"))
+        self.assertEqual((True, None), _values(enabled, "Enabled", "Disabled because"))
         made = self.asked("volume", "create", "--size", "1", "--zone", "east")
         self.assertEqual("available", made["Status"])
         self.done("volume", "delete", made["ID"], "no")
 
 
 class TestBadInput(InAWorld):
-    def test_mistakes_are_named_and_change_nothing(self) -> None:
+    def test_invalid_arguments_are_named_and_change_nothing(self) -> None:
         self.done("type", "create", "used", "-f", "json")
         self.done("volume", "create", "--size", "1", "--type", "used", "--name", "kept", "-f", "json")
         before = self.asked("volume", "list"), self.asked("type", "list"), self.asked("pool", "list")
         create = ("volume", "create", "--size")
         cases = {
-            (*create, "0"): "size: '0'",
-            (*create, "-1"): "size: '-1'",
-            (*create, "text"): "size: 'text'",
-            (*create, "1.5"): "size: '1.5'",
-            (*create, "99999999999"): "size: '99999999999'",
-            (*create, "9" * 5000): "size: '9999",
-            ("place", "--dry-run", "--size", "1.5"): "size: '1.5'",
+            (*create, "0"): "got '0'",
+            (*create, "-1"): "got '-1'",
+            (*create, "text"): "got 'text'",
+            (*create, "1.5"): "got '1.5'",
+            (*create, "99999999999"): "got '99999999999'",
+            (*create, "9" * 5000): "got '9999",
+            ("place", "--dry-run", "--size", "1.5"): "got '1.5'",
             (*create, "1", "--type", "nosuch"): "no volume type 'nosuch'",
             (*create, "1", "--zone", "mars"): "no zone 'mars'; there are east, west",
-            (*create, "1", "--hint", "same_host"): "hint: 'same_host' is not KEY=VALUE",
-            (*create, "1", "--metadata", "=x"): "metadata: '=x' is not KEY=VALUE",
+            (*create, "1", "--hint", "same_host"): "hint: expected KEY=VALUE, got 'same_host'",
+            (*create, "1", "--metadata", "=x"): "metadata: expected KEY=VALUE, got '=x'",
             (*create, "1", "-c", "bogus"): "--column: no column 'bogus'",
             ("volume", "show", "nosuch"): "no volume 'nosuch'",
             ("volume", "explain", "nosuch"): "no volume 'nosuch'",
             ("volume", "delete", "kept", "nosuch"): "no volume 'nosuch'",
             ("volume", "extend", "nosuch", "--size", "5"): "no volume 'nosuch'",
-            ("volume", "extend", "kept", "--size", "1"): "1 GiB is not more than the 1 GiB",
-            ("volume", "extend", "kept", "--size", "2.5"): "size: '2.5'",
+            ("volume", "extend", "kept", "--size", "1"): "new_size: expected more than the 1 GiB",
+            ("volume", "extend", "kept", "--size", "2.5"): "got '2.5'",
             ("volume", "manage", "node@nosuch#pool", "file"): "no backend 'node@nosuch'",
             ("volume", "manage", "node@slow#nosuch", "file"): "no pool 'node@slow#nosuch'",
-            ("volume", "manage", "nowhere", "file"): "host: 'nowhere' is not host@backend",
+            ("volume", "manage", "nowhere", "file"): "host: expected host@backend or host@backend#pool, got 'nowhere'",
             ("backend", "show", "nosuch"): "no backend 'nosuch'",
             ("backend", "disable", "nosuch"): "no backend 'nosuch'",
             ("pool", "show", "nosuch"): "no pool 'nosuch'",
             ("type", "show", "nosuch"): "no volume type 'nosuch'",
             ("type", "delete", "nosuch"): "no volume type 'nosuch'",
             ("type", "delete", "used"): "'used' is in use by 1 volume",
-            ("type", "create", "other", "--extra-spec", "bare"): "extra_spec: 'bare' is not KEY=VALUE",
+            ("type", "create", "other", "--extra-spec", "bare"): "extra_spec: expected KEY=VALUE, got 'bare'",
         }
         for (arguments, words), ran in zip(cases.items(), self.program.run_all(list(cases)), strict=True):
             with self.subTest(" ".join(arguments)[:60]):
@@ -354,7 +354,7 @@ class TestBadInput(InAWorld):
                 self.assertEqual(1, ran.errors.count("\n"), ran.errors)
         self.assertEqual(before, (self.asked("volume", "list"), self.asked("type", "list"), self.asked("pool", "list")))
 
-    def test_no_database_and_no_configuration_say_what_to_do(self) -> None:
+    def test_a_missing_database_or_configuration_is_an_error_with_a_fix(self) -> None:
         folder = self.folder()
         missing = WarmProgram(folder, folder / "no.conf").run("volume", "list")
         self.assertEqual(2, missing.status)
@@ -366,5 +366,5 @@ class TestBadInput(InAWorld):
         self.assertIn("volsched db upgrade", empty.errors)
 
 
-def _told(shown: dict[str, Any], *names: str) -> tuple[Any, ...]:
+def _values(shown: dict[str, Any], *names: str) -> tuple[Any, ...]:
     return tuple(shown[name] for name in names)

@@ -122,8 +122,8 @@ class TestDemo(TestCase):
             "5 pools on 3 storage backends, in the zones east and west",
             "8 volumes, placed by the scheduler driver `filter`",
             "4 volumes, placed by the scheduler driver `chance`",
-            "Decision: no place for 12 GiB",
-            "Every notifier was told: scheduler.create_volume (NoValidBackend)",
+            "Decision: no pool for 12 GiB",
+            "Every notifier received: scheduler.create_volume (NoValidBackend)",
             "EntryCreateTask        done, then reverted",
             "The pools afterwards",
         ):

@@ -49,13 +49,13 @@ class InstanceLocalityTest(TestCase):
         self.application.report()
 
     def created(self) -> Volume:
-        volume = self.application.volumes.create(CONTEXT, size_gb=1, hints={"local_to_instance": INSTANCE})
-        settled = self.application.settle(volume.id)
+        volumes = self.application.api(CONTEXT).volumes
+        settled = volumes.wait(volumes.create(size_gb=1, hints={"local_to_instance": INSTANCE}))
         assert settled is not None
         return settled
 
     def told(self, volume: Volume) -> str:
-        return " ".join(message.text for message in self.application.volumes.messages(CONTEXT, volume.id))
+        return " ".join(message.text for message in self.application.api(CONTEXT).volumes.messages(volume))
 
     def test_on_the_instances_machine(self) -> None:
         self.cloud.runs_on("machine1")

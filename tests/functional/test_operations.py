@@ -1,4 +1,4 @@
-"""Retype, migrate, snapshots, groups and backup placement, as users meet them: through the real program."""
+"""Retype, migration, snapshots, groups and backup placement, through the real program."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONTENT = b"what it is all about" * 400
 
 
 class Operating(InAWorld):
-    """With two types, gold for the fast backend and bronze for the slow one, and books that must balance."""
+    """Two types, gold for the fast backend and bronze for the slow one; claims and files must match."""
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -60,7 +60,7 @@ class Operating(InAWorld):
         return sorted(path.name for path in found)
 
     def balanced(self) -> None:
-        """In each pool the claims add up to what the volumes and snapshots in it have; there are no other files."""
+        """Assert that the claims of each pool add up to its volumes and snapshots, without other files."""
         with contextlib.closing(Database(f"sqlite:///{self.folder_}/volsched.db")) as database:
             volumes = [volume for volume in Volumes(database).list() if volume.host]
             snapshots = Snapshots(database).list()
@@ -82,17 +82,17 @@ class Operating(InAWorld):
 
 
 class TestRetype(Operating):
-    def test_in_its_pool_only_the_type_changes(self) -> None:
+    def test_a_retype_that_fits_the_pool_changes_only_the_type(self) -> None:
         self.done("type", "create", "plain", "-f", "json")
         volume = self.made(2, "--type", "plain", "--zone", "west")
         retyped = self.asked("volume", "retype", volume["ID"], "--type", "bronze")
-        self.assertEqual(("available", "bronze", volume["Pool"]), _told(retyped, "Status", "Type", "Pool"))
+        self.assertEqual(("available", "bronze", volume["Pool"]), _values(retyped, "Status", "Type", "Pool"))
         self.assertTrue(self.holds(retyped))
         again = self.asked("volume", "retype", volume["ID"], "--type", "plain")
         self.assertEqual("bronze", self.asked("volume", "retype", again["ID"], "--type", "bronze")["Type"])
         self.done("volume", "delete", volume["ID"])
 
-    def test_into_another_pool_only_where_that_is_asked_for(self) -> None:
+    def test_a_retype_moves_the_volume_only_with_the_migration_policy(self) -> None:
         self.done("type", "create", "large", "--extra-spec", "total_capacity_gb=<= 10", "-f", "json")
         volume = self.made(2, "--type", "bronze", "--name", "moving")
         self.assertEqual("node@slow#one", volume["Pool"])
@@ -103,7 +103,7 @@ class TestRetype(Operating):
         explained = self.asked("volume", "explain", "moving")
         self.assertEqual("retype", explained["operation"])
         retyped = self.asked("volume", "retype", "moving", "--type", "large", "--migration-policy", "on-demand")
-        self.assertEqual(("available", "large", "node@slow#two"), _told(retyped, "Status", "Type", "Pool"))
+        self.assertEqual(("available", "large", "node@slow#two"), _values(retyped, "Status", "Type", "Pool"))
         self.assertTrue(self.holds(retyped))
         self.balanced()
         self.refused(
@@ -114,14 +114,19 @@ class TestRetype(Operating):
         self.balanced()
         self.done("volume", "delete", "moving")
 
-    def test_mistakes_are_named_and_change_nothing(self) -> None:
+    def test_invalid_retypes_are_refused_and_change_nothing(self) -> None:
         volume = self.made(1, "--type", "bronze", "--name", "kept")
         before = self.asked("volume", "list")
         retype = ("volume", "retype", "kept", "--type")
         self.refused(2, "no volume type 'nosuch'", *retype, "nosuch")
         self.refused(2, f"volume {volume['ID']} is of type bronze already", *retype, "bronze")
         self.refused(
-            2, "migration_policy: 'maybe' is none; there are never", *retype, "gold", "--migration-policy", "maybe"
+            2,
+            "expected one of never, on-demand, got 'maybe'",
+            *retype,
+            "gold",
+            "--migration-policy",
+            "maybe",
         )
         self.refused(2, "no volume 'nosuch'", "volume", "retype", "nosuch", "--type", "gold")
         self.assertEqual(before, self.asked("volume", "list"))
@@ -129,14 +134,14 @@ class TestRetype(Operating):
 
 
 class TestMigrate(Operating):
-    def test_there_and_back_again(self) -> None:
+    def test_a_volume_moves_between_pools_and_keeps_its_data(self) -> None:
         volume = self.made(3, "--zone", "west", "--name", "walker")
         route = ("node@slow#two", "node@fast#ssd", "node@slow#one", "node@slow", "node@fast")
         expected = ("node@slow#two", "node@fast#ssd", "node@slow#one", "node@slow#two", "node@fast#ssd")
         for host, pool in zip(route, expected, strict=True):
             with self.subTest(host):
                 moved = self.asked("volume", "migrate", "walker", host)
-                self.assertEqual(("available", pool, volume["ID"]), _told(moved, "Status", "Pool", "ID"))
+                self.assertEqual(("available", pool, volume["ID"]), _values(moved, "Status", "Pool", "ID"))
                 self.assertEqual("east" if "fast" in pool else "west", moved["Zone"])
                 self.assertTrue(self.holds(moved))
                 self.balanced()
@@ -149,7 +154,7 @@ class TestMigrate(Operating):
     def pools(self, name: str) -> list[dict[str, Any]]:
         return [pool for pool in self.asked("pool", "list") if pool["Pool"] == name]
 
-    def test_what_will_not_do_is_refused_and_the_volume_stays(self) -> None:
+    def test_migration_to_an_unsuitable_pool_is_refused(self) -> None:
         self.done("volume", "create", "--size", "8", "--zone", "east", "--name", "filler", "-f", "json")
         volume = self.made(3, "--zone", "west", "--name", "stays")
         migrate = ("volume", "migrate", "stays")
@@ -158,7 +163,7 @@ class TestMigrate(Operating):
         self.refused(2, "no backend 'node@nosuch'", *migrate, "node@nosuch#pool")
         self.refused(2, "no backend 'node@nosuch'", *migrate, "node@nosuch")
         self.refused(2, "no pool 'node@slow#nosuch'", *migrate, "node@slow#nosuch")
-        self.refused(2, "'nowhere' is not host@backend", *migrate, "nowhere")
+        self.refused(2, "expected host@backend or host@backend#pool, got 'nowhere'", *migrate, "nowhere")
         self.done("backend", "disable", "node@fast", "--reason", "moving house", "-f", "json")
         self.refused(2, "backend node@fast is disabled (moving house)", *migrate, "node@fast")
         self.done("backend", "enable", "node@fast", "-f", "json")
@@ -168,7 +173,7 @@ class TestMigrate(Operating):
         bronze = self.made(1, "--type", "bronze")
         self.refused(1, "capabilities: media", "volume", "migrate", bronze["ID"], "node@fast")
         stays = self.asked("volume", "show", "stays")
-        self.assertEqual(("available", volume["Location"]), _told(stays, "Status", "Location"))
+        self.assertEqual(("available", volume["Location"]), _values(stays, "Status", "Location"))
         self.assertTrue(self.holds(stays))
         self.done("volume", "delete", "stays", "filler", bronze["ID"])
 
@@ -176,32 +181,32 @@ class TestMigrate(Operating):
         with contextlib.closing(Database(f"sqlite:///{self.folder_}/volsched.db")) as database:
             Backends(database).set_frozen("node@fast", frozen)
 
-    def test_a_source_that_cannot_be_read_leaves_everything_as_it_was(self) -> None:
+    def test_an_unreadable_source_leaves_the_volume_unchanged(self) -> None:
         volume = self.made(2, "--zone", "west", "--name", "lost")
         hidden = self.folder_ / "hidden"
         Path(volume["Location"]).rename(hidden)
         self.refused(1, "has vanished", "volume", "migrate", "lost", "node@fast")
         hidden.rename(volume["Location"])
         shown = self.asked("volume", "show", "lost")
-        self.assertEqual(("available", volume["Pool"]), _told(shown, "Status", "Pool"))
+        self.assertEqual(("available", volume["Pool"]), _values(shown, "Status", "Pool"))
         self.assertIn("was not moved", self.asked("volume", "messages", "lost")[-1]["Text"])
         self.balanced()
         self.done("volume", "delete", "lost")
 
-    def test_something_else_in_its_place_is_not_replaced(self) -> None:
+    def test_an_existing_file_in_the_target_pool_is_not_replaced(self) -> None:
         volume = self.made(2, "--zone", "west", "--name", "blocked")
         stranger = self.folder_ / "fast" / "ssd" / f"volume-{volume['ID']}"
         stranger.parent.mkdir(parents=True, exist_ok=True)
         stranger.write_bytes(b"x" * 2 * UNIT)
         self.refused(1, "holds something else", "volume", "migrate", "blocked", "node@fast")
         shown = self.asked("volume", "show", "blocked")
-        self.assertEqual(("available", volume["Pool"]), _told(shown, "Status", "Pool"))
+        self.assertEqual(("available", volume["Pool"]), _values(shown, "Status", "Pool"))
         self.assertTrue(self.holds(shown))
         self.assertEqual(b"x" * 2 * UNIT, stranger.read_bytes())
         stranger.unlink()
         self.done("volume", "delete", "blocked")
 
-    def test_two_pools_that_are_one_folder(self) -> None:
+    def test_migration_between_pools_in_one_folder_is_refused(self) -> None:
         volume = self.made(2, "--zone", "west", "--name", "twice")
         twin = self.folder_ / "slow" / "two" / f"volume-{volume['ID']}"
         os.link(volume["Location"], twin)
@@ -212,7 +217,7 @@ class TestMigrate(Operating):
 
 
 class TestKilledWhileMoving(Operating):
-    """Whatever step a process is killed at, the volume is whole where its row says, and the next one ends the work."""
+    """A killed process leaves the volume intact in the pool of its row, and the next process completes the work."""
 
     def killed_at(self, step: int, *arguments: str) -> int:
         """The status of a command whose process is killed before that step; 0 where it had fewer."""
@@ -243,22 +248,22 @@ class TestKilledWhileMoving(Operating):
             volume = Volumes(database).get(volume_id)
         return {"Location": volume.provider_location, "Size GiB": volume.size_gb}
 
-    def test_migrate(self) -> None:
+    def test_migration_survives_a_kill_at_every_step(self) -> None:
         steps = self.moved_under_fire("node@fast#ssd", "node@slow#one", "volume", "migrate", "hardy")
         self.assertGreater(steps, 15)
 
 
 class TestSnapshots(Operating):
-    def test_life_of_a_snapshot(self) -> None:
+    def test_a_snapshot_is_created_copied_and_deleted(self) -> None:
         volume = self.made(3, "--zone", "west", "--name", "origin")
         snapshot = self.asked("snapshot", "create", "origin", "--name", "then")
-        self.assertEqual(("available", 3, volume["ID"]), _told(snapshot, "Status", "Size GiB", "Volume"))
+        self.assertEqual(("available", 3, volume["ID"]), _values(snapshot, "Status", "Size GiB", "Volume"))
         self.balanced()
         Path(volume["Location"]).write_bytes(b"n" * 3 * UNIT)
         self.assertEqual([snapshot], self.asked("snapshot", "list", "--volume", "origin"))
         self.assertEqual(snapshot, self.asked("snapshot", "show", "then"))
         restored = self.asked("volume", "create", "--snapshot", "then", "--size", "4", "--name", "restored")
-        self.assertEqual(("available", volume["Pool"], 4), _told(restored, "Status", "Pool", "Size GiB"))
+        self.assertEqual(("available", volume["Pool"], 4), _values(restored, "Status", "Pool", "Size GiB"))
         self.assertTrue(self.holds(restored))
         same = self.asked("volume", "create", "--source", "origin", "--name", "same")
         self.assertTrue(self.holds(same, b"n" * 3 * UNIT))
@@ -276,7 +281,7 @@ class TestSnapshots(Operating):
         self.assertTrue(self.holds(restored))
         self.done("volume", "delete", "origin", "restored", "same")
 
-    def test_without_room_there_is_none(self) -> None:
+    def test_a_snapshot_without_room_is_in_error(self) -> None:
         volume = self.made(6, "--zone", "east", "--name", "big")
         ran = self.program.run("snapshot", "create", "big", "--name", "no", "-f", "json")
         self.assertEqual((1, "error"), (ran.status, ran.json()["Status"]))
@@ -292,7 +297,7 @@ class TestSnapshots(Operating):
             failed = Snapshots(database).find(name, None)
             self.assertIsNone(Claims(database).get(failed.id))
 
-    def test_mistakes_are_named(self) -> None:
+    def test_invalid_snapshot_requests_are_refused(self) -> None:
         self.made(2, "--zone", "west", "--name", "source")
         self.done("snapshot", "create", "source", "--name", "s", "-f", "json")
         create = ("volume", "create", "--name", "no")
@@ -300,9 +305,9 @@ class TestSnapshots(Operating):
         self.refused(2, "no snapshot 'nosuch'", "snapshot", "delete", "s", "nosuch")
         self.refused(2, "no volume 'nosuch'", "snapshot", "create", "nosuch")
         self.refused(2, "no snapshot 'nosuch'", *create, "--snapshot", "nosuch")
-        self.refused(2, "1 GiB are less than the 2", *create, "--snapshot", "s", "--size", "1")
-        self.refused(2, "not of both", *create, "--snapshot", "s", "--source", "source")
-        self.refused(2, "size: is missing", *create)
+        self.refused(2, "expected at least the 2 GiB", *create, "--snapshot", "s", "--size", "1")
+        self.refused(2, "source volume, got both", *create, "--snapshot", "s", "--source", "source")
+        self.refused(2, "size: expected a whole number of GiB", *create)
         self.assertEqual(1, len(self.asked("snapshot", "list")))
         self.done("snapshot", "delete", "s")
         self.done("volume", "delete", "source")
@@ -312,13 +317,13 @@ class TestGroups(Operating):
     def test_a_group_and_its_volumes_are_on_one_backend(self) -> None:
         self.done("type", "create", "any", "-f", "json")
         group = self.asked("group", "create", "--type", "bronze", "--type", "any", "team")
-        self.assertEqual(("available", "node@slow#one", "west"), _told(group, "Status", "Pool", "Zone"))
+        self.assertEqual(("available", "node@slow#one", "west"), _values(group, "Status", "Pool", "Zone"))
         self.assertEqual(["bronze", "any"], group["Types"])
         first = self.made(2, "--group", "team", "--type", "any")
         self.assertIn("node@slow#", first["Pool"])
         self.assertEqual([first["ID"]], self.asked("group", "show", "team")["Volumes"])
-        self.refused(2, "group team is for other types".replace("team", group["ID"]), *self.create("gold"))
-        self.refused(2, "no type: group", "volume", "create", "--size", "1", "--group", "team")
+        self.refused(2, f"expected a type of group {group['ID']}, got type gold", *self.create("gold"))
+        self.refused(2, "got no type", "volume", "create", "--size", "1", "--group", "team")
         self.refused(2, "has 1 volume; delete them first", "group", "delete", "team")
         self.done("volume", "delete", first["ID"])
         self.done("group", "delete", "team")
@@ -327,14 +332,14 @@ class TestGroups(Operating):
     def create(self, kind: str) -> tuple[str, ...]:
         return ("volume", "create", "--size", "1", "--group", "team", "--type", kind)
 
-    def test_types_that_no_backend_serves_together(self) -> None:
+    def test_a_group_of_types_without_a_common_backend_is_in_error(self) -> None:
         ran = self.program.run("group", "create", "--type", "bronze", "--type", "gold", "split", "-f", "json")
         self.assertEqual((1, "error"), (ran.status, ran.json()["Status"]))
         self.assertIn("no backend serves every type of the group", ran.errors)
-        self.refused(2, "it must be available", "volume", "create", "--size", "1", "--group", "split")
+        self.refused(2, "expected an available group", "volume", "create", "--size", "1", "--group", "split")
         self.done("group", "delete", "split")
 
-    def test_mistakes_are_named(self) -> None:
+    def test_invalid_group_requests_are_refused(self) -> None:
         self.refused(2, "no volume type 'nosuch'", "group", "create", "--type", "nosuch", "no")
         self.refused(2, "no zone 'mars'", "group", "create", "--type", "gold", "--zone", "mars", "no")
         self.refused(2, "no group 'nosuch'", "group", "show", "nosuch")
@@ -343,11 +348,11 @@ class TestGroups(Operating):
 
 
 class TestBooks(Operating):
-    def test_what_is_taken_under_management_counts_with_its_size(self) -> None:
+    def test_a_managed_volume_counts_with_its_size(self) -> None:
         self.done("pool", "list")
         (self.folder_ / "slow" / "two" / "found").write_bytes(b"f" * (2 * UNIT + 1))
         managed = self.asked("volume", "manage", "node@slow#two", "found", "--name", "found")
-        self.assertEqual(("available", 3), _told(managed, "Status", "Size GiB"))
+        self.assertEqual(("available", 3), _values(managed, "Status", "Size GiB"))
         self.balanced()
         self.done("volume", "extend", "found", "--size", "5", "-f", "json")
         self.balanced()
@@ -358,7 +363,7 @@ class TestBooks(Operating):
 
 
 class TestBackups(Operating):
-    def test_where_a_backup_would_be_made(self) -> None:
+    def test_backup_place_selects_a_service_by_volume_zone_and_driver(self) -> None:
         self.refused(1, "none that works has reported", "backup", "place")
         with contextlib.closing(Database(f"sqlite:///{self.folder_}/volsched.db")) as database:
             for host, zone, driver in (("b1", "west", "swift"), ("b2", "east", "nfs")):
@@ -379,5 +384,5 @@ class TestBackups(Operating):
         self.done("volume", "delete", volume["ID"])
 
 
-def _told(shown: dict[str, Any], *names: str) -> tuple[Any, ...]:
+def _values(shown: dict[str, Any], *names: str) -> tuple[Any, ...]:
     return tuple(shown[name] for name in names)

@@ -65,9 +65,9 @@ class ReloadTest(TestCase):
 
     def decided(self) -> dict[str, Any]:
         """What the scheduler, which runs elsewhere, decides for a new volume."""
-        volume: Volume = self.application.volumes.create(CONTEXT, size_gb=1)
+        volume: Volume = self.application.api(CONTEXT).volumes.create(size_gb=1)
         self.eventually(lambda: self.application.stores.volumes.get(volume.id).host is not None)
-        return self.application.volumes.explain(CONTEXT, volume.id)
+        return self.application.api(CONTEXT).volumes.explain(volume)
 
     def eventually(self, true: Any) -> None:
         """Raises AssertionError where it does not come true."""
@@ -146,9 +146,9 @@ class ReloadTest(TestCase):
 
     def made(self) -> None:
         """A volume, placed here and made by an agent that runs elsewhere."""
-        volume: Volume = self.application.volumes.create(CONTEXT, size_gb=1)
+        volume: Volume = self.application.api(CONTEXT).volumes.create(size_gb=1)
         self.assertTrue(self.application.scheduler.work_once())
-        self.eventually(lambda: self.application.volumes.get(CONTEXT, volume.id).status == "available")
+        self.eventually(lambda: self.application.api(CONTEXT).volumes.get(volume).status == "available")
 
     def test_of_an_agent(self) -> None:
         with Service("agent", self.file) as agent:

@@ -141,10 +141,10 @@ class TestSecrets(TestCase):
         with self.everything_logged():
             with open_application(configuration) as application:
                 application.report()
-                made = application.volumes.create({"is_admin": True, "project_id": "p"}, size_gb=1)
+                made = application.api({"is_admin": True, "project_id": "p"}).volumes.create(size_gb=1)
                 while application.scheduler.work_once() or application.agent.work_once():
                     continue
-                self.said.write(json.dumps(dict(application.volumes.explain({"is_admin": True}, made.id))))
+                self.said.write(json.dumps(dict(application.api({"is_admin": True}).volumes.explain(made.id))))
                 while application.delivery.deliver_once():  # neither of the two notifiers gets through
                     continue
                 current = CurrentApplication(application)

@@ -196,8 +196,9 @@ class TestWhatTheySurvive(WorkersCase):
             self.file.write_text(SETTINGS.format(folder=self.home))
             application = self.enterContext(open_application(conf.load([str(self.file)], use_env=False)))
             asked = {"project_id": "p1", "user_id": "u1", "is_admin": True}
-            made = [application.volumes.create(asked, size_gb=1).id for _ in range(6)]
-            self.until(lambda: all(application.volumes.get(asked, id).status == "available" for id in made))
+            volumes = application.api(asked).volumes
+            made = [volumes.create(size_gb=1).id for _ in range(6)]
+            self.until(lambda: all(volumes.get(id).status == "available" for id in made))
             self.until(lambda: self.placed() == sorted(made))
 
         with self.subTest("they end"):

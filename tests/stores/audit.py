@@ -41,7 +41,7 @@ class AuditContract(World):
         self.database.run(lambda connection: connection.execute(statement))
 
     def found(self, *, repair: bool = False) -> list[Inconsistency]:
-        return list(self.audit.look(repair=repair))
+        return list(self.audit.find(repair=repair))
 
     def drifts(self, check: str, subject: str, words: str) -> None:
         """It is found, and nothing else is."""
@@ -180,7 +180,7 @@ class AuditContract(World):
 
     def test_what_somebody_else_put_right_meanwhile_is_not_put_right_again(self) -> None:
         self.run_(sa.update(claims).values(size_gb=4))
-        drifts = self.audit.look(repair=True)
+        drifts = self.audit.find(repair=True)
         found = list(self.audit._found(self.audit._checks[3]))
         self.run_(sa.update(claims).values(size_gb=10))
         self.assertEqual([], list(drifts))

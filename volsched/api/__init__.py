@@ -1,1 +1,1 @@
-"""What users may ask for: validation, policy, quotas and the requests themselves."""
+"""The API: what users and operators may request, with validation, policy and quotas."""

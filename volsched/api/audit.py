@@ -1,4 +1,4 @@
-"""Claims, volumes, work and reports compared with one another, and put right in small steps."""
+"""The audit: claims, volumes, work, reservations and reports compared with one another, and repaired."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
+from volsched.api.resources import ApiService
 from volsched.db.database import Database
 from volsched.db.inconsistencies import CHECKS, Check
 from volsched.model.inconsistency import Inconsistency
@@ -16,40 +17,60 @@ LOG = logging.getLogger(__name__)
 
 
 class Audit:
-    """Every check looks at one instant; every repair is a transaction of its own that looks again before it acts."""
+    """The checks of one database. Each check reads one instant; each repair is a transaction that checks again."""
 
     def __init__(
-        self, database: Database, checks: Sequence[Check] = CHECKS, *, observer: Observer = NO_OBSERVER
+        self,
+        database: Database,
+        checks: Sequence[Check] = CHECKS,
+        *,
+        observer: Observer = NO_OBSERVER,
     ) -> None:
-        """`observer`: receives what each `log` found."""
+        """`observer` receives the result of each `log`."""
         self._database = database
         self._checks = checks
         self._observer = observer
 
-    def look(self, *, repair: bool = False) -> Iterator[Inconsistency]:
-        """Every drift, by check. `repair`: put right what can be, and say so. Raises DatabaseUnavailable."""
+    def find(self, *, repair: bool = False) -> Iterator[Inconsistency]:
+        """Yield every inconsistency, by check. `repair`: repair those that can be. Raises DatabaseUnavailable."""
         for check in self._checks:
-            for drift in self._found(check):
-                yield self._repaired(check, drift) if repair and drift.repairable and check.repair else drift
+            for inconsistency in self._found(check):
+                repairable = repair and inconsistency.repairable and check.repair
+                yield self._repaired(check, inconsistency) if repairable else inconsistency
 
     def log(self) -> int:
-        """Every drift into the log; how many there are."""
-        found = list(self.look())
+        """Log every inconsistency and return their number."""
+        found = list(self.find())
         self._observer.audited([check.name for check in self._checks], found)
-        for drift in found:
-            fix = f"{drift.fix}: volsched audit --repair" if drift.repairable else drift.fix
-            LOG.warning("audit: %s: %s: %s; %s", drift.check, drift.subject, drift.what, fix)
+        for inconsistency in found:
+            fix = f"{inconsistency.fix}: volsched audit --repair" if inconsistency.repairable else inconsistency.fix
+            LOG.warning("audit: %s: %s: %s; %s", inconsistency.check, inconsistency.subject, inconsistency.what, fix)
         return len(found)
 
     def _found(self, check: Check) -> Sequence[Inconsistency]:
         return self._database.read(lambda connection: list(check.find(connection, self._database.now(connection))))
 
-    def _repaired(self, check: Check, drift: Inconsistency) -> Inconsistency:
+    def _repaired(self, check: Check, found: Inconsistency) -> Inconsistency:
         repair = check.repair
-        assert repair is not None  # noqa: S101 - the caller asked
-        done = self._database.run(lambda connection: repair(connection, drift, self._database.now(connection)))
+        assert repair is not None  # noqa: S101 - `find` has checked it
+        done = self._database.run(lambda connection: repair(connection, found, self._database.now(connection)))
         if done:
-            LOG.warning("audit: repaired %s: %s: %s (%s)", drift.check, drift.subject, drift.what, drift.fix)
+            LOG.warning("audit: repaired %s: %s: %s (%s)", found.check, found.subject, found.what, found.fix)
         else:
-            LOG.info("audit: %s: %s: it was put right meanwhile, or somebody is at it", drift.check, drift.subject)
-        return replace(drift, repaired=done)
+            LOG.info("audit: %s: %s: it is resolved already, or work on it is in progress", found.check, found.subject)
+        return replace(found, repaired=done)
+
+
+class AuditService(ApiService):
+    """The audit, for operators."""
+
+    def find(self) -> Sequence[Inconsistency]:
+        """Return every inconsistency, by check. Work in progress is not one."""
+        self._check("audit:look")
+        return list(Audit(self._resources.database).find())
+
+    def repair(self) -> Sequence[Inconsistency]:
+        """Repair every inconsistency that can be repaired, and return all; `repaired` of each says whether it was."""
+        self._check("audit:look")
+        self._check("audit:repair")
+        return list(Audit(self._resources.database).find(repair=True))

@@ -1,4 +1,4 @@
-"""Whether who asks may do what is asked: one question an operation, put to the policy."""
+"""Authorization: each API operation is one rule of the policy."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from volsched.model.volume import Volume
 
 LOG = logging.getLogger(__name__)
 
-#: So often at most a policy file is looked at whether it has changed.
-LOOK_SECONDS = 1.0
+#: The shortest time between two checks of whether the policy file has changed.
+RELOAD_SECONDS = 1.0
 
 
 class Owned(Protocol):
-    """Something of a project."""
+    """An item that belongs to a project."""
 
     @property
     def project_id(self) -> str: ...
@@ -33,37 +33,37 @@ class Owned(Protocol):
     def user_id(self) -> str: ...
 
 
-OwnedThing = TypeVar("OwnedThing", bound=Owned)
+OwnedItem = TypeVar("OwnedItem", bound=Owned)
 
 
 class Authorizer:
-    """The policy of the moment. A file that changed is read anew; one that cannot be used changes nothing."""
+    """The policy in force. A changed policy file is read again; an invalid one leaves the policy as it was."""
 
     def __init__(self, find: Callable[[], Path | None] = lambda: None) -> None:
-        """`find` names the policy file, if there is one. Raises ConfigurationError where it cannot be used."""
+        """`find` returns the policy file, if there is one. Raises ConfigurationError if it cannot be used."""
         self._find = find
-        self._stamp = self._seen()
+        self._stamp = self._file_stamp()
         self._policy = policy.of(find())
-        self._look_again = time.monotonic() + LOOK_SECONDS
-        self._looking = threading.Lock()
+        self._next_check = time.monotonic() + RELOAD_SECONDS
+        self._checking = threading.Lock()
 
     @property
     def policy(self) -> policy.Policy:
-        """The rules that are in force now."""
-        if time.monotonic() >= self._look_again and self._looking.acquire(blocking=False):
+        """The rules in force."""
+        if time.monotonic() >= self._next_check and self._checking.acquire(blocking=False):
             try:
-                self.look()
+                self.reload()
             finally:
-                self._looking.release()
+                self._checking.release()
         return self._policy
 
-    def look(self) -> None:
+    def reload(self) -> None:
         """Read the policy file if it has changed."""
-        self._look_again = time.monotonic() + LOOK_SECONDS
-        seen = self._seen()
-        if seen == self._stamp:
+        self._next_check = time.monotonic() + RELOAD_SECONDS
+        stamp = self._file_stamp()
+        if stamp == self._stamp:
             return
-        self._stamp = seen
+        self._stamp = stamp
         try:
             self._policy = policy.of(self._find())
         except ConfigurationError as problem:
@@ -71,29 +71,29 @@ class Authorizer:
         else:
             LOG.info("the policy has changed: %s", self._policy.file or "the defaults are in force")
 
-    def allows(self, context: Any, rule: str, of: Owned | None = None, *, project_id: str | None = None) -> bool:
-        """Whether it may be done to what is there, or in a project; in the own one where neither is given."""
-        who = plain_context(context)
-        if of is not None:
-            target: Mapping[str, Any] = {"project_id": of.project_id, "user_id": of.user_id}
+    def allows(self, context: Any, rule: str, owned: Owned | None = None, *, project_id: str | None = None) -> bool:
+        """Return whether the context may do this to `owned`, or in `project_id`, or else in its own project."""
+        credentials = plain_context(context)
+        if owned is not None:
+            target: Mapping[str, Any] = {"project_id": owned.project_id, "user_id": owned.user_id}
         else:
-            target = {"project_id": who.get("project_id") if project_id is None else project_id}
-        return self.policy.allows(rule, who, target)
+            target = {"project_id": credentials.get("project_id") if project_id is None else project_id}
+        return self.policy.allows(rule, credentials, target)
 
-    def check(self, context: Any, rule: str, of: Owned | None = None, *, project_id: str | None = None) -> None:
-        """The same. Raises NotAuthorized."""
-        if not self.allows(context, rule, of, project_id=project_id):
-            raise NotAuthorized(f"the policy does not allow you {rule}; volsched policy show {rule} tells who may")
+    def check(self, context: Any, rule: str, owned: Owned | None = None, *, project_id: str | None = None) -> None:
+        """Raise NotAuthorized unless `allows`."""
+        if not self.allows(context, rule, owned, project_id=project_id):
+            raise NotAuthorized(f"the policy does not allow you {rule}; volsched policy show {rule} shows who may")
 
-    def checked(self, context: Any, rule: str, of: OwnedThing) -> OwnedThing:
-        """The thing itself, of somebody who may. Raises NotAuthorized."""
-        self.check(context, rule, of)
-        return of
+    def checked(self, context: Any, rule: str, owned: OwnedItem) -> OwnedItem:
+        """Return `owned`. Raises NotAuthorized unless `allows`."""
+        self.check(context, rule, owned)
+        return owned
 
-    def sees(self, context: Any, kind: str) -> str | None:
-        """The project whose volumes (snapshots, groups) are there for who asks; None: every project's.
+    def visible_project(self, context: Any, kind: str) -> str | None:
+        """Return the project whose items of this kind exist for the context; None: those of every project.
 
-        Raises NotAuthorized where who asks is of no project.
+        Raises NotAuthorized if the context has no project and may not list all.
         """
         if self.allows(context, f"{kind}:list_all_projects"):
             return None
@@ -102,31 +102,31 @@ class Authorizer:
             raise NotAuthorized("the request names no project, and only an administrator sees every project")
         return str(project_id)
 
-    def lists(self, context: Any, kind: str, *, all_projects: bool) -> str | None:
-        """The project to list; None: every project's. Raises NotAuthorized."""
+    def listed_project(self, context: Any, kind: str, *, all_projects: bool) -> str | None:
+        """Return the project to list; None: every project. Raises NotAuthorized."""
         self.check(context, f"{kind}:list")
         if not all_projects:
             return plain_context(context).get("project_id") or ""
         self.check(context, f"{kind}:list_all_projects")
         return None
 
-    # -- what is shown -------------------------------------------------------------------------------------------
+    # -- fields that only operators see ----------------------------------------------------------------------------
 
-    def detailed(self, context: Any, kind: str = "volume") -> bool:
-        """Whether who asks may see what is the operator's."""
+    def is_operator(self, context: Any, kind: str = "volume") -> bool:
+        """Return whether the context may see pools, backends, locations and the operator's reasons."""
         return self.allows(context, f"{kind}:operator_detail")
 
     def volume(self, context: Any, volume: Volume) -> Volume:
-        """A volume, without what is the operator's where who asks may not see it."""
-        if self.detailed(context):
+        """Return the volume without the operator's fields, unless the context may see them."""
+        if self.is_operator(context):
             return volume
         return replace(volume, host=None, cluster_name=None, provider_location=None, migration_status=None)
 
     def group(self, context: Any, group: Group) -> Group:
-        """The same for a group."""
-        return group if self.detailed(context, "group") else replace(group, host=None)
+        """Return the group without the operator's fields, unless the context may see them."""
+        return group if self.is_operator(context, "group") else replace(group, host=None)
 
-    def _seen(self) -> object:
+    def _file_stamp(self) -> object:
         file = self._find()
         try:
             found = file.stat() if file is not None else None

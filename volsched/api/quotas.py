@@ -1,34 +1,31 @@
-"""Quotas as a user and an operator see them."""
+"""Quotas of projects."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
-from volsched.api.authorization import Authorizer
+from volsched.api.resources import ApiService
 from volsched.db.quotas import Usage
 
-if TYPE_CHECKING:
-    from volsched.api.queries import VolumeDatabase
 
+class QuotaService(ApiService):
+    """Limits, usage and reservations of a project. A project may read its own only."""
 
-class QuotaService:
-    """How much a project may have, has, and has asked for. A project sees its own only."""
+    def usage(self, *, project_id: str | None = None, volume_type: str | None = None) -> Sequence[Usage]:
+        """Return limit, usage and reservations for each resource, of one volume type or of all types together.
 
-    def __init__(self, db: VolumeDatabase, authorizer: Authorizer) -> None:
-        self._db = db
-        self._authority = authorizer
+        `project_id` defaults to the context's. Raises VolumeTypeNotFound.
+        """
+        project = project_id or self._project_id
+        self._authorizer.check(self._context, "quota:show", project_id=project)
+        return self._db.quotas.usage(project, self._type_id(volume_type))
 
-    def usage(self, context: Any, project_id: str, volume_type: str | None = None) -> Sequence[Usage]:
-        """Of all types together, or of one, by name or id. Raises NotAuthorized, VolumeTypeNotFound."""
-        self._authority.check(context, "quota:show", project_id=project_id)
-        return self._db.quotas.usage(project_id, self._type_id(volume_type))
+    def set(self, project_id: str, resource: str, limit: int | None, *, volume_type: str | None = None) -> None:
+        """Limit the `volumes` or `gigabytes` of a project; -1: unlimited, None: the configured default.
 
-    def set(
-        self, context: Any, project_id: str, resource: str, limit: int | None, volume_type: str | None = None
-    ) -> None:
-        """Say how much a project may have of `volumes` or `gigabytes`; -1: as much as there is, None: as configured."""
-        self._authority.check(context, "quota:set", project_id=project_id)
+        Raises InvalidRequest, VolumeTypeNotFound.
+        """
+        self._authorizer.check(self._context, "quota:set", project_id=project_id)
         self._db.quotas.set_limit(project_id, resource, limit, self._type_id(volume_type))
 
     def _type_id(self, volume_type: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What callers give, checked, and what a scheduler is asked because of it."""
+"""Validation of what callers give, and the scheduler's request dicts that follow from it."""
 
 from __future__ import annotations
 
@@ -6,49 +6,60 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from volsched.exceptions import InvalidRequest
-from volsched.model.context import plain_context
 from volsched.model.report import ServiceState
 from volsched.model.request import VolumeType
 from volsched.model.volume import Volume
 
-#: The largest volume that is asked for in earnest: 1 EiB.
+#: The largest size that can be requested: 1 EiB.
 MOST_GB = 1 << 30
 MOST_TEXT = 255
 MOST_ENTRIES = 128
 
 
 def size_from(value: object, field: str = "size") -> int:
-    """A whole number of GiB from 1 to MOST_GB, given as a number or as its digits. Raises InvalidRequest."""
+    """Return a whole number of GiB from 1 to MOST_GB, given as a number or as decimal digits. Raises InvalidRequest."""
+    expected = f"expected a whole number of GiB from 1 to {MOST_GB}"
     if value is None:
-        raise InvalidRequest(field, f"is missing; give a whole number of GiB from 1 to {MOST_GB}")
-    fix = f"must be a whole number of GiB from 1 to {MOST_GB}"
+        raise InvalidRequest(field, f"{expected}, got nothing")
+    size = value
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(MOST_GB)):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_GB:
-        raise InvalidRequest(field, f"{str(value)[:40]!r} {fix}")
-    return value
+        size = int(value)
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MOST_GB:
+        raise InvalidRequest(field, f"{expected}, got {str(value)[:40]!r}")
+    return size
 
 
 def text(field: str, value: object) -> str | None:
+    """Return printable text of bounded length, or None. Raises InvalidRequest."""
     if value is None:
         return None
     if not isinstance(value, str) or len(value) > MOST_TEXT or not value.isprintable():
-        raise InvalidRequest(field, f"{str(value)[:40]!r} must be printable text of at most {MOST_TEXT} characters")
+        raise InvalidRequest(
+            field, f"expected printable text of at most {MOST_TEXT} characters, got {str(value)[:40]!r}"
+        )
     return value
 
 
 def entries(field: str, value: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return a bounded dict of names and texts. Raises InvalidRequest."""
     given = dict(value or {})
     if len(given) > MOST_ENTRIES:
-        raise InvalidRequest(field, f"{len(given)} entries given, at most {MOST_ENTRIES} are kept")
+        raise InvalidRequest(field, f"expected at most {MOST_ENTRIES} entries, got {len(given)}")
     for key, item in given.items():
         if text(f"{field}.{key}", key) in (None, "") or text(f"{field}.{key}", item) is None:
-            raise InvalidRequest(field, f"{key!r}={item!r} is not a name and a text")
+            raise InvalidRequest(field, f"expected a name and a text, got {key!r}={item!r}")
     return given
 
 
+def hints(value: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return scheduler hints as a dict; the scheduler validates those that it uses. Raises InvalidRequest."""
+    if value is not None and not isinstance(value, Mapping):
+        raise InvalidRequest("hints", f"expected a mapping of names to values, got {value!r:.80}")
+    return dict(value or {})
+
+
 def check_zone(zone: str | None, services: Callable[[], Iterable[ServiceState]]) -> None:
-    """Raises InvalidRequest where no service is in it."""
+    """Raise InvalidRequest unless a storage service is in the zone."""
     if zone is None:
         return
     known = sorted({service.zone for service in services() if service.zone})
@@ -56,11 +67,8 @@ def check_zone(zone: str | None, services: Callable[[], Iterable[ServiceState]])
         raise InvalidRequest("zone", f"no zone {zone!r}; there are {', '.join(known) or 'none yet'}")
 
 
-def project(context: Any) -> str:
-    return plain_context(context).get("project_id") or ""
-
-
 def plain_type(volume_type: VolumeType | None) -> dict[str, Any] | None:
+    """Return a volume type as plain data."""
     if volume_type is None:
         return None
     return {
@@ -71,10 +79,10 @@ def plain_type(volume_type: VolumeType | None) -> dict[str, Any] | None:
     }
 
 
-def question(
-    volume: Volume, volume_type: VolumeType | None, hints: Mapping[str, Any] | None
+def scheduler_request(
+    volume: Volume, volume_type: VolumeType | None, scheduler_hints: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The request_spec and filter_properties that ask where a volume may live."""
+    """Return the request_spec and the filter_properties that ask the scheduler for a pool for the volume."""
     spec = {
         "volume_id": volume.id,
         "volume_type": plain_type(volume_type),
@@ -91,4 +99,4 @@ def question(
         },
         "availability_zones": [volume.availability_zone] if volume.availability_zone else None,
     }
-    return spec, {"scheduler_hints": dict(hints or {})}
+    return spec, {"scheduler_hints": dict(scheduler_hints or {})}

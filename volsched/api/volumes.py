@@ -1,35 +1,32 @@
-"""The API side: what a user asks of volumes. Every request is checked, written down, and then carried out by others."""
+"""Volumes: each request is validated, stored with the work that carries it out, and left to scheduler and agent."""
 
 from __future__ import annotations
 
 import socket
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from volsched.api import volume_sources
-from volsched.api.authorization import Authorizer
-from volsched.api.queries import Looking, VolumeDatabase
-from volsched.api.validation import check_zone, entries, plain_type, question, size_from, text
-from volsched.exceptions import BackendNotFound, InvalidRequest
-from volsched.flows.scheduler_queue import QueuedScheduler, scheduler_work
-from volsched.model.context import plain_context
+from volsched.api.resources import ApiService, Progress, identifier
+from volsched.api.validation import check_zone, entries, hints, plain_type, scheduler_request, size_from, text
+from volsched.api.volume_source import find_source
+from volsched.db.messages import MessageRecord
+from volsched.exceptions import BackendNotFound, InvalidRequest, NotFound, VolumeNotFound
+from volsched.flows.scheduler_queue import scheduler_work
 from volsched.model.decision import Decision
 from volsched.model.event import Event, Priority
 from volsched.model.identity import derived_id
-from volsched.model.observer import NO_OBSERVER, Observer, observed
-from volsched.model.ports import VolumeCaster
+from volsched.model.observer import observed
 from volsched.model.report import ServiceState
 from volsched.model.request import VolumeType
 from volsched.model.volume import Volume, VolumeStatus
+from volsched.model.volume_request import CreateVolumeRequest
 from volsched.model.work import SCHEDULER_QUEUE, WorkRequest, agent_queue
 from volsched.placement.scheduler import backend_part
 
-if TYPE_CHECKING:
-    from volsched.placement.scheduler import PlacingScheduler
-
-#: Whether a volume may be moved when its type changes; the first one unless another is given.
+#: Whether a volume may be moved when its type changes; the first is the default.
 MIGRATION_POLICIES = ("never", "on-demand")
 DELETABLE = (
     VolumeStatus.AVAILABLE,
@@ -38,270 +35,255 @@ DELETABLE = (
     VolumeStatus.ERROR_DELETING,
     VolumeStatus.ERROR_MANAGING,
 )
+#: The fields of a decision that its volume's owner may see.
+OWNER_FIELDS = ("volume_id", "outcome", "made_at", "operation", "size_gb", "wanted_gb", "volume_type")
 
 
-class VolumeService(Looking):
-    """Volumes as a user sees them. Every call takes the request's context; a project sees its own volumes only."""
+class VolumeService(ApiService):
+    """Volumes. A volume is named by its id, its name, or a `Volume` that an earlier call returned.
 
-    def __init__(
-        self,
-        db: VolumeDatabase,
-        *,
-        scheduler: Callable[[], PlacingScheduler],
-        scheduler_rpcapi: QueuedScheduler,
-        caster: VolumeCaster,
-        services: Callable[[], Sequence[ServiceState]],
-        authorizer: Authorizer,
-        observer: Observer = NO_OBSERVER,
-    ) -> None:
-        super().__init__(db, authorizer, observer)
-        self._scheduler = scheduler
-        self._scheduler_rpcapi = scheduler_rpcapi
-        self._caster = caster
-        self._services = services
+    Each method raises NotAuthorized if the policy does not allow it, VolumeNotFound if the volume does not exist for
+    this context, InvalidRequest if an argument is wrong, and DatabaseUnavailable. A method that changes a volume
+    returns at once, with the volume in a status that ends in -ing; `wait` returns when the work is done.
+    """
 
-    def dry_run(self, context: Any, **asked: Any) -> Decision:
-        """What `create` with the same arguments would decide now; nothing is kept."""
-        self._authority.check(context, "volume:dry_run")
-        _, spec, properties = self._asked(context, **asked)
-        return self._scheduler().dry_run(plain_context(context), spec, properties)
+    # -- reading ---------------------------------------------------------------------------------------------------
 
-    # -- requests ------------------------------------------------------------------------------------------------
+    def get(self, volume: Volume | str) -> Volume:
+        """Return the volume as it is now. Raises InvalidRequest if several volumes have the name."""
+        return self._shown(self._find("volume:get", volume))
+
+    def list(self, *, all_projects: bool = False) -> Sequence[Volume]:
+        """Return the project's volumes, oldest first; operators may list those of all projects."""
+        project_id = self._listed_project("volume", all_projects=all_projects)
+        return [self._shown(volume) for volume in self._db.volumes.list(project_id)]
+
+    def messages(self, volume: Volume | str) -> Sequence[MessageRecord]:
+        """Return the messages to the volume's owner, oldest first; by its id also for a deleted volume or a group."""
+        volume_id = self._find_id("volume:messages", volume)
+        return self._db.messages.of(volume_id, self._visible_project("volume"))
+
+    def explain(self, volume: Volume | str) -> Mapping[str, Any]:
+        """Return the last decision about the volume, as `Decision.plain()`; by its id also for a deleted volume.
+
+        Callers without operator rights get the outcome and the exceeded limits, without pool names or figures.
+        """
+        volume_id = self._find_id("volume:explain", volume)
+        found = self._db.decisions.latest(volume_id)
+        if found is None:
+            raise NotFound("decision", volume_id, "no scheduling decision about this volume is stored")
+        decision = {
+            "volume_id": volume_id,
+            "outcome": found.outcome,
+            "made_at": found.made_at.isoformat(),
+            **found.document,
+        }
+        return decision if self._authorizer.is_operator(self._context) else owner_explanation(decision)
+
+    def failure(self, volume: Volume | str) -> str | None:
+        """Return why the last request about the volume failed: its last message, and for operators the reason.
+
+        None if there is no message.
+        """
+        volume_id = self._find_id("volume:messages", volume)
+        messages = self._db.messages.of(volume_id, self._visible_project("volume"))
+        if not messages:
+            return None
+        message = messages[-1].text
+        reason = self._operator_reason(volume_id) if self._authorizer.is_operator(self._context) else None
+        return f"{message}{'' if message.endswith('.') else '.'} {reason}" if reason else message
+
+    def wait(
+        self, volume: Volume | str, *, timeout: float | None = None, progress: Progress | None = None
+    ) -> Volume | None:
+        """Return the volume when no work on it is left; None if it is gone.
+
+        Without a message bus, this call carries out the work. `progress` is called with the volume from time to time.
+        Raises TimeoutError after `timeout` seconds: the request is kept, and can be waited for again.
+        """
+        volume_id = volume.id if isinstance(volume, Volume) else self._find("volume:get", volume).id
+        found = self._resources.request_worker.wait(
+            lambda: self._db.volumes.get(volume_id), timeout=timeout, progress=progress
+        )
+        return None if found is None else self._shown(found)
+
+    def dry_run(self, request: CreateVolumeRequest | object = None, /, **fields: Any) -> Decision:
+        """Return what `create` with the same arguments would decide now; nothing is stored."""
+        self._check("volume:dry_run")
+        worker = self._resources.request_worker
+        worker.prepare()
+        with worker.exclusive():
+            self._resources.pools.renew()
+            _, spec, properties = self._new_volume(_create_request(request, fields))
+            return self._resources.driver.dry_run(self._context, spec, properties)
+
+    def backup_host(
+        self, *, volume: Volume | str | None = None, zone: str | None = None, driver: str | None = None
+    ) -> str:
+        """Return the host whose backup service would take a backup now. Raises ServiceNotFound, InvalidRequest."""
+        self._check("backup:place")
+        source = self._find("volume:get", volume).plain() if volume is not None else None
+        return self._resources.driver.get_backup_host(source, zone, driver)
+
+    # -- requests --------------------------------------------------------------------------------------------------
 
     @observed("volume create")
-    def create(
-        self,
-        context: Any,
-        *,
-        size_gb: object = None,
-        name: str | None = None,
-        description: str | None = None,
-        volume_type: str | None = None,
-        zone: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        hints: Mapping[str, Any] | None = None,
-        snapshot: str | None = None,
-        source: str | None = None,
-        group: str | None = None,
-    ) -> Volume:
-        """A volume in status `creating`; a scheduler will place it. Raises InvalidRequest, QuotaExceeded.
+    def create(self, request: CreateVolumeRequest | object = None, /, **fields: Any) -> Volume:
+        """Return a new volume in status `creating`; the scheduler chooses its pool. Raises QuotaExceeded.
 
-        `snapshot` or `source`, a volume: what it begins as a copy of; size and type are then theirs, unless given.
+        Takes a CreateVolumeRequest, or its fields as keyword arguments; the size may be the first argument.
         """
-        self._authority.check(context, "volume:create")
-        volume, spec, properties = self._asked(
-            context,
-            size_gb=size_gb,
-            name=name,
-            description=description,
-            volume_type=volume_type,
-            zone=zone,
-            metadata=metadata,
-            hints=hints,
-            snapshot=snapshot,
-            source=source,
-            group=group,
-        )
-        work = scheduler_work(
-            "create",
-            volume.id,
-            context,
-            {"request_spec": spec, "filter_properties": properties, "volume": volume.plain()},
-        )
+        self._check("volume:create")
+        self._resources.request_worker.prepare()
+        volume, spec, properties = self._new_volume(_create_request(request, fields))
+        payload = {"request_spec": spec, "filter_properties": properties, "volume": volume.plain()}
+        work = scheduler_work("create", volume.id, self._context, payload)
         reservation = self._db.quotas.reserve(
             volume.project_id, volumes=1, gigabytes=volume.size_gb, volume_type_id=volume.volume_type_id
         )
-        created = self._db.volumes.create(volume, [work])
+        with self._cancelled_on_refusal(reservation):
+            created = self._db.volumes.create(volume, [work])
         self._db.quotas.commit(reservation)
-        self._caster.wake(SCHEDULER_QUEUE)
-        return self.shown(context, created)
+        self._resources.caster.wake(SCHEDULER_QUEUE)
+        return self._shown(created)
 
     @observed("volume delete")
-    def delete(self, context: Any, name_or_id: str) -> Volume:
-        """The volume in status `deleting`, or as it was where it had never been placed and is gone already."""
-        volume = self._found(context, "volume:delete", name_or_id)
-        if volume.host is None:
-            self._db.volumes.discard(volume.id, only_from=DELETABLE, events=[_removed(volume)])
-            return volume
-        self._check_not_frozen(volume)
-        queue = agent_queue(backend_part(volume.host))
+    def delete(self, volume: Volume | str) -> Volume:
+        """Return the volume in status `deleting`, or unchanged if it had no pool and is gone already."""
+        found = self._find_to_change("volume:delete", volume)
+        if found.host is None:
+            self._db.volumes.discard(found.id, only_from=DELETABLE, events=[_deleted_event(found)])
+            return found
+        self._check_not_frozen(found)
+        queue = agent_queue(backend_part(found.host))
         work = WorkRequest(
-            id=derived_id("work", volume.id, "delete", volume.updated_at),
+            id=derived_id("work", found.id, "delete", found.updated_at),
             queue=queue,
             operation="delete",
-            volume_id=volume.id,
-            payload={"volume": volume.plain(), "pool_id": volume.host, "claim_key": volume.id},
+            volume_id=found.id,
+            payload={"volume": found.plain(), "pool_id": found.host, "claim_key": found.id},
         )
         deleting = self._db.volumes.begin(
-            volume.id, VolumeStatus.DELETING, only_from=DELETABLE, work=[work], without_snapshots=True
+            found.id, VolumeStatus.DELETING, only_from=DELETABLE, work=[work], without_snapshots=True
         )
-        self._caster.wake(queue)
-        return self.shown(context, deleting)
+        self._resources.caster.wake(queue)
+        return self._shown(deleting)
 
     @observed("volume extend")
-    def extend(self, context: Any, name_or_id: str, new_size_gb: object) -> Volume:
-        """The volume in status `extending`. Raises InvalidRequest, QuotaExceeded."""
-        volume = self._found(context, "volume:extend", name_or_id)
+    def extend(self, volume: Volume | str, new_size_gb: object) -> Volume:
+        """Return the volume in status `extending`; it stays in its pool. Raises QuotaExceeded."""
+        found = self._find_to_change("volume:extend", volume)
         new_size = size_from(new_size_gb, "new_size")
-        if new_size <= volume.size_gb:
+        if new_size <= found.size_gb:
             raise InvalidRequest(
-                "new_size", f"{new_size} GiB is not more than the {volume.size_gb} GiB that {volume.id} has"
+                "new_size", f"expected more than the {found.size_gb} GiB of volume {found.id}, got {new_size} GiB"
             )
-        self._check_not_frozen(volume)
+        self._check_not_frozen(found)
         reservation = self._db.quotas.reserve(
-            volume.project_id,
+            found.project_id,
             volumes=0,
-            gigabytes=new_size - volume.size_gb,
-            volume_type_id=volume.volume_type_id,
+            gigabytes=new_size - found.size_gb,
+            volume_type_id=found.volume_type_id,
         )
-        spec, properties = question(volume, self._type_of(volume), None)
-        work = scheduler_work(
-            "extend",
-            volume.id,
-            context,
-            {
-                "request_spec": {**spec, "operation": "extend_volume"},
-                "filter_properties": {**properties, "new_size": new_size},
-                "volume": volume.plain(),
-                "new_size_gb": new_size,
-                "reservation": reservation,
-            },
-            mark=f"{new_size}-{volume.updated_at}",
-        )
-        try:
-            extending = self._db.volumes.begin(
-                volume.id, VolumeStatus.EXTENDING, only_from=(VolumeStatus.AVAILABLE,), work=[work]
-            )
-        except InvalidRequest:
-            self._db.quotas.cancel(reservation)
-            raise
-        self._caster.wake(SCHEDULER_QUEUE)
-        return self.shown(context, extending)
+        spec, properties = scheduler_request(found, self._type_of(found))
+        payload = {
+            "request_spec": {**spec, "operation": "extend_volume"},
+            "filter_properties": {**properties, "new_size": new_size},
+            "volume": found.plain(),
+            "new_size_gb": new_size,
+            "reservation": reservation,
+        }
+        with self._cancelled_on_refusal(reservation):
+            return self._schedule("extend", found, VolumeStatus.EXTENDING, payload, mark=new_size)
 
     @observed("volume retype")
-    def retype(
-        self, context: Any, name_or_id: str, new_type: str, *, migration_policy: str = MIGRATION_POLICIES[0]
-    ) -> Volume:
-        """The volume in status `retyping`. `migration_policy`: whether it may be moved for it, never or on-demand.
+    def retype(self, volume: Volume | str, new_type: str, *, migration_policy: str = MIGRATION_POLICIES[0]) -> Volume:
+        """Return the volume in status `retyping`. Raises QuotaExceeded.
 
-        Raises InvalidRequest, QuotaExceeded.
+        `migration_policy`: whether it may be moved if its pool does not fit the new type, `never` or `on-demand`.
         """
-        volume = self._found(context, "volume:retype", name_or_id)
+        found = self._find_to_change("volume:retype", volume)
         found_type = self._db.types.find(new_type)
         if migration_policy not in MIGRATION_POLICIES:
-            known = ", ".join(MIGRATION_POLICIES)
-            raise InvalidRequest("migration_policy", f"{migration_policy!r} is none; there are {known}")
-        if found_type.id is None or found_type.id == volume.volume_type_id:
-            raise InvalidRequest("type", f"volume {volume.id} is of type {found_type.name} already")
-        self._check_not_frozen(volume)
+            raise InvalidRequest(
+                "migration_policy", f"expected one of {', '.join(MIGRATION_POLICIES)}, got {migration_policy!r}"
+            )
+        if found_type.id is None or found_type.id == found.volume_type_id:
+            raise InvalidRequest("type", f"volume {found.id} is of type {found_type.name} already")
+        self._check_not_frozen(found)
         may_move = migration_policy != MIGRATION_POLICIES[0]
         if may_move:
-            _check_detached(volume)
+            _check_detached(found)
         reservation = self._db.quotas.reserve_retype(
-            volume.project_id, gigabytes=volume.size_gb, volume_type_id=found_type.id
+            found.project_id, gigabytes=found.size_gb, volume_type_id=found_type.id
         )
-        spec, properties = question(volume, found_type, None)
-        work = scheduler_work(
-            "retype",
-            volume.id,
-            context,
-            {
-                "request_spec": {**spec, "operation": "retype_volume", "migration_policy": migration_policy},
-                "filter_properties": properties,
-                "new_type_id": found_type.id,
-                "migration_policy": migration_policy,
-                "reservation": reservation,
-            },
-            mark=f"{found_type.id}-{volume.updated_at}",
-        )
-        try:
-            retyping = self._db.volumes.begin(
-                volume.id,
-                VolumeStatus.RETYPING,
-                only_from=(VolumeStatus.AVAILABLE,),
-                work=[work],
-                without_snapshots=may_move,
+        spec, properties = scheduler_request(found, found_type)
+        payload = {
+            "request_spec": {**spec, "operation": "retype_volume", "migration_policy": migration_policy},
+            "filter_properties": properties,
+            "new_type_id": found_type.id,
+            "migration_policy": migration_policy,
+            "reservation": reservation,
+        }
+        with self._cancelled_on_refusal(reservation):
+            return self._schedule(
+                "retype", found, VolumeStatus.RETYPING, payload, mark=found_type.id, without_snapshots=may_move
             )
-        except InvalidRequest:
-            self._db.quotas.cancel(reservation)
-            raise
-        self._caster.wake(SCHEDULER_QUEUE)
-        return self.shown(context, retyping)
 
     @observed("volume migrate")
-    def migrate(self, context: Any, name_or_id: str, host: str) -> Volume:
-        """The volume in status `migrating`, to a pool, or to another pool of a backend. For administrators.
-
-        Raises InvalidRequest, NotAuthorized.
-        """
-        volume = self._found(context, "volume:migrate", name_or_id)
-        if host == volume.host:
-            raise InvalidRequest("host", f"volume {volume.id} is in {host} already")
-        target = self._check_backend(host)
+    def migrate(self, volume: Volume | str, host: str) -> Volume:
+        """Return the volume in status `migrating` to a pool, or to another pool of a backend."""
+        found = self._find_to_change("volume:migrate", volume)
+        if host == found.host:
+            raise InvalidRequest("host", f"volume {found.id} is in {host} already")
+        target = self._find_target(host)
         if target.disabled or target.frozen or not target.up:
-            why = "disabled" if target.disabled else "frozen" if target.frozen else "down"
-            because = f" ({target.disabled_reason})" if target.disabled and target.disabled_reason else ""
-            raise InvalidRequest("host", f"backend {target.backend_id} is {why}{because}; it takes no volumes now")
-        if volume.host is not None and not self._check_backend(volume.host).up:
-            raise InvalidRequest("volume", f"it is in {volume.host}, which is down: nobody can read it there")
-        self._check_not_frozen(volume)
-        _check_detached(volume)
-        spec, properties = question(volume, self._type_of(volume), None)
-        work = scheduler_work(
-            "migrate",
-            volume.id,
-            context,
-            {
-                # Who moves a volume may move it to another zone.
-                "request_spec": {**spec, "operation": "migrate_volume", "availability_zones": None},
-                "filter_properties": properties,
-                "backend": host,
-            },
-            mark=f"{host}-{volume.updated_at}",
-        )
-        migrating = self._db.volumes.begin(
-            volume.id,
-            VolumeStatus.MIGRATING,
-            only_from=(VolumeStatus.AVAILABLE,),
-            work=[work],
-            without_snapshots=True,
-        )
-        self._caster.wake(SCHEDULER_QUEUE)
-        return self.shown(context, migrating)
-
-    def backup_host(
-        self, context: Any, *, volume: str | None = None, zone: str | None = None, driver: str | None = None
-    ) -> str:
-        """The host whose backup service would take a backup now. Raises ServiceNotFound, InvalidRequest."""
-        self._authority.check(context, "backup:place")
-        of = self._found(context, "volume:get", volume).plain() if volume is not None else None
-        return self._scheduler().get_backup_host(of, zone, driver)
+            state = "disabled" if target.disabled else "frozen" if target.frozen else "down"
+            reason = f" ({target.disabled_reason})" if target.disabled and target.disabled_reason else ""
+            raise InvalidRequest("host", f"backend {target.backend_id} is {state}{reason}; it takes no volumes now")
+        if found.host is not None and not self._find_service(found.host).up:
+            raise InvalidRequest(
+                "volume", f"volume {found.id} is in {found.host}, which is down; it can be moved once its agent runs"
+            )
+        self._check_not_frozen(found)
+        _check_detached(found)
+        spec, properties = scheduler_request(found, self._type_of(found))
+        payload = {
+            # A volume that an operator moves may leave its zone.
+            "request_spec": {**spec, "operation": "migrate_volume", "availability_zones": None},
+            "filter_properties": properties,
+            "backend": host,
+        }
+        return self._schedule("migrate", found, VolumeStatus.MIGRATING, payload, mark=host, without_snapshots=True)
 
     @observed("volume manage")
     def manage(
         self,
-        context: Any,
-        *,
         host: str,
         ref: Mapping[str, str],
+        *,
         name: str | None = None,
         description: str | None = None,
         volume_type: str | None = None,
         zone: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> Volume:
-        """A volume in status `managing`, of size 0 until its backend has looked at it: runs manage_existing."""
-        self._authority.check(context, "volume:manage")
-        from volsched.flows import manage_existing  # TaskFlow is slow to import, and every other call goes without
+        """Return a volume in status `managing`, for existing storage that a backend has under the name `ref`.
 
+        Its size is 0 until its agent has read it. `host`: host@backend#pool, or host@backend.
+        """
+        self._check("volume:manage")
+        from volsched.flows import manage_existing  # imported here because importing TaskFlow is slow
+
+        self._resources.request_worker.prepare()
         found_type = self._db.types.find(volume_type) if volume_type is not None else None
-        check_zone(zone, self._services)
-        self._check_backend(host)
+        check_zone(zone, self._resources.backends.services)
+        self._find_target(host)
         engine = manage_existing.get_flow(
-            self._scheduler_rpcapi,
+            self._resources.queued_scheduler,
             self._db,
             {
-                "context": context,
+                "context": self._context,
                 "host": host,
                 "ref": dict(ref),
                 "name": text("name", name),
@@ -313,79 +295,182 @@ class VolumeService(Looking):
             },
         )
         engine.run()
-        return self.shown(context, Volume.parse(engine.storage.fetch("volume")))
+        return self._shown(Volume.parse(engine.storage.fetch("volume")))
 
-    # -- checks --------------------------------------------------------------------------------------------------
+    # -- steps -----------------------------------------------------------------------------------------------------
 
-    def _asked(
-        self,
-        context: Any,
-        *,
-        size_gb: object = None,
-        name: str | None = None,
-        description: str | None = None,
-        volume_type: str | None = None,
-        zone: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        hints: Mapping[str, Any] | None = None,
-        snapshot: str | None = None,
-        source: str | None = None,
-        group: str | None = None,
-    ) -> tuple[Volume, dict[str, Any], dict[str, Any]]:
-        """A volume to be made, with the request_spec and filter_properties that ask where it may live."""
-        if hints is not None and not isinstance(hints, Mapping):
-            raise InvalidRequest("hints", f"{hints!r} is not a mapping of names to values")
-        begins = volume_sources.beginning(
-            self._db, self._authority, context, snapshot=snapshot, source=source, group=group
-        )
-        type_name = volume_type if volume_type is not None else begins.volume_type_id
+    def _new_volume(self, request: CreateVolumeRequest) -> tuple[Volume, dict[str, Any], dict[str, Any]]:
+        """Return the volume of a valid request, with the request_spec and filter_properties for the scheduler."""
+        scheduler_hints = hints(request.hints)
+        source = find_source(self._db, self._authorizer, self._context, request)
+        type_name = request.volume_type if request.volume_type is not None else source.volume_type_id
         found_type = self._db.types.find(type_name) if type_name is not None else None
-        begins.check_type(found_type)
-        check_zone(zone, self._services)
-        who = plain_context(context)
+        source.check_type(found_type)
+        check_zone(request.zone, self._resources.backends.services)
         volume = Volume(
             id=str(uuid.uuid4()),
-            project_id=who.get("project_id") or "",
-            user_id=who.get("user_id") or "",
-            size_gb=begins.size_from(size_gb),
+            project_id=self._project_id,
+            user_id=self._user_id,
+            size_gb=source.size_from(request.size_gb),
             status=VolumeStatus.CREATING,
-            name=text("name", name),
-            description=text("description", description),
+            name=text("name", request.name),
+            description=text("description", request.description),
             volume_type_id=found_type.id if found_type is not None else None,
-            availability_zone=zone,
-            metadata=entries("metadata", metadata),
-            **begins.fields,
+            availability_zone=request.zone,
+            metadata=entries("metadata", request.metadata),
+            **source.volume_fields,
         )
-        spec, properties = question(volume, found_type, hints)
-        return volume, {**spec, **begins.spec}, properties
+        spec, properties = scheduler_request(volume, found_type, scheduler_hints)
+        return volume, {**spec, **source.spec_fields}, properties
 
-    def _check_backend(self, host: str) -> ServiceState:
+    def _schedule(
+        self,
+        operation: str,
+        volume: Volume,
+        status: VolumeStatus,
+        payload: Mapping[str, Any],
+        *,
+        mark: object,
+        without_snapshots: bool = False,
+    ) -> Volume:
+        """Store the request for the scheduler together with the volume's new status."""
+        work = scheduler_work(operation, volume.id, self._context, payload, mark=f"{mark}-{volume.updated_at}")
+        changing = self._db.volumes.begin(
+            volume.id,
+            status,
+            only_from=(VolumeStatus.AVAILABLE,),
+            work=[work],
+            without_snapshots=without_snapshots,
+        )
+        self._resources.caster.wake(SCHEDULER_QUEUE)
+        return self._shown(changing)
+
+    @contextmanager
+    def _cancelled_on_refusal(self, reservation: str) -> Iterator[None]:
+        """Cancel a quota reservation if the block raises InvalidRequest.
+
+        After DatabaseUnavailable the request may have been stored; the reservation then expires by itself.
+        """
+        try:
+            yield
+        except InvalidRequest:
+            self._db.quotas.cancel(reservation)
+            raise
+
+    def _shown(self, volume: Volume) -> Volume:
+        return self._authorizer.volume(self._context, volume)
+
+    def _find(self, rule: str, volume: Volume | str) -> Volume:
+        """Return the stored volume. One of another project raises VolumeNotFound, not NotAuthorized."""
+        found = self._db.volumes.find(identifier(volume), self._visible_project("volume"))
+        return self._authorizer.checked(self._context, rule, found)
+
+    def _find_to_change(self, rule: str, volume: Volume | str) -> Volume:
+        """Return the stored volume, with the state of the backends up to date."""
+        found = self._find(rule, volume)
+        self._resources.request_worker.prepare()
+        return found
+
+    def _find_id(self, rule: str, volume: Volume | str) -> str:
+        """Return the id of a volume or group; of a deleted one, the given id.
+
+        A deleted volume exists for a project that has messages about it.
+        """
+        name_or_id = identifier(volume)
+        try:
+            given = str(uuid.UUID(name_or_id))
+        except ValueError:
+            return self._find(rule, volume).id
+        project_id = self._visible_project("volume")
+        try:
+            self._check(rule, self._db.volumes.find(given, project_id))
+        except NotFound:
+            self._check(rule)
+            if project_id is not None and not self._belonged_to(project_id, given):
+                raise VolumeNotFound(name_or_id) from None
+        return given
+
+    def _belonged_to(self, project_id: str, volume_id: str) -> bool:
+        if self._db.messages.of(volume_id, project_id):
+            return True
+        try:
+            return self._db.groups.find(volume_id, project_id).id == volume_id
+        except NotFound:
+            return False
+
+    def _operator_reason(self, volume_id: str) -> str | None:
+        """Return the reason of the last work that failed, or of the last decision that refused the request."""
+        failed = [record for record in self._resources.work.of(volume_id) if record.problem]
+        if failed:
+            source = "scheduler" if failed[-1].queue == SCHEDULER_QUEUE else "storage"
+            return f"Reason from the {source}: {failed[-1].problem}"
+        decision = self._db.decisions.latest(volume_id)
+        if decision is None or decision.document.get("chosen"):
+            return None
+        return f"Reason from the scheduler: {decision.document.get('reason')}"
+
+    def _find_service(self, host: str) -> ServiceState:
+        """Return the storage service of a backend or pool. Raises BackendNotFound, InvalidRequest."""
         if not isinstance(host, str) or "@" not in host:
-            raise InvalidRequest("host", f"{host!r} is not host@backend or host@backend#pool")
-        for service in self._services():
+            raise InvalidRequest("host", f"expected host@backend or host@backend#pool, got {host!r}")
+        for service in self._resources.backends.services():
             if service.kind == "volume" and service.backend_id == backend_part(host):
                 return service
         raise BackendNotFound(backend_part(host))
 
+    def _find_target(self, host: str) -> ServiceState:
+        """Return the storage service of an existing backend or pool. Raises PoolNotFound too."""
+        service = self._find_service(host)
+        if host != backend_part(host):
+            self._resources.backends.pool(host)
+        return service
+
     def _check_not_frozen(self, volume: Volume) -> None:
-        """Raises InvalidRequest where the operator wants nothing changed on the volume's backend."""
-        where = backend_part(volume.host) if volume.host else None
-        if any(service.frozen and service.backend_id == where for service in self._services()):
-            raise InvalidRequest("volume", f"{volume.id} cannot be changed now: its storage is frozen; try again later")
+        """Raise InvalidRequest if an operator has frozen the volume's backend."""
+        backend_id = backend_part(volume.host) if volume.host else None
+        services = self._resources.backends.services()
+        if any(service.frozen and service.backend_id == backend_id for service in services):
+            raise InvalidRequest(
+                "volume", f"volume {volume.id} cannot be changed now: its storage is frozen; try again later"
+            )
 
     def _type_of(self, volume: Volume) -> VolumeType | None:
         return self._db.types.find(volume.volume_type_id) if volume.volume_type_id else None
 
 
+def owner_explanation(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a decision that the volume's owner may see: the outcome and the exceeded limits."""
+    placed = bool(decision.get("chosen"))
+    limits = [] if placed else [step["filter"] for step in decision.get("filters") or () if step["rejected_count"]]
+    size = f"{decision.get('wanted_gb') or 0:.12g} GiB"
+    if placed:
+        message = f"a pool for {size} was found"
+    elif decision.get("failed"):
+        message = "the scheduler's own configuration failed; the operator has been notified"
+    else:
+        message = f"no pool for {size}" + (f": rejected by {', '.join(limits)}" if limits else "")
+    return {**{name: decision.get(name) for name in OWNER_FIELDS}, "limits": limits, "message": message}
+
+
+def _create_request(request: CreateVolumeRequest | object, fields: dict[str, Any]) -> CreateVolumeRequest:
+    """Return the request, or one of these fields; a first argument that is no request is its size."""
+    if isinstance(request, CreateVolumeRequest):
+        if fields:
+            raise TypeError(f"expected a CreateVolumeRequest or its fields, got both: {', '.join(sorted(fields))}")
+        return request
+    given = dict(fields) if request is None else {"size_gb": request, **fields}
+    if isinstance(given.get("source"), Volume):
+        given["source"] = given["source"].id
+    return CreateVolumeRequest(**given)
+
+
 def _check_detached(volume: Volume) -> None:
     if volume.attach_status != "detached":
-        raise InvalidRequest(
-            "volume", f"{volume.id} is {volume.attach_status}; detach it first, it cannot be moved now"
-        )
+        raise InvalidRequest("volume", f"volume {volume.id} is {volume.attach_status}; detach it before it is moved")
 
 
-def _removed(volume: Volume) -> Event:
-    """What is told of a volume that goes away without having been anywhere."""
+def _deleted_event(volume: Volume) -> Event:
+    """Return the event for a volume that is deleted before it had a pool."""
     return Event(
         id=derived_id("event", volume.id, "volume.delete.end"),
         event_type="volume.delete.end",

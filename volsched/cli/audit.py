@@ -1,42 +1,34 @@
-"""`volsched audit`: whether claims, volumes, work and reports fit together."""
+"""`volsched audit`: find and repair inconsistencies."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import Any
 
-from volsched.cli.command import ANSWER_IS_NO, Lister
-
-COLUMNS = ("Drift", "Of", "Problem", "Fix", "Repaired")
+from volsched.cli.command import FAILED, Lister, Rows
 
 
 class Audit(Lister):
-    """Compare claims, volumes, work, reservations and reports with one another; name each contradiction.
+    """Compare claims, volumes, work, reservations and reports, and show each inconsistency.
 
-    What is under way is left alone. The exit status is 1 where something is left that does not fit.
+    Work in progress is not one. The exit status is 1 if an inconsistency is left.
     """
 
-    columns = COLUMNS
-    rule = "audit:look"
+    columns = ("Inconsistency", "Of", "Problem", "Fix", "Repaired")
+    operation = "audit.find"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("--repair", action="store_true", help="put right what can be, each in a step of its own")
+        parser.add_argument("--repair", action="store_true", help="repair what can be, each in its own transaction")
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-        from volsched.api import audit
+    def take_action(self, parsed_args: argparse.Namespace) -> Rows:
+        with self.api() as api:
+            found = api.audit.repair() if parsed_args.repair else api.audit.find()
+        if not all(each.repaired for each in found):
+            self.exit_status = FAILED
+        if any(each.repairable for each in found) and not parsed_args.repair:
+            self.say("to repair what can be: volsched audit --repair")
+        return self.columns, [(each.check, each.subject, each.what, each.fix, each.repaired) for each in found]
 
-        with self.application() as application:
-            if parsed_args.repair:
-                application.authorizer.check(self.context(), "audit:repair")
-            found = list(audit.Audit(application.database).look(repair=parsed_args.repair))
-        if not all(drift.repaired for drift in found):
-            self.exit_status = ANSWER_IS_NO
-        if any(drift.repairable and not drift.repaired for drift in found) and not parsed_args.repair:
-            self.say("to put right what can be: volsched audit --repair")
-        return COLUMNS, [(drift.check, drift.subject, drift.what, drift.fix, drift.repaired) for drift in found]
-
-    def nothing(self, parsed_args: argparse.Namespace) -> str:
-        return "everything fits"
+    def empty_message(self, parsed_args: argparse.Namespace) -> str:
+        return "no inconsistencies"

@@ -1,19 +1,24 @@
-"""`volsched config …`: what can be set, whether it is set right, and where each value came from."""
+"""`volsched config …`: every option and its value, whether the configuration is valid, and its reload."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+import signal
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from volsched.cli.command import DONE, USERS_MISTAKE, Command, Lister
-from volsched.exceptions import DatabaseUnavailable
+from volsched.cli.command import DONE, FAILED, USAGE_ERROR, Command, Lister, Rows
+from volsched.exceptions import ConfigurationError, DatabaseUnavailable, InvalidRequest
 
 if TYPE_CHECKING:
     from volsched.conf import Configuration
     from volsched.loader import Problem
+    from volsched.service.pidfile import PidFile, PidFiles
 
-Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
+RELOAD_SECONDS = 60.0
+POLL_SECONDS = 0.05
 
 
 class ConfigSample(Command):
@@ -22,7 +27,7 @@ class ConfigSample(Command):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument(
-            "--all", action="store_true", help="with the options of every installed plugin, not of volsched's own only"
+            "--all", action="store_true", help="include the options of every installed plugin, not only volsched's own"
         )
         return parser
 
@@ -33,35 +38,34 @@ class ConfigSample(Command):
 
 
 class ConfigCheck(Lister):
-    """Read every option and load every plugin that the configuration names; tell all that is wrong.
+    """Read every option and load every plugin that the configuration selects, and show all problems.
 
-    Nothing is started, and no storage is touched. Exit status: 0 all is well (there may be warnings), 2 it is not.
+    Nothing is started, and no storage is accessed. Exit status: 0 no problem (warnings are possible), 2 a problem.
     """
 
     columns = ("Code", "Severity", "Where", "Problem", "Fix")
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
-        from volsched.cli import config_facts
         from volsched.loader import Catalog, examine
 
         conf = self.configuration()
         plugins, problems = examine(conf, Catalog.discover())
-        self._read = f"{len(list(conf.options()))} options, files: {', '.join(conf.settings.files) or 'none'}"
+        self._summary = f"{len(list(conf.options()))} options, files: {', '.join(conf.settings.files) or 'none'}"
         if plugins is not None:
-            problems += tuple(self._of_the_database(conf, config_facts.problems))
+            problems += tuple(self._stored_problems(conf))
         if any(problem.fatal for problem in problems):
-            self.exit_status = USERS_MISTAKE
+            self.exit_status = USAGE_ERROR
         self._problems = problems
         return self.columns, [
             (problem.code, "error" if problem.fatal else "warning", problem.where, problem.what, problem.fix)
             for problem in problems
         ]
 
-    def _of_the_database(self, conf: Configuration, look: Any) -> Iterable[Problem]:
+    def _stored_problems(self, conf: Configuration) -> Iterable[Problem]:
         try:
-            return list(look(conf))
+            return list(stored_problems(conf))
         except DatabaseUnavailable as error:
-            self.say(f"the expressions that backends report were not looked at: {error}")
+            self.say(f"the expressions that backends report were not checked: {error}")
             return ()
 
     def produce_output(
@@ -71,30 +75,49 @@ class ConfigCheck(Lister):
             return super().produce_output(parsed_args, column_names, data)
         for problem in self._problems:
             print(problem if problem.fatal else f"{problem}\n      (a warning: it works)", file=self.app.stdout)
-        bad = sum(problem.fatal for problem in self._problems)
-        print(f"{bad or 'no'} problem{'s' * (bad != 1)} ({self._read})", file=self.app.stdout)
+        count = sum(problem.fatal for problem in self._problems)
+        print(f"{count or 'no'} problem{'s' * (count != 1)} ({self._summary})", file=self.app.stdout)
         return DONE
 
 
+def stored_problems(conf: Configuration) -> Iterator[Problem]:
+    """Yield problems of the expressions that backends have reported. Raises DatabaseUnavailable."""
+    from volsched.loader import Catalog, Problem
+    from volsched.ops.doctor import DoctorContext, expressions
+
+    context = DoctorContext(conf, Catalog.discover())
+    try:
+        problem = context.database_problem
+        if isinstance(problem, ConfigurationError):
+            where = conf.label("database", "connection")
+            fix = "volsched config sample shows a valid value"
+            yield Problem(code="VS108", where=where, what=problem.problem, fix=fix)
+            return
+        if problem is not None:
+            raise problem
+        yield from expressions.problems(context)
+    finally:
+        context.close()
+
+
 class ConfigShow(Lister):
-    """Show every option that is set, or all of them, with the value that counts. Secrets are not shown."""
+    """Show every option that is set, or all options, with their values. Secrets are not shown."""
 
     columns = ("Section", "Option", "Value", "Origin")
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("section", nargs="?", metavar="SECTION", help="only this section")
-        parser.add_argument("--all", action="store_true", help="defaults too")
-        parser.add_argument("--origin", action="store_true", help="with where each value came from: file and line")
+        parser.add_argument("section", nargs="?", metavar="SECTION", help="show only this section")
+        parser.add_argument("--all", action="store_true", help="show options with their default value too")
+        parser.add_argument("--origin", action="store_true", help="show the file and line that set each value")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         from volsched.conf import Source
-        from volsched.exceptions import InvalidRequest
         from volsched.loader import Catalog, examine
 
         conf = self.configuration()
-        examine(conf, Catalog.discover())  # which registers the options of the plugins
+        examine(conf, Catalog.discover())  # registers the options of the plugins
         if parsed_args.section and parsed_args.section not in conf.groups():
             known = ", ".join(sorted(conf.groups()))
             raise InvalidRequest("section", f"no section {parsed_args.section!r}; there are {known}")
@@ -104,16 +127,16 @@ class ConfigShow(Lister):
                 continue
             origin = conf.origin(section, option.dest)
             if parsed_args.all or parsed_args.section or origin.source is not Source.DEFAULT:
-                rows.append((section, option.dest, _shown(conf, section, option), str(origin)))
+                rows.append((section, option.dest, _value(conf, section, option), str(origin)))
         if parsed_args.origin or parsed_args.columns:
             return self.columns, rows
         return self.columns[:-1], [row[:-1] for row in rows]
 
-    def nothing(self, parsed_args: argparse.Namespace) -> str:
-        return "nothing is set: every option has its default; --all shows them"
+    def empty_message(self, parsed_args: argparse.Namespace) -> str:
+        return "no option is set: every option has its default; --all shows them"
 
 
-def _shown(conf: Configuration, section: str, option: Any) -> Any:
+def _value(conf: Configuration, section: str, option: Any) -> Any:
     from volsched.conf.configuration import BadValue
 
     try:
@@ -121,3 +144,69 @@ def _shown(conf: Configuration, section: str, option: Any) -> Any:
     except BadValue as error:
         return f"({error.what})"
     return "(secret)" if option.secret and value else value
+
+
+class ConfigReload(Lister):
+    """Check the configuration, and let the services on this machine reload it between two requests.
+
+    Each service reads and checks its own files, and keeps its configuration if anything is wrong. Exit status: 0 all
+    services have reloaded, 1 one has not, 2 the configuration is wrong and no service was asked to reload.
+    """
+
+    columns = ("Service", "PID", "Generation", "Reloaded", "Problem", "Until Restart")
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--timeout",
+            type=float,
+            default=RELOAD_SECONDS,
+            metavar="SECONDS",
+            help=f"the longest time to wait for the services (default: {RELOAD_SECONDS:g})",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Rows:
+        from volsched.loader import Catalog, LoadProblems, examine
+        from volsched.service.pidfile import PidFiles, send
+
+        if not parsed_args.timeout >= 0:
+            raise InvalidRequest("--timeout", f"expected a number of seconds, 0 or more, got {parsed_args.timeout:g}")
+        conf = self.configuration()
+        plugins, problems = examine(conf, Catalog.discover())
+        if plugins is None:
+            raise LoadProblems((problem for problem in problems if problem.fatal), "no service was asked to reload")
+        self._state_path = conf.paths.state_path
+        records = PidFiles(self._state_path)
+        running = list(records.alive())
+        signaled = {head for head in {record.head for record in running} if send(head, signal.SIGHUP)}
+        asked = [record for record in running if record.head in signaled]
+        until = time.monotonic() + parsed_args.timeout
+        rows = [_reloaded(record, _wait_for_reload(records, record, until)) for record in asked]
+        if not rows or not all(row[3] for row in rows):
+            self.exit_status = FAILED
+        return self.columns, rows
+
+    def empty_message(self, parsed_args: argparse.Namespace) -> str:
+        return (
+            f"no service with its state in {self._state_path} runs on this machine; "
+            "volsched's commands read the configuration each time"
+        )
+
+
+def _wait_for_reload(records: PidFiles, asked: PidFile, until: float) -> PidFile | None:
+    """Return the service's record after its reload succeeded or failed; None if it took too long, or ended."""
+    pause = threading.Event()
+    while True:
+        found = records.current(asked)
+        if found is None or found.reloads > asked.reloads:
+            return found
+        if time.monotonic() > until:
+            return None
+        pause.wait(POLL_SECONDS)
+
+
+def _reloaded(asked: PidFile, found: PidFile | None) -> Sequence[Any]:
+    if found is None:
+        return asked.program, asked.pid, None, False, "it did not answer in time, or ended; see its log", ()
+    return found.program, found.pid, found.generation, found.problem is None, found.problem, list(found.until_restart)

@@ -1,29 +1,24 @@
-"""`volsched group …`: volumes that live on one backend, which serves every type of the group."""
+"""`volsched group …`: groups of volumes on one backend, which fits every type of the group."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from volsched.cli import volume_fields
-from volsched.cli.command import ANSWER_IS_NO, Command, Lister, ShowOne
-from volsched.cli.progress import Progress
+from volsched.cli.command import Fields, Lister, Rows, ShowOne
+from volsched.cli.request_commands import Deleting, Requesting, add_all_projects_argument, failed
 from volsched.cli.table import moment
-from volsched.cli.volume import add_wait_argument
-from volsched.exceptions import GroupNotFound
-from volsched.model.group import Group, GroupStatus
+from volsched.cli.volume import type_names
+from volsched.model.group import Group
 
 if TYPE_CHECKING:
-    from volsched.service.application import Application
+    from volsched.api.api import Api
 
 COLUMNS = ("ID", "Name", "Status", "Types", "Zone", "Pool", "Created")
 
-Fields = tuple[Sequence[str], Sequence[Any]]
 
-
-def _fields(application: Application, group: Group) -> tuple[Any, ...]:
-    names = volume_fields.type_names(application)
+def _fields(api: Api, group: Group) -> tuple[Any, ...]:
+    names = type_names(api)
     return (
         group.id,
         group.name,
@@ -35,72 +30,64 @@ def _fields(application: Application, group: Group) -> tuple[Any, ...]:
     )
 
 
-class GroupCreate(ShowOne):
-    """Make a group: the scheduler finds a backend that serves every type of it.
+class GroupCreate(Requesting):
+    """Create a group: the scheduler chooses a backend that fits every type of it.
 
-    Volumes are put into it with `volume create --group`; they all live on that backend.
+    `volume create --group` adds volumes to it; all of them are on that backend.
     """
 
     columns = COLUMNS
+    operation = "groups.create"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("name", metavar="NAME", help="it need not be unique, but then only the id finds the group")
+        parser = super().get_parser(prog_name)
+        parser.add_argument("name", metavar="NAME", help="a name; if several groups have it, use the id")
         parser.add_argument(
             "--type",
             required=True,
             action="append",
             metavar="NAME",
             dest="types",
-            help="a type that its volumes may have, by name or id; repeatable. The first one's pools are preferred",
+            help="a type that its volumes may have, by name or id; repeatable. The pools of the first are preferred",
         )
-        parser.add_argument("--zone", metavar="ZONE", help="the availability zone; without it, any will do")
-        add_wait_argument(parser)
+        parser.add_argument("--zone", metavar="ZONE", help="the availability zone (default: any)")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        with self.working() as application:
-            asked = application.groups.create(
-                self.context(), types=parsed_args.types, name=parsed_args.name, zone=parsed_args.zone
-            )
-            made: Group | None = asked
-            if parsed_args.wait:
-                with Progress(self.app.stderr) as progress:
-                    settled = application.settle_group(asked.id, progress=progress)
-                made = application.groups.shown(self.context(), settled) if settled is not None else None
-            if made is None:
-                raise GroupNotFound(asked.id, "somebody deleted it meanwhile")
-            if made.status is GroupStatus.ERROR:
-                self.exit_status = ANSWER_IS_NO
-                why = volume_fields.last_message(application, self.context(), made.id)
-                self.say(f"volsched: {why or made.status.value}")
-                self.say(f"  see: volsched volume explain {made.id}")
-            return COLUMNS, _fields(application, made)
+        with self.api() as api:
+            creating = api.groups.create(parsed_args.types, name=parsed_args.name, zone=parsed_args.zone)
+            group = self.finished(api.groups, creating, parsed_args)
+            self.check(api, group)
+            if failed(group):
+                self.say(f"  see: volsched volume explain {group.id}")
+            return COLUMNS, _fields(api, group)
 
 
 class GroupList(Lister):
     """List groups, oldest first."""
 
     columns = COLUMNS
+    operation = "groups.list"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("--all-projects", action="store_true", help="everybody's, not only this project's")
+        add_all_projects_argument(parser)
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-        with self.application() as application:
-            found = application.groups.list(self.context(), all_projects=parsed_args.all_projects)
-            return COLUMNS, [_fields(application, group) for group in found]
+    def take_action(self, parsed_args: argparse.Namespace) -> Rows:
+        with self.api() as api:
+            groups = api.groups.list(all_projects=parsed_args.all_projects)
+            return COLUMNS, [_fields(api, group) for group in groups]
 
-    def nothing(self, parsed_args: argparse.Namespace) -> str:
-        return "no groups yet; to make one: volsched group create --type TYPE NAME"
+    def empty_message(self, parsed_args: argparse.Namespace) -> str:
+        return "no groups yet; to create one: volsched group create --type TYPE NAME"
 
 
 class GroupShow(ShowOne):
-    """Show a group and the volumes in it."""
+    """Show a group and its volumes."""
 
     columns = (*COLUMNS, "Volumes")
+    operation = "groups.get"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
@@ -108,24 +95,14 @@ class GroupShow(ShowOne):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        with self.application() as application:
-            group = application.groups.get(self.context(), parsed_args.group)
-            everybody = application.authorizer.allows(self.context(), "volume:list_all_projects")
-            seen = application.volumes.list(self.context(), all_projects=everybody)
-            volumes = [volume.id for volume in seen if volume.group_id == group.id]
-            return self.columns, (*_fields(application, group), volumes)
+        with self.api() as api:
+            group = api.groups.get(parsed_args.group)
+            volumes = [volume.id for volume in api.groups.volumes(group)]
+            return self.columns, (*_fields(api, group), volumes)
 
 
-class GroupDelete(Command):
+class GroupDelete(Deleting):
     """Delete groups that have no volumes."""
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("groups", metavar="ID", nargs="+", help="the group's id or name")
-        return parser
-
-    def take_action(self, parsed_args: argparse.Namespace) -> None:
-        with self.application() as application:
-            named = [application.groups.get(self.context(), it).id for it in parsed_args.groups]
-            for group_id in dict.fromkeys(named):
-                application.groups.delete(self.context(), group_id)
+    kind = "group"
+    operation = "groups.delete"

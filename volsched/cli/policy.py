@@ -1,4 +1,4 @@
-"""`volsched policy …`: who may do what, and whether somebody may."""
+"""`volsched policy …`: the rules of the policy, and whether they allow somebody an operation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from volsched.cli.command import ANSWER_IS_NO, Command, Lister, ShowOne
+from volsched.cli.command import FAILED, Command, Fields, Lister, Rows, ShowOne
 from volsched.exceptions import NotFound
 
 if TYPE_CHECKING:
@@ -15,16 +15,14 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 
-Fields = tuple[Sequence[str], Sequence[Any]]
 
-
-class _OfThePolicy:
-    """A command about the policy of the configuration; the database is not looked at."""
+class _PolicyCommand:
+    """A command about the configured policy; it does not access the database."""
 
     configuration: Any
 
     def policy(self) -> Policy:
-        """Raises ConfigurationError where the policy file cannot be used."""
+        """Return the policy. Raises ConfigurationError if its file cannot be used."""
         from volsched import policy
 
         conf = self.configuration()
@@ -35,33 +33,31 @@ def _known(name: str, names: Sequence[str]) -> str:
     if name in names:
         return name
     near = difflib.get_close_matches(name, names, 1)
-    raise NotFound(
-        "rule", name, f"did you mean {near[0]}?" if near else "volsched policy list names the ones there are"
-    )
+    raise NotFound("rule", name, f"did you mean {near[0]}?" if near else "volsched policy list shows the rules")
 
 
 def _origin(policy: Policy, name: str) -> str:
     return policy.file if name in policy.overrides else DEFAULT
 
 
-class PolicyList(_OfThePolicy, Lister):
-    """List every rule that is in force: who may do it, and where that is said."""
+class PolicyList(_PolicyCommand, Lister):
+    """List the rules in force: who may do what, and where that is set."""
 
     columns = ("Rule", "Who may", "Origin")
 
-    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         policy = self.policy()
         return self.columns, [(name, check, _origin(policy, name)) for name, check in policy.checks.items()]
 
 
-class PolicyShow(_OfThePolicy, ShowOne):
-    """Show a rule: what it is about, who may do it, and who might by default."""
+class PolicyShow(_PolicyCommand, ShowOne):
+    """Show a rule: its operation, who may do it, and its default."""
 
     columns = ("Rule", "Description", "Who may", "Default", "Origin")
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("rule", metavar="RULE", help="e.g. volume:delete, as `policy list` names it")
+        parser.add_argument("rule", metavar="RULE", help="such as volume:delete, as `policy list` shows it")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
@@ -74,33 +70,33 @@ class PolicyShow(_OfThePolicy, ShowOne):
         return self.columns, (name, about[0], policy.checks[name], about[1], _origin(policy, name))
 
 
-class PolicyCheck(_OfThePolicy, ShowOne):
-    """Tell whether somebody may do something; who, the global options --as-project, --as-user and --as-role say.
+class PolicyCheck(_PolicyCommand, ShowOne):
+    """Show whether the policy allows an operation to the user that --as-project, --as-user and --as-role describe.
 
-    The exit status is 1 where they may not.
+    The exit status is 1 if it does not.
     """
 
     columns = ("Rule", "Allowed", "Project", "Roles", "Administrator", "Of project")
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("rule", metavar="RULE", help="e.g. volume:delete, as `policy list` names it")
+        parser.add_argument("rule", metavar="RULE", help="such as volume:delete, as `policy list` shows it")
         parser.add_argument(
-            "--of-project", metavar="PROJECT", help="the project that the thing belongs to; without it, their own"
+            "--of-project", metavar="PROJECT", help="the project of the item (default: the user's own project)"
         )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
         from volsched.policy.rules import DEFAULTS
 
-        who = self.context()
-        of_project = parsed_args.of_project or who["project_id"]
+        context = self.context()
+        of_project = parsed_args.of_project or context["project_id"]
         rule = _known(parsed_args.rule, list(DEFAULTS))
-        allowed = self.policy().allows(rule, who, {"project_id": of_project})
+        allowed = self.policy().allows(rule, context, {"project_id": of_project})
         if not allowed:
-            self.exit_status = ANSWER_IS_NO
-        shown = (rule, allowed, who["project_id"], list(who["roles"]), bool(who["is_admin"]), of_project)
-        return self.columns, shown
+            self.exit_status = FAILED
+        roles, is_admin = list(context["roles"]), bool(context["is_admin"])
+        return self.columns, (rule, allowed, context["project_id"], roles, is_admin, of_project)
 
 
 class PolicySample(Command):

@@ -1,20 +1,18 @@
-"""`volsched pool …`: where volumes are placed, and how much room is left there."""
+"""`volsched pool …`: the capacity of pools, their cordons, and plans to drain them."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from volsched.cli import bars
-from volsched.cli.command import Lister, ShowOne
-from volsched.cli.table import moment
+from volsched.cli.command import FAILED, Fields, Lister, Rows, ShowOne
+from volsched.cli.table import bar, marks_for, moment
+from volsched.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
-    from volsched.db.backends import Cordon, PoolRecord
-    from volsched.service.application import Application
+    from volsched.api.pools import Pool
+    from volsched.db.backends import Cordon
 
 LISTED = ("Pool", "Zone", "Kind", "State", "Total GiB", "Limit GiB", "Room GiB", "Claimed GiB", "Taken %")
 SHOWN = (
@@ -38,50 +36,22 @@ SHOWN = (
 )
 BAR = "Taken"
 BAR_WIDTH = 16
-
-Fields = tuple[Sequence[str], Sequence[Any]]
-
-
-def all_pools(application: Application) -> list[PoolRecord]:
-    """Every pool, by id, in the zone that its backend is in now."""
-    backends = application.backends.list()
-    return [replace(pool, zone=backend.zone) for backend in backends for pool in backend.pools]
+#: The values of volsched.api.pools.CORDON_OPERATIONS, whose import would slow `volsched --help` down.
+CORDON_OPERATIONS = ("create", "extend", "manage", "migrate", "retype", "snapshot", "group")
 
 
-def limit_gb(pool: PoolRecord) -> float | None:
-    """The most that may be promised in the pool; None: unbounded, or not known."""
-    if pool.total_gb is None or pool.free_gb is None:
-        return None
-    ratio = pool.max_over_subscription_ratio or 1.0
-    from volsched.model import capacity  # here, for `volsched --help` reads this module and NumPy is slow
-
-    return float(capacity.total_available_gb(pool.total_gb, pool.reserved_percentage or 0.0, ratio, pool.thin))
-
-
-def room_gb(pool: PoolRecord) -> float | None:
-    """The largest volume that fits now; None: unbounded, or not known."""
-    room = pool.room_thin_gb if pool.thin else pool.room_thick_gb
-    return None if room is None else round(max(room - pool.pending_gb, 0.0), 2)
-
-
-def taken_gb(pool: PoolRecord) -> float | None:
-    """How much of the limit is gone."""
-    limit, room = limit_gb(pool), room_gb(pool)
-    return None if limit is None or room is None else round(limit - room, 2)
-
-
-def _taken_percent(pool: PoolRecord) -> float | None:
-    limit, taken = limit_gb(pool), taken_gb(pool)
-    return round(100 * taken / limit, 1) if limit and taken is not None else None
-
-
-def state(pool: PoolRecord) -> str:
-    """Whether volumes may come here, in words."""
-    if not pool.present:
+def state(pool: Pool) -> str:
+    """Return whether a pool accepts operations."""
+    if not pool.record.present:
         return "not reported"
-    now = datetime.now(UTC).replace(tzinfo=None)
-    closed = [cordon.operation.value for cordon in pool.cordons if cordon.holds(now)]
-    return f"closed for {', '.join(closed)}" if closed else "open"
+    cordoned = pool.cordoned_for
+    return f"closed for {', '.join(cordoned)}" if cordoned else "open"
+
+
+def taken_percent(pool: Pool) -> float | None:
+    """Return the part of a pool's limit that is taken, in percent."""
+    limit, taken = pool.limit_gb, pool.taken_gb
+    return round(100 * taken / limit, 1) if limit and taken is not None else None
 
 
 def _cordon(cordon: Cordon) -> str:
@@ -90,78 +60,170 @@ def _cordon(cordon: Cordon) -> str:
     return f"{cordon.operation.value}{reason}{until}"
 
 
-def fields(pool: PoolRecord) -> dict[str, Any]:
-    """Everything about a pool, by the name of its column."""
+def fields(pool: Pool) -> dict[str, Any]:
+    """Return the values of a pool by column."""
+    record = pool.record
     return {
-        "Pool": pool.pool_id,
-        "Backend": pool.backend_id,
+        "Pool": pool.id,
+        "Backend": record.backend_id,
         "Zone": pool.zone,
-        "Kind": "thin" if pool.thin else "thick",
+        "Kind": "thin" if record.thin else "thick",
         "State": state(pool),
-        "Total GiB": pool.total_gb,
-        "Free GiB": pool.free_gb,
-        "Provisioned GiB": pool.provisioned_gb,
-        "Reserved %": pool.reserved_percentage,
-        "Over-subscription": pool.max_over_subscription_ratio if pool.thin else None,
-        "Limit GiB": limit_gb(pool),
-        "Room GiB": room_gb(pool),
-        "Claimed GiB": round(pool.pending_gb, 2),
-        "Taken %": _taken_percent(pool),
-        "Cordons": [_cordon(cordon) for cordon in pool.cordons],
-        "Last report": moment(pool.reported_at),
+        "Total GiB": record.total_gb,
+        "Free GiB": record.free_gb,
+        "Provisioned GiB": record.provisioned_gb,
+        "Reserved %": record.reserved_percentage,
+        "Over-subscription": record.max_over_subscription_ratio if record.thin else None,
+        "Limit GiB": pool.limit_gb,
+        "Room GiB": pool.room_gb,
+        "Claimed GiB": round(record.pending_gb, 2),
+        "Taken %": taken_percent(pool),
+        "Cordons": [_cordon(cordon) for cordon in record.cordons],
+        "Capabilities": dict(pool.capabilities),
+        "Last report": moment(record.reported_at),
     }
 
 
-class PoolList(Lister):
-    """List pools, with how much room is left in each.
+def shown(pool: Pool) -> Fields:
+    """Return the fields of a pool."""
+    known = fields(pool)
+    return SHOWN, tuple(known[name] for name in SHOWN)
 
-    Limit: how much may be promised there. Room: the largest volume that fits now. Claimed: room taken since the pool's
-    last report.
+
+def time_from(text: str) -> datetime:
+    """Return an ISO 8601 time. Raises InvalidRequest."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as problem:
+        raise InvalidRequest("--until", f"expected a time such as 2030-01-31T18:00 (UTC), got {text!r}") from problem
+
+
+class PoolList(Lister):
+    """List pools with their room.
+
+    Limit: the largest sum of volume sizes. Room: the largest volume that fits now. Claimed: the room taken since the
+    pool's last report.
     """
 
     columns = LISTED
-    rule = "pool:list"
+    operation = "pools.list"
 
-    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-        with self.working() as application:
-            known = [fields(pool) for pool in all_pools(application)]
-        rows = [tuple(of[name] for name in LISTED) for of in known]
+    def take_action(self, parsed_args: argparse.Namespace) -> Rows:
+        with self.api() as api:
+            known = [fields(pool) for pool in api.pools.list()]
+        rows = [tuple(values[name] for name in LISTED) for values in known]
         if parsed_args.formatter != "table" or parsed_args.columns:
             return LISTED, rows
-        marks = bars.marks_for(self.app.stdout)
-        drawn = [bars.bar(of["Taken %"] or 0.0, 100.0, marks, width=BAR_WIDTH) for of in known]
-        return (*LISTED, BAR), [(*row, bar) for row, bar in zip(rows, drawn, strict=True)]
+        marks = marks_for(self.app.stdout)
+        drawn = [bar(values["Taken %"] or 0.0, 100.0, marks, width=BAR_WIDTH) for values in known]
+        return (*LISTED, BAR), [(*row, taken) for row, taken in zip(rows, drawn, strict=True)]
 
-    def nothing(self, parsed_args: argparse.Namespace) -> str:
+    def empty_message(self, parsed_args: argparse.Namespace) -> str:
         return "no pools yet: no backend has reported"
 
 
-class OfOnePool(ShowOne):
+class _OnePool(ShowOne):
     """A command about one pool."""
 
     columns = SHOWN
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("pool", metavar="POOL", help="host@backend#pool, as `pool list` names it")
+        _add_pool_argument(parser)
         return parser
 
-    def shown(self, application: Application, pool_id: str) -> Fields:
-        """The pool as `pool show` tells it. Raises PoolNotFound."""
-        pool = application.backends.pool(pool_id)
-        zone = application.backends.show(pool.backend_id).zone
-        snapshot = application.pools.table()
-        row = snapshot.row(pool.pool_id)
-        capabilities = dict(snapshot.pools[row].capabilities) if row is not None else {}
-        known = {**fields(replace(pool, zone=zone)), "Capabilities": capabilities}
-        return SHOWN, tuple(known[name] for name in SHOWN)
+
+def _add_pool_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pool", metavar="POOL", help="host@backend#pool, as `pool list` shows it")
 
 
-class PoolShow(OfOnePool):
-    """Show a pool, and what it can do."""
+def _add_operation_arguments(parser: argparse.ArgumentParser, prefix: str, help_text: str) -> None:
+    for operation in CORDON_OPERATIONS:
+        parser.add_argument(
+            f"--{prefix}{operation}",
+            action="append_const",
+            dest="operations",
+            const=operation,
+            help=help_text.format(operation),
+        )
 
-    rule = "pool:list"
+
+class PoolShow(_OnePool):
+    """Show a pool and its capabilities."""
+
+    operation = "pools.get"
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        with self.working() as application:
-            return self.shown(application, parsed_args.pool)
+        with self.api() as api:
+            return shown(api.pools.get(parsed_args.pool))
+
+
+class PoolCordon(_OnePool):
+    """Refuse operations in a pool; all of them unless some are named. Its volumes stay."""
+
+    operation = "pools.cordon"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        _add_operation_arguments(parser, "no-", "refuse: {}")
+        parser.add_argument("--reason", metavar="TEXT", required=True, help="the reason, shown to other operators")
+        parser.add_argument("--until", metavar="TIME", help="when the cordon ends, such as 2030-01-31T18:00 (UTC)")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Fields:
+        until = time_from(parsed_args.until) if parsed_args.until is not None else None
+        operations = parsed_args.operations or CORDON_OPERATIONS
+        with self.api() as api:
+            return shown(api.pools.cordon(parsed_args.pool, operations, reason=parsed_args.reason, until=until))
+
+
+class PoolUncordon(_OnePool):
+    """Accept operations in a cordoned pool again; all of them unless some are named."""
+
+    operation = "pools.uncordon"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        _add_operation_arguments(parser, "", "accept: {}")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Fields:
+        with self.api() as api:
+            return shown(api.pools.uncordon(parsed_args.pool, parsed_args.operations or CORDON_OPERATIONS))
+
+
+class PoolDrain(Lister):
+    """Show where each volume of a pool would move, each placed as if those before it had moved. Nothing is moved.
+
+    The exit status is 1 if no pool is found for some volume.
+    """
+
+    columns = ("Volume", "Name", "Size GiB", "To", "Because")
+    operation = "pools.plan_drain"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        _add_pool_argument(parser)
+        parser.add_argument("--plan", action="store_true", help="required: this command moves nothing")
+        parser.add_argument("--any-zone", action="store_true", help="allow volumes to leave their availability zone")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Rows:
+        if not parsed_args.plan:
+            raise InvalidRequest(
+                "--plan",
+                "is missing: drain moves nothing. To drain a pool, cordon it (volsched pool cordon POOL --reason "
+                "TEXT), then move its volumes: volsched volume migrate ID POOL",
+            )
+        with self.api() as api:
+            moves = api.pools.plan_drain(parsed_args.pool, any_zone=parsed_args.any_zone)
+        stuck = [move for move in moves if move.pool_id is None]
+        if stuck:
+            self.exit_status = FAILED
+            self.say(f"no pool was found for {len(stuck)} of {len(moves)} volumes")
+        return self.columns, [
+            (move.volume.id, move.volume.name, move.volume.size_gb, move.pool_id, move.reason or None) for move in moves
+        ]
+
+    def empty_message(self, parsed_args: argparse.Namespace) -> str:
+        return f"no volumes are in {parsed_args.pool}"

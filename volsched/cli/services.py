@@ -1,4 +1,4 @@
-"""The programs that run for long: volsched-scheduler and volsched-agent."""
+"""The service programs: volsched-scheduler and volsched-agent."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 def scheduler_main(argv: Sequence[str] | None = None) -> int:
-    """Serve the scheduler's queue until told to stop."""
+    """Run the scheduler until a signal stops it."""
     return _run(
-        "volsched-scheduler", "Places volumes: takes requests from the database, one at a time.", argv, _scheduler
+        "volsched-scheduler", "Place volumes: take requests from the database, one at a time.", argv, _scheduler
     )
 
 
 def agent_main(argv: Sequence[str] | None = None) -> int:
-    """Serve the configured storage backends until told to stop."""
-    return _run("volsched-agent", "Drives storage backends: reports what they have, makes volumes.", argv, _agent)
+    """Run the agent of the configured storage backends until a signal stops it."""
+    return _run("volsched-agent", "Run storage backends: report their capacity and carry out requests.", argv, _agent)
 
 
 def _scheduler(current: CurrentApplication, first: bool) -> list[Loop]:
@@ -46,9 +46,9 @@ def _agent(current: CurrentApplication, first: bool) -> list[Loop]:
 
 
 def _run(name: str, description: str, argv: Sequence[str] | None, loops: Loops) -> int:
-    """Exit status 0 after a stop that was asked for, 2 where the configuration is wrong.
+    """Return the exit status: 0 after a requested stop, 2 if the configuration is wrong.
 
-    1 where a loop died, or the work in hand did not end in time.
+    1: a loop died, or the work in progress did not end in time.
     """
     hush()
     os.umask(os.umask(0o077) | 0o027)  # data and logs are never for others, whatever the umask was
@@ -79,7 +79,7 @@ def _started(program: Program, conf: Configuration, control: Control) -> int:
     try:
         workers, timeout = conf[program.process].workers, conf[program.process].graceful_shutdown_timeout
     except BadValue:
-        workers, timeout = 1, 0  # it will be said, with all else that is wrong
+        workers, timeout = 1, 0  # `run` reports the bad value together with all other problems
     if workers > 1:
         from volsched.service.workers import run_workers
 
@@ -89,20 +89,26 @@ def _started(program: Program, conf: Configuration, control: Control) -> int:
         control.stop()
         signal.alarm(timeout)
 
-    signal.signal(signal.SIGALRM, partial(_cut_off, program.name, timeout))
+    signal.signal(signal.SIGALRM, partial(_abort, program.name, timeout))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     return run(program, conf, control, WorkerIdentity())
 
 
-def _cut_off(name: str, timeout: int, *_: object) -> None:
-    sys.stderr.write(f"{name}: the work in hand did not end in {timeout} s; it is cut off\n")
+def _abort(name: str, timeout: int, *_: object) -> None:
+    sys.stderr.write(f"{name}: the work in progress did not end in {timeout} s; it is aborted\n")
     os._exit(1)
 
 
 def _parser(program: str, description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description=description)
-    parser.add_argument("--config-file", action="append", default=[], metavar="FILE", help="may be given repeatedly")
-    parser.add_argument("--config-dir", action="append", default=[], metavar="FOLDER", help="reads FOLDER/*.conf")
-    parser.add_argument("--debug", action="store_true", help="log every step")
+    parser.add_argument("--config-file", action="append", default=[], metavar="FILE", help="read this file; repeatable")
+    parser.add_argument(
+        "--config-dir",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="read this folder's .conf files; repeatable",
+    )
+    parser.add_argument("--debug", action="store_true", help="log at level DEBUG")
     return parser

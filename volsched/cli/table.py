@@ -1,18 +1,19 @@
-"""Values as people read them in a table: units are in the column's name, numbers line up, absence is a dash."""
+"""Values as text in tables: units are in the column's name, numbers are aligned, an absent value is a dash."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TextIO
 
 ABSENT = "-"
 MOST_DECIMALS = 2
 
 
 def for_people(value: Any) -> str:
-    """One value as text: `-` for none, yes and no, `a=1, b=2` for mappings."""
+    """Return a value as text: `-` if absent, yes or no, `a=1, b=2` for a mapping."""
     if value is None or value == "":
         return ABSENT
     if isinstance(value, bool):
@@ -27,7 +28,7 @@ def for_people(value: Any) -> str:
 
 
 def moment(value: datetime | str | None) -> str | None:
-    """A time in UTC to the second, ISO 8601."""
+    """Return a UTC time as ISO 8601 text, to the second."""
     if value is None:
         return None
     given = datetime.fromisoformat(value) if isinstance(value, str) else value
@@ -35,7 +36,7 @@ def moment(value: datetime | str | None) -> str | None:
 
 
 def sort_key(value: Any) -> tuple[bool, bool, Any]:
-    """Orders what a column may hold: numbers by size, then words, then absence."""
+    """Return a key that sorts numbers by size, then texts, then absent values."""
     if value is None:
         return True, True, 0
     if isinstance(value, int | float):
@@ -44,7 +45,7 @@ def sort_key(value: Any) -> tuple[bool, bool, Any]:
 
 
 def number(value: float, decimals: int) -> str:
-    """A number with so many decimals; infinity and not-a-number are words."""
+    """Return a number with this many decimals; infinity is `unbounded`, NaN is `unknown`."""
     if math.isinf(value):
         return "unbounded"
     if math.isnan(value):
@@ -53,7 +54,7 @@ def number(value: float, decimals: int) -> str:
 
 
 def aligned(column_names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[list[str]]:
-    """The rows as text; columns of numbers have as many decimals throughout and are flush right."""
+    """Return the rows as text; a column of numbers has one number of decimals and is aligned to the right."""
     columns = list(zip(*rows, strict=True)) or [()] * len(column_names)
     made = [_column(name, values) for name, values in zip(column_names, columns, strict=True)]
     return [list(row) for row in zip(*made, strict=True)]
@@ -73,7 +74,7 @@ def _column(name: str, values: Sequence[Any]) -> list[str]:
 
 
 def _decimals(numbers: Iterable[float]) -> int:
-    """The fewest decimals that lose nothing visible, at most two."""
+    """Return the fewest decimals, at most two, that show every number without rounding."""
     finite = [value for value in numbers if math.isfinite(value)]
     for decimals in range(MOST_DECIMALS):
         if all(abs(value - round(value, decimals)) < 0.005 for value in finite):
@@ -82,7 +83,7 @@ def _decimals(numbers: Iterable[float]) -> int:
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, indent: str = "  ") -> list[str]:
-    """Lines of columns two spaces apart under a header, for longer texts than a framed table is good for."""
+    """Return lines of columns under a header, without a frame, for long texts."""
     everything = [list(header), *(list(row) for row in rows)]
     widths = [max(len(row[at]) for row in everything) for at in range(len(header))]
     lines = [
@@ -91,3 +92,40 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, indent: 
     ]
     lines.insert(1, indent + "  ".join("-" * width for width in widths))
     return lines
+
+
+# -- bars --------------------------------------------------------------------------------------------------------------
+
+BAR_WIDTH = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The characters that a bar consists of."""
+
+    taken: str
+    free: str
+
+
+BLOCKS = Marks("\N{FULL BLOCK}", "\N{LIGHT SHADE}")
+ASCII = Marks("#", ".")
+
+
+def marks_for(stream: TextIO) -> Marks:
+    """Return block characters if the stream can encode them, else ASCII."""
+    try:
+        (BLOCKS.taken + BLOCKS.free).encode(getattr(stream, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return BLOCKS
+
+
+def bar(taken: float, limit: float, marks: Marks, *, width: int = BAR_WIDTH) -> str:
+    """Return a bar of `taken` to scale with `limit`. The least part taken or free is one character."""
+    if not math.isfinite(limit) or limit <= 0 or not math.isfinite(taken):
+        return marks.free * width
+    share = min(max(taken / limit, 0.0), 1.0)
+    filled = round(share * width)
+    if 0 < share < 1:
+        filled = min(max(filled, 1), width - 1)
+    return marks.taken * filled + marks.free * (width - filled)

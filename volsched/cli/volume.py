@@ -1,4 +1,4 @@
-"""`volsched volume …`: make, look at, change and remove volumes, and ask why one is where it is."""
+"""`volsched volume …` and `volsched place`: create, inspect, change and delete volumes, and explain their placement."""
 
 from __future__ import annotations
 
@@ -6,344 +6,421 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from volsched.cli import arguments, explanation, volume_fields
-from volsched.cli.command import ANSWER_IS_NO, USERS_MISTAKE, Command, Document, Lister, ShowOne
-from volsched.cli.progress import Progress
+from volsched.cli import explanation
+from volsched.cli.command import FAILED, USAGE_ERROR, Document, Fields, Lister, Rows, ShowOne, hints, pairs
+from volsched.cli.request_commands import (
+    Deleting,
+    Requesting,
+    add_all_projects_argument,
+    failed,
+    wait_for,
+)
 from volsched.cli.table import moment
-from volsched.exceptions import DatabaseUnavailable, VolumeNotFound
+from volsched.exceptions import InvalidRequest, VolumeNotFound
 from volsched.model.volume import Volume, VolumeStatus
+from volsched.model.volume_request import CreateVolumeRequest
 
 if TYPE_CHECKING:
-    from volsched.service.application import Application
+    from volsched.api.api import Api
 
-Fields = tuple[Sequence[str], Sequence[Any]]
-Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
-
-#: What the owner of a volume is told where the request itself was wrong: the exit status is then 2.
+LISTED = ("ID", "Name", "Status", "Size GiB", "Type", "Zone", "Pool")
+SHOWN = (
+    "ID",
+    "Name",
+    "Description",
+    "Status",
+    "Reason",
+    "Fix",
+    "Size GiB",
+    "Type",
+    "Zone",
+    "Pool",
+    "Location",
+    "Metadata",
+    "Project",
+    "Created",
+    "Updated",
+)
+NEVER, ON_DEMAND = "never", "on-demand"
+#: The code of a message about an invalid request: the exit status is then 2.
 BAD_REQUEST = "VS-BAD-REQUEST"
 
 
-def add_request_arguments(parser: argparse.ArgumentParser) -> None:
-    """What describes a volume that is asked for; for `volume create` and `place`."""
+def type_names(api: Api) -> dict[str, str]:
+    """Return the name of each volume type by its id."""
+    return {kind.id: kind.name for kind in api.types.list() if kind.id and kind.name}
+
+
+def volume_fields(volume: Volume, types: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values of a volume by column."""
+    type_id = volume.volume_type_id
+    return {
+        "ID": volume.id,
+        "Name": volume.name,
+        "Description": volume.description,
+        "Status": volume.status.value,
+        "Reason": None,
+        "Fix": None,
+        "Size GiB": volume.size_gb,
+        "Type": types.get(type_id, type_id) if type_id else None,
+        "Zone": volume.availability_zone,
+        "Pool": volume.host,
+        "Location": volume.provider_location,
+        "Metadata": dict(volume.metadata),
+        "Project": volume.project_id,
+        "Created": moment(volume.created_at),
+        "Updated": moment(volume.updated_at),
+    }
+
+
+def shown(api: Api, volume: Volume) -> Fields:
+    """Return the fields of a volume; for one in error, with the reason and a command to begin with."""
+    fields = volume_fields(volume, type_names(api))
+    if failed(volume):
+        fields["Reason"] = api.volumes.failure(volume)
+        fields["Fix"] = fix(volume)
+    return SHOWN, tuple(fields[name] for name in SHOWN)
+
+
+def fix(volume: Volume) -> str:
+    """Return the command that shows why a volume is in error."""
+    if volume.status is VolumeStatus.ERROR and volume.host is None:
+        return f"volsched volume explain {volume.id}"
+    return f"volsched volume messages {volume.id}"
+
+
+# -- arguments -------------------------------------------------------------------------------------------------------
+
+
+def _add_volume_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("volume", metavar="ID", help="the volume's id or name")
+
+
+def _add_request_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a CreateVolumeRequest."""
     parser.add_argument(
-        "--size", metavar="GIB", help="how large: a whole number of GiB; may be left out with --snapshot and --source"
+        "--size", metavar="GIB", help="a whole number of GiB (default with --snapshot or --source: the original's)"
     )
     parser.add_argument("--type", metavar="NAME", dest="volume_type", help="the volume type, by name or id")
-    parser.add_argument("--zone", metavar="ZONE", help="the availability zone; without it, any will do")
+    parser.add_argument("--zone", metavar="ZONE", help="the availability zone (default: any)")
     parser.add_argument(
         "--hint",
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="a scheduler hint, e.g. different_host=VOLUME_ID; repeatable",
+        help="a scheduler hint, such as different_host=VOLUME_ID; repeatable",
     )
-    parser.add_argument("--snapshot", metavar="ID", help="begin as a copy of this snapshot, in its pool")
-    parser.add_argument("--source", metavar="VOLUME", help="begin as a copy of this volume, in its pool")
-    parser.add_argument("--group", metavar="ID", help="the group to be in: on the group's backend, of one of its types")
+    parser.add_argument("--snapshot", metavar="ID", help="create a copy of this snapshot, in its pool")
+    parser.add_argument("--source", metavar="VOLUME", help="create a copy of this volume, in its pool")
+    parser.add_argument("--group", metavar="ID", help="add the volume to this group, on the group's backend")
     _add_description_arguments(parser)
 
 
 def _add_description_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", help="a name; it need not be unique, but then only the id finds the volume")
-    parser.add_argument("--description", help="a text for people")
+    parser.add_argument("--name", help="a name; if several volumes have it, use the id")
+    parser.add_argument("--description", help="a description for people")
     parser.add_argument("--metadata", metavar="KEY=VALUE", action="append", default=[], help="repeatable")
 
 
-def add_wait_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--wait",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="end when the work is done (the default), or as soon as the request is written down",
+def request_from(parsed_args: argparse.Namespace) -> CreateVolumeRequest:
+    """Return the request that the arguments describe."""
+    return CreateVolumeRequest(
+        size_gb=parsed_args.size,
+        name=parsed_args.name,
+        description=parsed_args.description,
+        volume_type=parsed_args.volume_type,
+        zone=parsed_args.zone,
+        metadata=pairs("metadata", parsed_args.metadata),
+        hints=hints(parsed_args.hint),
+        snapshot=parsed_args.snapshot,
+        source=parsed_args.source,
+        group=parsed_args.group,
     )
 
 
-def request_from(parsed_args: argparse.Namespace) -> dict[str, Any]:
-    """The keyword arguments of VolumeService.create and dry_run."""
-    return {
-        "size_gb": parsed_args.size,
-        "volume_type": parsed_args.volume_type,
-        "zone": parsed_args.zone,
-        "hints": arguments.hints(parsed_args.hint),
-        "snapshot": parsed_args.snapshot,
-        "source": parsed_args.source,
-        "group": parsed_args.group,
-        **_description_from(parsed_args),
-    }
+# -- commands --------------------------------------------------------------------------------------------------------
 
 
-def _description_from(parsed_args: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "name": parsed_args.name,
-        "description": parsed_args.description,
-        "metadata": arguments.pairs("metadata", parsed_args.metadata),
-    }
+class _Changing(Requesting):
+    """A command that changes one volume and shows it."""
+
+    columns = SHOWN
+
+    def result(self, api: Api, volume: Volume) -> Fields:
+        """Return the volume's fields; if it is in error, write why."""
+        self.check(api, volume)
+        if failed(volume):
+            self.say(f"  see: {fix(volume)}")
+        return shown(api, volume)
+
+    def refused(self, api: Api, volume: Volume) -> None:
+        """Write why the request left the volume as it was."""
+        self.fail(api.volumes.failure(volume) or f"volume {volume.id} is unchanged")
 
 
-class Changing(ShowOne):
-    """A command that changes one volume and shows what became of it."""
+class VolumeCreate(_Changing):
+    """Create a volume: the scheduler chooses its pool, the pool's agent creates it."""
 
-    columns = volume_fields.SHOWN
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        add_wait_argument(parser)
-        return parser
-
-    def settled(self, application: Application, volume: Volume, parsed_args: argparse.Namespace) -> Volume | None:
-        """The volume when the work is done (or at once, if that was asked for); None where it is gone."""
-        return settle(self, application, volume, wait=parsed_args.wait)
-
-    def result(self, application: Application, volume: Volume) -> Fields:
-        """The fields; a volume in error is said to be so on stderr, and by the exit status."""
-        if volume.status in volume_fields.FAILED:
-            self.refuse(volume_fields.last_message(application, self.context(), volume.id) or volume.status.value)
-            self.say(f"  see: {volume_fields.fix(volume)}")
-        return volume_fields.SHOWN, volume_fields.shown(application, self.context(), volume)
-
-    def refuse(self, why: str) -> None:
-        self.exit_status = ANSWER_IS_NO
-        self.say(f"volsched: {why}")
-
-
-def settle(
-    command: Command | Lister | ShowOne, application: Application, volume: Volume, *, wait: bool
-) -> Volume | None:
-    """The volume when nobody works on it any more, with a sign of life meanwhile; None where it is gone.
-
-    Raises DatabaseUnavailable, saying that the request itself is kept: who asked again would ask for another.
-    """
-    if not wait:
-        return volume
-    with Progress(command.app.stderr) as progress:
-        try:
-            settled = application.settle(volume.id, progress=progress)
-            return application.volumes.shown(command.context(), settled) if settled is not None else None
-        except VolumeNotFound:
-            return None
-        except DatabaseUnavailable as problem:
-            raise DatabaseUnavailable(
-                f"volume {volume.id} is {volume.status.value}, and the request is kept: do not ask again, but go on "
-                f"with it by volsched volume show {volume.id} --wait; it was interrupted for {_without_advice(problem)}"
-            ) from problem
-
-
-def _without_advice(problem: DatabaseUnavailable) -> str:
-    """What is wrong with the database; to try again is no advice any more."""
-    return str(problem).partition(";")[0]
-
-
-class VolumeCreate(Changing):
-    """Make a volume: the scheduler chooses a pool for it, the pool's backend makes it."""
+    operation = "volumes.create"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        add_request_arguments(parser)
+        _add_request_arguments(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        with self.working() as application:
-            asked = application.volumes.create(self.context(), **request_from(parsed_args))
-            made = self.settled(application, asked, parsed_args)
-            if made is None:
-                raise VolumeNotFound(asked.id, "somebody deleted it meanwhile")
-            return self.result(application, made)
+        with self.api() as api:
+            created = api.volumes.create(request_from(parsed_args))
+            return self.result(api, self.finished(api.volumes, created, parsed_args))
 
 
 class VolumeList(Lister):
     """List volumes, oldest first."""
 
-    columns = volume_fields.LISTED
+    columns = LISTED
+    operation = "volumes.list"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("--all-projects", action="store_true", help="everybody's, not only this project's")
+        add_all_projects_argument(parser)
         parser.add_argument(
             "--status",
             choices=[status.value for status in VolumeStatus],
             metavar="STATUS",
-            help="only those in this status: " + ", ".join(VolumeStatus),
+            help="list only those in this status: " + ", ".join(VolumeStatus),
         )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
-        with self.application() as application:
-            volumes = application.volumes.list(self.context(), all_projects=parsed_args.all_projects)
-            wanted = [volume for volume in volumes if parsed_args.status in (None, volume.status.value)]
-            self._hint(parsed_args, wanted)
-            return volume_fields.LISTED, volume_fields.listed(wanted, volume_fields.type_names(application))
-
-    def _hint(self, parsed_args: argparse.Namespace, volumes: Sequence[Volume]) -> None:
-        """A person who looks at a list wonders what becomes of the unfinished ones."""
-        unfinished = [volume for volume in volumes if volume.status.in_progress]
+        with self.api() as api:
+            volumes = api.volumes.list(all_projects=parsed_args.all_projects)
+            types = type_names(api)
+        chosen = [volume for volume in volumes if parsed_args.status in (None, volume.status.value)]
+        unfinished = [volume for volume in chosen if volume.status.in_progress]
         if unfinished and parsed_args.formatter == "table":
-            how_many = "1 volume waits" if len(unfinished) == 1 else f"{len(unfinished)} volumes wait"
-            self.say(f"{how_many} for work to be done; to see it done: volsched volume show {unfinished[0].id} --wait")
+            count = f"{len(unfinished)} volume{'s have' if len(unfinished) > 1 else ' has'}"
+            self.say(f"{count} unfinished work; to wait for it: volsched volume show {unfinished[0].id} --wait")
+        fields = [volume_fields(volume, types) for volume in chosen]
+        return LISTED, [tuple(each[name] for name in LISTED) for each in fields]
 
-    def nothing(self, parsed_args: argparse.Namespace) -> str:
+    def empty_message(self, parsed_args: argparse.Namespace) -> str:
         if parsed_args.status:
             return f"no volume is in status {parsed_args.status}"
-        return "no volumes yet; to make one: volsched volume create --size 1"
+        return "no volumes yet; to create one: volsched volume create --size 1"
 
 
 class VolumeShow(ShowOne):
-    """Show a volume: where it is, and what is wrong with it if something is."""
+    """Show a volume; if it is in error, with the reason."""
 
-    columns = volume_fields.SHOWN
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("volume", metavar="ID", help="the volume's id or name")
-        parser.add_argument("--wait", action="store_true", help="not before the work on it is done")
-        return parser
-
-    def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        with self.working() if parsed_args.wait else self.application() as application:
-            volume = application.volumes.get(self.context(), parsed_args.volume)
-            now = settle(self, application, volume, wait=parsed_args.wait)
-            if now is None:
-                raise VolumeNotFound(parsed_args.volume, "it was deleted just now")
-            return volume_fields.SHOWN, volume_fields.shown(application, self.context(), now)
-
-
-class VolumeDelete(Command):
-    """Delete volumes and what they hold."""
+    columns = SHOWN
+    operation = "volumes.get"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("volumes", metavar="ID", nargs="+", help="the volume's id or name")
-        add_wait_argument(parser)
-        return parser
-
-    def take_action(self, parsed_args: argparse.Namespace) -> None:
-        with self.working() as application:
-            context = self.context()
-            named = {
-                volume.id: volume for volume in (application.volumes.get(context, it) for it in parsed_args.volumes)
-            }
-            for volume_id in named:
-                left = settle(self, application, application.volumes.delete(context, volume_id), wait=parsed_args.wait)
-                if left is not None and left.status in volume_fields.FAILED and parsed_args.wait:
-                    self._failed(application, left)
-
-    def _failed(self, application: Application, volume: Volume) -> None:
-        self.exit_status = ANSWER_IS_NO
-        why = volume_fields.last_message(application, self.context(), volume.id) or volume.status.value
-        self.say(f"volsched: volume {volume.id} was not deleted: {why}")
-
-
-class VolumeExtend(Changing):
-    """Make a volume larger, where it is."""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
-        parser.add_argument("volume", metavar="ID", help="the volume's id or name")
-        parser.add_argument("--size", required=True, metavar="GIB", help="the new size: a whole number of GiB")
+        _add_volume_argument(parser)
+        parser.add_argument("--wait", action="store_true", help="return when the work on it is done")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        with self.working() as application:
-            asked = application.volumes.extend(self.context(), parsed_args.volume, parsed_args.size)
-            grown = self.settled(application, asked, parsed_args)
-            if grown is None:
-                raise VolumeNotFound(asked.id, "somebody deleted it meanwhile")
-            if grown.status is VolumeStatus.AVAILABLE and grown.size_gb < int(parsed_args.size):
-                why = volume_fields.last_message(application, self.context(), grown.id)
-                self.refuse(why or f"volume {grown.id} stays at {grown.size_gb} GiB")
-            return self.result(application, grown)
+        with self.api() as api:
+            volume = wait_for(self, api.volumes, api.volumes.get(parsed_args.volume), wait=parsed_args.wait)
+            if volume is None:
+                raise VolumeNotFound(parsed_args.volume, "it was deleted meanwhile")
+            return shown(api, volume)
 
 
-class VolumeManage(Changing):
-    """Take something that a backend keeps already under management, as a volume."""
+class VolumeDelete(Deleting):
+    """Delete volumes and their data."""
 
-    rule = "volume:manage"
+    kind = "volume"
+    operation = "volumes.delete"
+
+
+class VolumeExtend(_Changing):
+    """Extend a volume in its pool."""
+
+    operation = "volumes.extend"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("host", metavar="POOL", help="where it is: host@backend#pool, as `pool list` names it")
+        _add_volume_argument(parser)
+        parser.add_argument("--size", required=True, metavar="GIB", help="the new size, a whole number of GiB")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Fields:
+        with self.api() as api:
+            extending = api.volumes.extend(parsed_args.volume, parsed_args.size)
+            volume = self.finished(api.volumes, extending, parsed_args)
+            if volume.status is VolumeStatus.AVAILABLE and volume.size_gb < int(parsed_args.size):
+                self.refused(api, volume)
+            return self.result(api, volume)
+
+
+class VolumeRetype(_Changing):
+    """Change a volume's type.
+
+    If its pool does not fit the new type, the request is refused, or with --migration-policy on-demand, the volume is
+    moved to another pool.
+    """
+
+    operation = "volumes.retype"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        _add_volume_argument(parser)
         parser.add_argument(
-            "source", metavar="SOURCE", help="what it is called there, e.g. the path of a file in the pool"
+            "--type", required=True, metavar="NAME", dest="new_type", help="the new type, by name or id"
         )
         parser.add_argument(
-            "--id-type", default="source-name", metavar="KEY", help="what SOURCE is; default: source-name"
+            "--migration-policy",
+            default=NEVER,
+            metavar="POLICY",
+            help=f"whether the volume may be moved for it: {NEVER} (the default) or {ON_DEMAND}",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Fields:
+        policy = parsed_args.migration_policy
+        with self.api() as api:
+            retyping = api.volumes.retype(parsed_args.volume, parsed_args.new_type, migration_policy=policy)
+            volume = self.finished(api.volumes, retyping, parsed_args)
+            if volume.status is VolumeStatus.AVAILABLE and volume.volume_type_id == retyping.volume_type_id:
+                self.refused(api, volume)
+                if policy == NEVER and api.volumes.explain(volume).get("ranked_count"):
+                    self.say(f"  see which pools fit: volsched volume explain {volume.id}")
+                    self.say(f"  let the volume move to one of them: --migration-policy {ON_DEMAND}")
+            return self.result(api, volume)
+
+
+class VolumeMigrate(_Changing):
+    """Move a volume to another pool. It keeps its id and its type, and cannot be used meanwhile."""
+
+    operation = "volumes.migrate"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        _add_volume_argument(parser)
+        parser.add_argument(
+            "host", metavar="POOL", help="the target: host@backend#pool, or host@backend for its best other pool"
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Fields:
+        with self.api() as api:
+            migrating = api.volumes.migrate(parsed_args.volume, parsed_args.host)
+            volume = self.finished(api.volumes, migrating, parsed_args)
+            if volume.status is VolumeStatus.AVAILABLE and volume.host == migrating.host:
+                self.refused(api, volume)
+            return self.result(api, volume)
+
+
+class VolumeManage(_Changing):
+    """Take existing storage of a backend under management, as a volume."""
+
+    operation = "volumes.manage"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("host", metavar="POOL", help="its pool: host@backend#pool, as `pool list` shows it")
+        parser.add_argument("source", metavar="SOURCE", help="its name there, such as the path of a file in the pool")
+        parser.add_argument(
+            "--id-type", default="source-name", metavar="KEY", help="the kind of name (default: source-name)"
         )
         parser.add_argument("--type", metavar="NAME", dest="volume_type", help="the volume type, by name or id")
-        parser.add_argument("--zone", metavar="ZONE", help="the availability zone that it must be in")
+        parser.add_argument("--zone", metavar="ZONE", help="the availability zone that its pool must be in")
         _add_description_arguments(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        with self.working() as application:
-            check_pool(application, parsed_args.host)
-            asked = application.volumes.manage(
-                self.context(),
-                host=parsed_args.host,
-                ref={parsed_args.id_type: parsed_args.source},
+        with self.api() as api:
+            managing = api.volumes.manage(
+                parsed_args.host,
+                {parsed_args.id_type: parsed_args.source},
+                name=parsed_args.name,
+                description=parsed_args.description,
                 volume_type=parsed_args.volume_type,
                 zone=parsed_args.zone,
-                **_description_from(parsed_args),
+                metadata=pairs("metadata", parsed_args.metadata),
             )
-            managed = self.settled(application, asked, parsed_args)
-            if managed is None:
-                return self._refused(application, asked)
-            return self.result(application, managed)
-
-    def _refused(self, application: Application, asked: Volume) -> Fields:
-        """The row is removed again; what is left is the message."""
-        messages = application.volumes.messages(self.context(), asked.id)
-        self.refuse(volume_fields.last_message(application, self.context(), asked.id) or "it was refused")
-        if messages and messages[-1].code == BAD_REQUEST:
-            self.exit_status = USERS_MISTAKE
-        return (), ()
-
-
-def check_pool(application: Application, host: str) -> None:
-    """Raises BackendNotFound or PoolNotFound where a pool is named that is not there."""
-    backend, at, _ = host.partition("#")
-    if at and "@" in backend:
-        application.backends.show(backend)
-        application.backends.pool(host)
+            volume = wait_for(self, api.volumes, managing, wait=parsed_args.wait)
+            if volume is not None:
+                return self.result(api, volume)
+            # A refused request removes the volume's row; its messages stay.
+            self.refused(api, managing)
+            messages = api.volumes.messages(managing)
+            if messages and messages[-1].code == BAD_REQUEST:
+                self.exit_status = USAGE_ERROR
+            return (), ()
 
 
 class VolumeMessages(Lister):
-    """Show what a volume's owner was told, oldest first.
-
-    By its id, also about a volume that is gone.
-    """
+    """Show the messages to a volume's owner, oldest first; by its id also those of a deleted volume."""
 
     columns = ("Created", "Code", "Text")
+    operation = "volumes.messages"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("volume", metavar="ID", help="the volume's id or name")
+        _add_volume_argument(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
-        with self.application() as application:
-            messages = application.volumes.messages(self.context(), parsed_args.volume)
-            return self.columns, [(moment(message.created_at), message.code, message.text) for message in messages]
+        with self.api() as api:
+            messages = api.volumes.messages(parsed_args.volume)
+        return self.columns, [(moment(message.created_at), message.code, message.text) for message in messages]
 
-    def nothing(self, parsed_args: argparse.Namespace) -> str:
+    def empty_message(self, parsed_args: argparse.Namespace) -> str:
         return f"there are no messages about {parsed_args.volume}"
 
 
 class VolumeExplain(Document):
-    """Tell why a volume is where it is, or why it is nowhere.
+    """Explain why a volume is in its pool, or why no pool was found for it.
 
-    Each pool, each filter's verdict, each weigher's score, the order. Works for volumes that were refused too, and by
-    id for volumes that are gone. `-f json` gives the whole document.
+    Shows each pool with the result of each filter, the score of each weigher, and the order; by its id also for a
+    deleted volume. `-f json` shows the whole decision.
     """
+
+    operation = "volumes.explain"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("volume", metavar="ID", help="the volume's id or name")
+        _add_volume_argument(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        with self.application() as application:
-            decision = application.volumes.explain(self.context(), parsed_args.volume)
-            about = {"volume": parsed_args.volume, **decision}
-            return tuple(about), tuple(about.values())
+        with self.api() as api:
+            decision = {"volume": parsed_args.volume, **api.volumes.explain(parsed_args.volume)}
+        return tuple(decision), tuple(decision.values())
 
-    def lines(self, document: Mapping[str, Any]) -> list[str]:
+    def lines(self, document: Mapping[str, Any]) -> Sequence[str]:
+        return explanation.explain(document)
+
+
+class Place(Document):
+    """Show where a volume would be placed now, and why; nothing is stored.
+
+    The exit status is 1 if no pool fits.
+    """
+
+    operation = "volumes.dry_run"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("--dry-run", action="store_true", help="required: this command places nothing")
+        _add_request_arguments(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Fields:
+        if not parsed_args.dry_run:
+            raise InvalidRequest(
+                "--dry-run", "is missing: place stores nothing. To create a volume: volsched volume create --size GIB"
+            )
+        with self.api() as api:
+            decision = api.volumes.dry_run(request_from(parsed_args))
+        if not decision:
+            self.exit_status = FAILED
+        document = decision.plain()
+        return tuple(document), tuple(document.values())
+
+    def lines(self, document: Mapping[str, Any]) -> Sequence[str]:
         return explanation.explain(document)

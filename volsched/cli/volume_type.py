@@ -1,88 +1,76 @@
-"""`volsched type …`: the kinds of volumes on offer, and what each asks of a pool."""
+"""`volsched type …`: volume types, and their requirements for a pool."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from volsched.cli import arguments
-from volsched.cli.command import Command, Lister, ShowOne
+from volsched.cli.command import Command, Fields, Lister, Rows, ShowOne, pairs
 
 if TYPE_CHECKING:
     from volsched.model.request import VolumeType
 
 COLUMNS = ("ID", "Name", "Description", "Public", "Extra specs")
 
-Fields = tuple[Sequence[str], Sequence[Any]]
 
-
-def _fields(kind: VolumeType, *, detailed: bool = True) -> tuple[Any, ...]:
-    """`detailed`: with what it asks of a pool."""
-    return kind.id, kind.name, kind.description, kind.is_public, dict(kind.extra_specs) if detailed else None
+def _fields(kind: VolumeType) -> tuple[Any, ...]:
+    return kind.id, kind.name, kind.description, kind.is_public, dict(kind.extra_specs)
 
 
 class TypeCreate(ShowOne):
-    """Offer a kind of volume. Its extra specs are what a pool must be able to do.
+    """Create a volume type. Its extra specs are the requirements for a pool.
 
     An extra spec names a capability that pools report (`pool show` lists them): media=ssd,
-    volume_backend_name=fast, provisioning:type=thick; or a comparison: total_volumes='< 100'.
+    volume_backend_name=fast, provisioning:type=thick; or it compares: total_volumes='< 100'.
     """
 
     columns = COLUMNS
-    rule = "type:create"
+    operation = "types.create"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("name", metavar="NAME", help="what users ask for")
+        parser.add_argument("name", metavar="NAME", help="the name by which users select it")
         parser.add_argument(
             "--extra-spec",
             metavar="KEY=VALUE",
             action="append",
             default=[],
-            help="what a pool must have, e.g. media=ssd; repeatable",
+            help="a requirement for a pool, such as media=ssd; repeatable",
         )
-        parser.add_argument("--description", help="a text for people")
-        parser.add_argument("--private", action="store_true", help="not for every project")
+        parser.add_argument("--description", help="a description for people")
+        parser.add_argument("--private", action="store_true", help="create a type that is not public")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        from volsched.languages.extra_specs import path_of, requirement_from
-
-        extra_specs = arguments.pairs("extra_spec", parsed_args.extra_spec)
-        for key, value in extra_specs.items():
-            if path_of(key) is not None:
-                requirement_from(value, key)
-        with self.application() as application:
-            made = application.types.create(
+        with self.api() as api:
+            created = api.types.create(
                 parsed_args.name,
-                extra_specs,
+                pairs("extra_spec", parsed_args.extra_spec),
                 description=parsed_args.description,
                 is_public=not parsed_args.private,
             )
-        return COLUMNS, _fields(made)
+        return COLUMNS, _fields(created)
 
 
 class TypeList(Lister):
-    """List the kinds of volumes on offer, by name."""
+    """List volume types, by name."""
 
     columns = COLUMNS
-    rule = "type:list"
+    operation = "types.list"
 
-    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-        with self.application() as application:
-            detailed = application.authorizer.allows(self.context(), "type:extra_specs")
-            return COLUMNS, [_fields(kind, detailed=detailed) for kind in application.types.list()]
+    def take_action(self, parsed_args: argparse.Namespace) -> Rows:
+        with self.api() as api:
+            return COLUMNS, [_fields(kind) for kind in api.types.list()]
 
-    def nothing(self, parsed_args: argparse.Namespace) -> str:
-        return "no volume types yet; to make one: volsched type create fast --extra-spec media=ssd"
+    def empty_message(self, parsed_args: argparse.Namespace) -> str:
+        return "no volume types yet; to create one: volsched type create fast --extra-spec media=ssd"
 
 
 class TypeShow(ShowOne):
-    """Show a kind of volume."""
+    """Show a volume type."""
 
     columns = COLUMNS
-    rule = "type:list"
+    operation = "types.get"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
@@ -90,15 +78,14 @@ class TypeShow(ShowOne):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
-        with self.application() as application:
-            detailed = application.authorizer.allows(self.context(), "type:extra_specs")
-            return COLUMNS, _fields(application.types.find(parsed_args.type), detailed=detailed)
+        with self.api() as api:
+            return COLUMNS, _fields(api.types.get(parsed_args.type))
 
 
 class TypeDelete(Command):
-    """Withdraw kinds of volumes. One that volumes have stays."""
+    """Delete volume types. A type that volumes have is not deleted."""
 
-    rule = "type:delete"
+    operation = "types.delete"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
@@ -106,8 +93,7 @@ class TypeDelete(Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        with self.application() as application:
-            for name in parsed_args.types:
-                application.types.find(name)  # an unknown one among them: nothing is deleted
-            for name in parsed_args.types:
-                application.types.delete(name)
+        with self.api() as api:
+            found = [api.types.get(name) for name in parsed_args.types]  # if one is unknown, none is deleted
+            for kind in found:
+                api.types.delete(str(kind.id))

@@ -8,37 +8,30 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from volsched.model.group import Group
-from volsched.model.snapshot import Snapshot
-from volsched.model.volume import Volume
 from volsched.service.stores import Stores
 
 if TYPE_CHECKING:
     from volsched.agent.agent import Agent
-    from volsched.api.groups import GroupService
-    from volsched.api.quotas import QuotaService
-    from volsched.api.snapshots import SnapshotService
-    from volsched.api.volumes import VolumeService
+    from volsched.api.api import Api
     from volsched.conf import Configuration
     from volsched.flows.scheduler_queue import QueuedScheduler
     from volsched.loader.loaded import Plugins
     from volsched.messaging.caster import LocalCaster, RpcCaster
+    from volsched.model.observer import Observer
     from volsched.notifications.delivery import Delivery
     from volsched.placement.scheduler import PlacingScheduler
     from volsched.plugins import Chooser, WritesMessages
     from volsched.scheduler.shared_pools import SharedPools
     from volsched.scheduler.worker import SchedulerService
+    from volsched.service.request_worker import RequestWorker
 
 LOG = logging.getLogger(__name__)
-
-Progress = Callable[[Volume | Snapshot | Group], None]
-T = TypeVar("T", Volume, Snapshot, Group)
 
 
 def utcnow() -> datetime:
@@ -236,39 +229,24 @@ class Application(Stores):
         seconds = self.conf.scheduler.lease_seconds
         return QueuedScheduler(self.work, self.caster, owner=self.owner, held_seconds=seconds)
 
-    @cached_property
-    def volumes(self) -> VolumeService:
-        """What users ask for."""
-        from volsched.api.volumes import VolumeService
+    # -- requests ------------------------------------------------------------------------------------------------
 
-        return VolumeService(
-            self.stores,
-            scheduler=lambda: self.driver,
-            scheduler_rpcapi=self.queued_scheduler,
-            caster=self.caster,
-            services=self.backends.services,
-            authorizer=self.authorizer,
-            observer=self.telemetry.observer,
-        )
+    def api(self, context: Mapping[str, Any]) -> Api:
+        """Return the API on behalf of a request context."""
+        from volsched.api.api import Api
+
+        return Api(self, context)
 
     @cached_property
-    def snapshots(self) -> SnapshotService:
-        from volsched.api.snapshots import SnapshotService
+    def request_worker(self) -> RequestWorker:
+        from volsched.service.request_worker import RequestWorker
 
-        return SnapshotService(self.stores, self.caster, self.authorizer, self.telemetry.observer)
+        return RequestWorker(self)
 
-    @cached_property
-    def groups(self) -> GroupService:
-        from volsched.api.groups import GroupService
-
-        observer = self.telemetry.observer
-        return GroupService(self.stores, self.caster, self.backends.services, self.authorizer, observer)
-
-    @cached_property
-    def quotas(self) -> QuotaService:
-        from volsched.api.quotas import QuotaService
-
-        return QuotaService(self.stores, self.authorizer)
+    @property
+    def observer(self) -> Observer:
+        """The observer that the API reports requests to."""
+        return self.telemetry.observer
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -325,43 +303,6 @@ class Application(Stores):
 
         release_the_dead(self.work)
         release_events(self.outbox)
-
-    def settle(
-        self, volume_id: str, *, progress: Progress | None = None, timeout: float | None = None
-    ) -> Volume | None:
-        """Work through the queues until the volume is at rest; None where it is gone.
-
-        In the embedded form scheduler, agent and delivery are in this process. Where other processes do the work, or
-        another live process holds it, it is waited for, `timeout` seconds at most (None: as long as it takes).
-        """
-        return self._settled(lambda: self.stores.volumes.get(volume_id), progress, timeout)
-
-    def settle_snapshot(
-        self, snapshot_id: str, *, progress: Progress | None = None, timeout: float | None = None
-    ) -> Snapshot | None:
-        """The same for a snapshot."""
-        return self._settled(lambda: self.stores.snapshots.get(snapshot_id), progress, timeout)
-
-    def settle_group(
-        self, group_id: str, *, progress: Progress | None = None, timeout: float | None = None
-    ) -> Group | None:
-        """The same for a group."""
-        return self._settled(lambda: self.stores.groups.get(group_id), progress, timeout)
-
-    def _settled(self, look: Callable[[], T], progress: Progress | None, timeout: float | None) -> T | None:
-        from volsched.service.wait import settle
-
-        found = settle(
-            look,
-            steps=(lambda: self.scheduler.work_once(), lambda: self.agent.work_once()) if self.embedded else (),
-            woken=self.woken,
-            nap_seconds=self.conf.scheduler.poll_interval / 10,
-            progress=progress,
-            timeout=timeout,
-        )
-        while self.embedded and self.delivery.deliver_once():
-            pass
-        return found
 
 
 @contextmanager

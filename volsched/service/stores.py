@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from volsched.api.authorization import Authorizer
-    from volsched.api.queries import VolumeDatabase
+    from volsched.api.resources import VolumeDatabase
     from volsched.conf import Configuration
     from volsched.db.backends import Backends
     from volsched.db.claims import Claims
@@ -59,7 +59,7 @@ class Stores:
     @cached_property
     def stores(self) -> VolumeDatabase:
         """Volumes and what goes with them: the flows' `db_api`."""
-        from volsched.api.queries import VolumeDatabase
+        from volsched.api.resources import VolumeDatabase
         from volsched.db.decisions import Decisions
         from volsched.db.groups import Groups
         from volsched.db.messages import Messages

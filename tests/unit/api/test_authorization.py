@@ -30,15 +30,15 @@ class TestAuthority(TestCase):
         authorizer = Authorizer(self.find)
         self.assertTrue(authorizer.allows(MEMBER, "volume:extend"))
         self.write('"volume:extend": "!"')
-        authorizer.look()
+        authorizer.reload()
         self.assertFalse(authorizer.allows(MEMBER, "volume:extend"))
         self.write('"volume:extent": ""')
         with self.assertLogs("volsched.api.authorization", "ERROR") as said:
-            authorizer.look()
+            authorizer.reload()
         self.assertIn("did you mean volume:extend?; the policy stays as it was", said.output[0])
         self.assertFalse(authorizer.allows(MEMBER, "volume:extend"))
         self.file.unlink()
-        authorizer.look()
+        authorizer.reload()
         self.assertTrue(authorizer.allows(MEMBER, "volume:extend"))
 
     def test_a_bad_file_at_the_start(self) -> None:
@@ -48,10 +48,10 @@ class TestAuthority(TestCase):
 
     def test_whose_things_are_there(self) -> None:
         authorizer = Authorizer()
-        self.assertIsNone(authorizer.sees({"is_admin": True}, "volume"))
-        self.assertEqual("p1", authorizer.sees(MEMBER, "volume"))
+        self.assertIsNone(authorizer.visible_project({"is_admin": True}, "volume"))
+        self.assertEqual("p1", authorizer.visible_project(MEMBER, "volume"))
         for context in ({}, {"project_id": ""}, {"roles": ["member"]}):
             with self.subTest(context), self.assertRaises(NotAuthorized):
-                authorizer.sees(context, "volume")
+                authorizer.visible_project(context, "volume")
             with self.subTest(context), self.assertRaises(NotAuthorized):
-                authorizer.lists(context, "volume", all_projects=False)
+                authorizer.listed_project(context, "volume", all_projects=False)

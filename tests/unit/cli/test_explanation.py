@@ -7,7 +7,7 @@ from volsched.cli import explanation
 
 
 def a_decision(**changes: Any) -> dict[str, Any]:
-    """A decision over four pools: one turned away by each filter, two left."""
+    """A decision about four pools: each filter rejects one, two are left."""
     return {
         "operation": "create",
         "wanted_gb": 4,
@@ -46,7 +46,7 @@ def a_decision(**changes: Any) -> dict[str, Any]:
 
 
 class TestExplain(TestCase):
-    def test_every_pool_every_verdict_every_score_and_the_order(self) -> None:
+    def test_each_pool_is_shown_with_results_scores_and_order(self) -> None:
         self.assertEqual(
             [
                 "Decision: 4 GiB on h@near#a",
@@ -58,7 +58,7 @@ class TestExplain(TestCase):
                 "  h@near#full  yes                NO",
                 "  h@far#p      NO",
                 "",
-                "Turned away",
+                "Rejected",
                 "  Pool         by                 because",
                 "  -----------  -----------------  -------------------------",
                 "  h@near#full  capacity           4 GiB asked, 1.5 GiB left",
@@ -67,33 +67,33 @@ class TestExplain(TestCase):
             explanation.explain(a_decision()),
         )
 
-    def test_a_lost_race_is_told(self) -> None:
+    def test_a_pool_that_another_request_claimed_is_marked(self) -> None:
         lines = explanation.explain(a_decision(chosen="h@near#b", conflicts=["h@near#a"]))
-        self.assertIn("1st, taken by another request meanwhile", lines[4])
+        self.assertIn("1st, claimed by another request meanwhile", lines[4])
         self.assertIn("2nd, chosen", lines[5])
 
-    def test_a_dry_run_says_where_it_would_go(self) -> None:
+    def test_a_dry_run_shows_the_best_pool(self) -> None:
         self.assertEqual("Decision: 4 GiB would go to h@near#a", explanation.explain(a_decision(chosen=None))[0])
 
-    def test_no_place_says_what_each_filter_turned_away(self) -> None:
+    def test_a_refusal_shows_how_many_pools_each_filter_rejected(self) -> None:
         lines = explanation.explain(a_decision(ranked=[], ranked_count=0, weighers=[], chosen=None))
         self.assertEqual(
             [
-                "Decision: no place for 4 GiB",
-                "  availability_zone turned away 1 of 4",
-                "  capacity turned away 1 of 3",
+                "Decision: no pool for 4 GiB",
+                "  availability_zone rejected 1 of 4",
+                "  capacity rejected 1 of 3",
                 "",
             ],
             lines[:4],
         )
 
-    def test_where_no_pool_was_asked_the_reason_is_all(self) -> None:
+    def test_without_pools_the_reason_is_shown(self) -> None:
         empty = a_decision(
             filters=[], ranked=[], ranked_count=0, weighers=[], chosen=None, reason="no pool has reported"
         )
-        self.assertEqual(["Decision: no place for 4 GiB", "  no pool has reported", ""], explanation.explain(empty))
+        self.assertEqual(["Decision: no pool for 4 GiB", "  no pool has reported", ""], explanation.explain(empty))
 
-    def test_reports_that_were_set_aside_are_named(self) -> None:
+    def test_pools_that_were_not_considered_are_named(self) -> None:
         lines = explanation.explain(a_decision(set_aside=[{"name": "h@odd", "why": "no mapping"}]))
         self.assertIn("  h@odd  no mapping", lines)
 
@@ -102,7 +102,7 @@ class TestExplain(TestCase):
         lines = explanation.explain(a_decision(ranked=ranked, ranked_count=5000, weighers=[]))
         self.assertIn("  and 4962 more pools (-f json shows every one that was kept)", lines)
 
-    def test_places_are_counted_as_people_do(self) -> None:
+    def test_ordinals_are_english(self) -> None:
         self.assertEqual(
             ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "113th"],
             [explanation.ordinal(place) for place in (1, 2, 3, 4, 11, 12, 13, 21, 102, 113)],

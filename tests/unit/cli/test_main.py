@@ -124,7 +124,7 @@ class TestFindingCommands(ProgramCase):
     def test_unknown(self) -> None:
         for words, hint in (
             (("volume", "crate"), "no command 'volume crate'; did you mean volume create"),
-            (("volume",), "volume what? There is volume create, "),
+            (("volume",), "'volume' is not complete; there are volume create, "),
             (("frobnicate", "--all"), "no command 'frobnicate'; see volsched --help"),
             (("--frobnicate", "volume", "list"), "no such option: --frobnicate"),
         ):

@@ -1,59 +1,43 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from tests import TestCase
+from tests.unit.api.test_pools import THIN
+from volsched.api.pools import CORDON_OPERATIONS, Pool
 from volsched.cli import pool
 from volsched.db.backends import Cordon, PoolRecord
+from volsched.exceptions import InvalidRequest
 from volsched.model.request import Operation
 
-THIN = PoolRecord(
-    pool_id="h@b#p",
-    backend_id="h@b",
-    name="p",
-    present=True,
-    zone="east",
-    total_gb=20.0,
-    free_gb=20.0,
-    allocated_gb=0.0,
-    provisioned_gb=12.0,
-    reserved_percentage=10.0,
-    max_over_subscription_ratio=1.5,
-    thin=True,
-    room_thin_gb=15.0,
-    room_thick_gb=6.0,
-    pending_gb=3.0,
-    reported_at=None,
-)
+
+def of(record: PoolRecord) -> Pool:
+    return Pool(record=record, zone="east")
 
 
-class TestFigures(TestCase):
-    def test_a_thin_pool_may_promise_more_than_it_has(self) -> None:
-        self.assertEqual((27.0, 12.0, 15.0), (pool.limit_gb(THIN), pool.room_gb(THIN), pool.taken_gb(THIN)))
-
-    def test_a_thick_pool_has_what_it_has(self) -> None:
-        thick = replace(THIN, thin=False, max_over_subscription_ratio=1.0)
-        self.assertEqual((18.0, 3.0, 15.0), (pool.limit_gb(thick), pool.room_gb(thick), pool.taken_gb(thick)))
-
-    def test_what_is_not_known_is_none(self) -> None:
-        unbounded = replace(THIN, total_gb=None, room_thin_gb=None, room_thick_gb=None)
-        self.assertEqual(
-            (None, None, None), (pool.limit_gb(unbounded), pool.room_gb(unbounded), pool.taken_gb(unbounded))
-        )
-        self.assertIsNone(pool.fields(unbounded)["Taken %"])
-
-    def test_room_is_never_negative(self) -> None:
-        self.assertEqual(0.0, pool.room_gb(replace(THIN, pending_gb=99.0)))
-
-
-class TestState(TestCase):
-    def test_states_are_words(self) -> None:
+class TestFields(TestCase):
+    def test_states_are_open_not_reported_and_closed(self) -> None:
         cordons = (Cordon(operation=Operation.CREATE), Cordon(operation=Operation.EXTEND))
         cases = {
             "open": THIN,
             "not reported": replace(THIN, present=False),
             "closed for create, extend": replace(THIN, cordons=cordons),
         }
-        for words, record in cases.items():
-            with self.subTest(words):
-                self.assertEqual(words, pool.state(record))
+        for text, record in cases.items():
+            with self.subTest(text):
+                self.assertEqual(text, pool.state(of(record)))
+
+    def test_the_taken_part_of_an_unbounded_pool_is_absent(self) -> None:
+        self.assertEqual(55.6, pool.fields(of(THIN))["Taken %"])
+        self.assertIsNone(pool.fields(of(replace(THIN, total_gb=None)))["Taken %"])
+
+
+class TestCordonArguments(TestCase):
+    def test_the_operations_are_those_of_the_api(self) -> None:
+        self.assertEqual({operation.value for operation in CORDON_OPERATIONS}, set(pool.CORDON_OPERATIONS))
+
+    def test_an_invalid_time_is_refused_with_an_example(self) -> None:
+        self.assertEqual(datetime(2026, 5, 1, 18), pool.time_from("2026-05-01T18:00"))
+        with self.assertRaisesRegex(InvalidRequest, "--until: expected a time such as 2030-01-31T18:00"):
+            pool.time_from("soon")

@@ -122,8 +122,7 @@ class TestEmbedded(TestCase):
         self.assertEqual([mine.id], [volume.id for volume in operator.volumes.list(all_projects=True)])
 
     def test_groups(self) -> None:
-        with open_application(conf.load([str(self.file)], use_env=False)) as application:
-            application.types.create("plain", {})
+        self.client.types.create("plain")
         ours = self.client.acting_as("p1")
         group = ours.groups.wait(ours.groups.create(["plain"], name="set"))
         assert group is not None
@@ -165,7 +164,7 @@ class TestDistributed(TestCase):
             self.assertIs(VolumeStatus.CREATING, client.volumes.get(asked).status)
             with open_application(conf.load([str(file)], use_env=False)) as elsewhere:
                 elsewhere.report()
-                elsewhere.settle(asked.id)
+                elsewhere.api({"is_admin": True}).volumes.wait(asked.id)
             made = client.volumes.wait(asked)
             assert made is not None
             self.assertIs(VolumeStatus.AVAILABLE, made.status)

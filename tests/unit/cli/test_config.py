@@ -1,4 +1,4 @@
-"""Tests of what `config check` finds beside what backends have reported."""
+"""Problems that `config check` finds in what backends have reported."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime
 
 import tests
 from volsched import conf
-from volsched.cli import config_facts
+from volsched.cli.config import stored_problems
 from volsched.db.backends import Backends
 from volsched.db.database import Database
 from volsched.db.volume_types import VolumeTypes
@@ -40,34 +40,34 @@ class TestProblems(tests.TestCase):
         Backends(database).record(report, pools_from(report, ServiceState(host=HOST), "20.0"))
 
     def found(self) -> list[Problem]:
-        return list(config_facts.problems(self.conf))
+        return list(stored_problems(self.conf))
 
-    def test_nothing_was_reported(self) -> None:
+    def test_without_reports_there_is_no_problem(self) -> None:
         VolumeTypes(self.database()).create(name="gold", extra_specs={"media": "ssd"})
         self.assertEqual([], self.found())
 
-    def test_no_database(self) -> None:
+    def test_a_missing_database_is_an_error(self) -> None:
         with self.assertRaises(DatabaseUnavailable):
             self.found()
 
-    def test_an_expression_that_cannot_be_understood(self) -> None:
+    def test_an_expression_that_cannot_be_parsed_is_a_warning(self) -> None:
         self.report(self.database(), filter_function="volume.size <")
         found = [problem for problem in self.found() if problem.code == "VS113"]
         self.assertEqual([f"filter_function of {HOST}#p"], [problem.where for problem in found])
         self.assertFalse(found[0].fatal)
 
-    def test_an_expression_that_means_two_things(self) -> None:
+    def test_an_expression_with_two_meanings_is_a_problem(self) -> None:
         self.report(self.database(), goodness_function="volume.size > 1 and volume.size > 2 and volume.size > 99")
         found = self.found()
         self.assertEqual([("VS126", f"goodness_function of {HOST}#p")], [(it.code, it.where) for it in found])
         self.assertIn("cinder: ", found[0].what)
         self.assertIn("strict: ", found[0].what)
 
-    def test_an_expression_that_is_well(self) -> None:
+    def test_a_valid_expression_is_no_problem(self) -> None:
         self.report(self.database(), filter_function="volume.size < 100")
         self.assertEqual([], self.found())
 
-    def test_extra_specs_that_no_pool_matches(self) -> None:
+    def test_extra_specs_that_no_pool_matches_are_problems(self) -> None:
         database = self.database()
         self.report(database, media="hdd")
         types = VolumeTypes(database)
@@ -80,6 +80,6 @@ class TestProblems(tests.TestCase):
         )
         self.assertIn("no pool matches 'ssd'; reported: 'hdd'", found[0].what)
 
-    def test_a_url_that_is_none(self) -> None:
+    def test_an_invalid_database_url_is_a_problem(self) -> None:
         self.conf.set_override("connection", "nonsense", "database")
         self.assertEqual(["VS108"], [problem.code for problem in self.found()])

@@ -1,4 +1,4 @@
-"""The manage_existing flow with a last task that fails, and a record of what every task did and undid."""
+"""The manage_existing flow with a last task that fails, and a record of each task and its reversion."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from volsched.flows import manage_existing
 if TYPE_CHECKING:
     from volsched.service.application import Application
 
-#: TaskFlow's words for what became of a task, and ours.
-OUTCOMES = {"REVERTED": "done, then reverted", "SUCCESS": "done", "FAILURE": "failed", "PENDING": "not begun"}
+#: TaskFlow's states of a task, as text.
+OUTCOMES = {"REVERTED": "done, then reverted", "SUCCESS": "done", "FAILURE": "failed", "PENDING": "not started"}
 MEANINGS = {
-    "ExtractManageSpecTask": "the request was checked; there is nothing to undo",
-    "ReserveQuotaTask": "a volume of quota was reserved; given back",
-    "EntryCreateTask": "the volume's row was made; removed again",
-    "CommitQuotaTask": "the row counted as used; with the row gone it does no longer",
-    "ManageCastTask": "could not reach the scheduler; the row was marked error_managing",
+    "ExtractManageSpecTask": "validated the request; there is nothing to revert",
+    "ReserveQuotaTask": "reserved quota for one volume; canceled",
+    "EntryCreateTask": "created the volume's row; removed",
+    "CommitQuotaTask": "committed the quota; the removed row no longer counts",
+    "ManageCastTask": "could not reach the scheduler; set the row to error_managing",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What became of one task."""
+    """The result of one task."""
 
     task: str
     outcome: str
@@ -34,21 +34,21 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What became of the flow."""
+    """The result of the flow."""
 
     problem: str
     entries: tuple[Entry, ...]
 
 
 class UnreachableScheduler:
-    """A scheduler that nothing can be cast to."""
+    """A scheduler that cannot be reached."""
 
     def manage_existing(self, context: Any, volume: Mapping[str, Any], request_spec: Mapping[str, Any]) -> None:
-        raise VolschedError("the scheduler cannot be reached (made to fail by the demonstration)")
+        raise VolschedError("the scheduler cannot be reached (a failure of the demonstration)")
 
 
 def run_failing_flow(application: Application, context: Mapping[str, Any], host: str) -> Record:
-    """Run it, and see it reverted."""
+    """Run the flow and return how it was reverted."""
     engine = manage_existing.get_flow(
         UnreachableScheduler(),
         application.stores,
@@ -75,7 +75,7 @@ def run_failing_flow(application: Application, context: Mapping[str, Any], host:
         engine.run()
     except VolschedError as problem:
         return Record(problem=str(problem), entries=tuple(_entry(name, states) for name, states in seen.items()))
-    return Record(problem="nothing: the flow went through", entries=())
+    return Record(problem="none: the flow succeeded", entries=())
 
 
 def _entry(name: str, states: list[str]) -> Entry:

@@ -1,4 +1,4 @@
-"""The small world that `volsched demo` plays in: its configuration, its volume types and what is asked for."""
+"""The configuration, the volume types and the requested volumes of the demonstration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from volsched.cli import settings
+from volsched.cli.init import Section, text_of
 
 HEADING = (
     "Written by `volsched demo`: three storage backends with five pools in two zones, all of them folders here.\n"
@@ -42,7 +42,7 @@ OVER_SUBSCRIPTION = "1.5"
 
 TYPES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "gold": (
-        "fast, and every block is there from the start",
+        "fast, with every block allocated at once",
         {"media": "ssd", "thick_provisioning_support": "<is> True"},
     ),
     "bulk": ("cheap and large", {"media": "hdd"}),
@@ -50,8 +50,8 @@ TYPES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A volume that the demonstration asks for."""
+class RequestedVolume:
+    """A volume that the demonstration requests."""
 
     name: str
     size_gb: int
@@ -65,36 +65,34 @@ class Wanted:
 
 
 BY_FILTER = (
-    Wanted(name="web-root", size_gb=2, volume_type="gold"),
-    Wanted(name="orders-db", size_gb=4, volume_type="gold", metadata={"owner": "shop"}),
-    Wanted(name="orders-wal", size_gb=1, volume_type="gold", metadata={"owner": "shop"}),
-    Wanted(name="mail", size_gb=4, volume_type="bulk"),
-    Wanted(name="photos", size_gb=6, volume_type="bulk", zone="east"),
-    Wanted(name="wiki", size_gb=2, zone="west"),
-    Wanted(name="scratch", size_gb=3),
-    Wanted(name="web-logs", size_gb=3, volume_type="bulk"),
+    RequestedVolume(name="web-root", size_gb=2, volume_type="gold"),
+    RequestedVolume(name="orders-db", size_gb=4, volume_type="gold", metadata={"owner": "shop"}),
+    RequestedVolume(name="orders-wal", size_gb=1, volume_type="gold", metadata={"owner": "shop"}),
+    RequestedVolume(name="mail", size_gb=4, volume_type="bulk"),
+    RequestedVolume(name="photos", size_gb=6, volume_type="bulk", zone="east"),
+    RequestedVolume(name="wiki", size_gb=2, zone="west"),
+    RequestedVolume(name="scratch", size_gb=3),
+    RequestedVolume(name="web-logs", size_gb=3, volume_type="bulk"),
 )
-TOO_LARGE = Wanted(name="warehouse", size_gb=12, volume_type="gold")
+TOO_LARGE = RequestedVolume(name="warehouse", size_gb=12, volume_type="gold")
 BY_CHANCE = (
-    Wanted(name="build-1", size_gb=1),
-    Wanted(name="build-2", size_gb=1),
-    Wanted(name="wiki-copy", size_gb=2, zone="west"),
-    Wanted(name="old-mail", size_gb=2, volume_type="bulk"),
+    RequestedVolume(name="build-1", size_gb=1),
+    RequestedVolume(name="build-2", size_gb=1),
+    RequestedVolume(name="wiki-copy", size_gb=2, zone="west"),
+    RequestedVolume(name="old-mail", size_gb=2, volume_type="bulk"),
 )
 FOUND_BACKEND, FOUND_POOL, FOUND_FILE, FOUND_SIZE_GB = "remote", "attic", "payroll-2019.img", 3
 
 
 def configuration(folder: Path, driver: str) -> str:
-    """The text of the configuration file, as an operator would write it."""
-    return settings.text_of(
+    """Return the text of the configuration file."""
+    return text_of(
         HEADING,
         [
-            settings.Section(
-                name="paths", about="The database is in this folder.", options={"state_path": str(folder)}
-            ),
-            settings.Section(
+            Section(name="paths", about="The database is in this folder.", options={"state_path": str(folder)}),
+            Section(
                 name="scheduler",
-                about="The driver that places volumes. The demonstration changes this line on its way.",
+                about="The driver that places volumes. The demonstration changes this line.",
                 options={
                     "driver": driver,
                     "filters": "availability_zone, capacity, capabilities",
@@ -102,17 +100,17 @@ def configuration(folder: Path, driver: str) -> str:
                     "max_over_subscription_ratio": OVER_SUBSCRIPTION,
                 },
             ),
-            settings.Section(
-                name="notifications", about="What happened, one line of JSON an event.", options={"notifiers": "jsonl"}
+            Section(name="notifications", about="Events, one line of JSON each.", options={"notifiers": "jsonl"}),
+            Section(
+                name="notifier_jsonl",
+                about="The file for events.",
+                options={"path": str(folder / EVENTS)},
             ),
-            settings.Section(
-                name="notifier_jsonl", about="Failures are told here too.", options={"path": str(folder / EVENTS)}
-            ),
-            settings.Section(
+            Section(
                 name="agent", about="The storage backends.", options={"host": HOST, "backends": ", ".join(BACKENDS)}
             ),
             *(
-                settings.Section(
+                Section(
                     name=f"backend_{name}",
                     about=f"The storage backend {HOST}@{name}.",
                     options={

@@ -1,0 +1,1 @@
+"""`volsched demo`: the demonstration."""

@@ -130,6 +130,19 @@ class StorageError(VolschedError):
         self.problem = problem
 
 
+class StorageMismatch(StorageError):
+    """The storage holds less of a volume than its row says; nothing was changed. Sizes are bytes."""
+
+    def __init__(self, backend_id: str, where: str, *, expected_bytes: int, found_bytes: int) -> None:
+        problem = (
+            f"{where}: expected at least {expected_bytes} bytes, got {found_bytes}; "
+            "restore the file from a backup, or delete the volume"
+        )
+        super().__init__(backend_id, problem)
+        self.expected_bytes = expected_bytes
+        self.found_bytes = found_bytes
+
+
 class DatabaseUnavailable(VolschedError):
     """The database is locked, gone, or of another version; nothing was changed."""
 

@@ -169,6 +169,7 @@ class Agent:
             backend=self._backends[backend_id][1],
             clock=self._clock,
             publisher=f"agent.{self._host}",
+            check=lambda: self._work.renew(work.lease, self._lease_seconds),
         )
         operation = OPERATIONS.get(work.operation)
         if operation is not None and operation.starts:

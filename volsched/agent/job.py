@@ -15,7 +15,7 @@ from volsched.model.ports import Clock
 from volsched.model.serialization import plain
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.work import Message, Outcome, WorkItem, WorkState
-from volsched.plugins import StorageBackend
+from volsched.plugins import Attempt, StorageBackend
 
 #: Codes of the messages that users read, stable for programs.
 STORAGE_FAILED, BAD_REFERENCE = "VS-STORAGE", "VS-BAD-REQUEST"
@@ -42,6 +42,7 @@ class OperationContext:
     backend: StorageBackend
     clock: Clock
     publisher: str
+    check: Callable[[], object]  # raises LeaseLost where another attempt has begun
 
     @property
     def payload(self) -> Mapping[str, Any]:
@@ -58,6 +59,14 @@ class OperationContext:
         if not name or name == self.pool_id:
             raise InvalidRequest("pool_id", f"{self.pool_id!r} is no pool of {self.backend_id}")
         return name
+
+    @property
+    def attempt(self) -> Attempt:
+        """This attempt at the work, as the backend receives it. Raises InvalidRequest where the pool is not its own."""
+        lease = self.work.lease
+        return Attempt(
+            volume=self.volume, pool=self.pool, work_id=lease.work_id, number=lease.attempt, check=self.check
+        )
 
     @property
     def claims(self) -> tuple[str, ...]:

@@ -49,12 +49,12 @@ def _next(job: OperationContext, operation: str, pool_id: str, **more: Any) -> W
 
 
 def _offer(job: OperationContext) -> Outcome:
-    offered = dict(migrates(job.backend, job.backend_id).offer(job.volume, job.pool))
+    offered = dict(migrates(job.backend, job.backend_id).offer(job.attempt))
     return Outcome(volume_id=job.volume.id, follow_up=(_next(job, "migrate", job.payload["to_pool"], offer=offered),))
 
 
 def _migrate(job: OperationContext) -> Outcome:
-    location = migrates(job.backend, job.backend_id).migrate(job.volume, job.pool, job.payload["offer"])
+    location = migrates(job.backend, job.backend_id).migrate(job.attempt, job.payload["offer"])
     done = job.clock()
     changes = {**job.payload["changes"], "host": job.pool_id, "provider_location": location}
     return Outcome(
@@ -76,7 +76,7 @@ def _clear(job: OperationContext) -> Outcome:
         LOG.error("volume %s lives in %s, where it was to be cleared away: it stays", job.volume.id, job.pool_id)
         return replace(left, left_pool=None)
     was = replace(job.volume, host=job.pool_id, provider_location=job.payload.get("location"))
-    job.backend.delete_volume(was, job.pool)
+    job.backend.delete_volume(job.attempt.of(was))
     return left
 
 

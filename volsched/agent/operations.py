@@ -26,9 +26,20 @@ import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from volsched.agent import moves, snapshots
-from volsched.agent.job import BAD_REFERENCE, Operation, OperationContext, done_at, ends_in, failed_in, message
-from volsched.exceptions import DatabaseUnavailable, InvalidRequest, LeaseLost
+from volsched.agent.job import (
+    BAD_REFERENCE,
+    STORAGE_FAILED,
+    Operation,
+    OperationContext,
+    done_at,
+    ends_in,
+    failed_in,
+    message,
+)
+from volsched.exceptions import DatabaseUnavailable, InvalidRequest, LeaseLost, StorageMismatch
 from volsched.flows.scheduler_queue import scheduler_work
 from volsched.model.event import Priority
 from volsched.model.volume import Volume, VolumeStatus
@@ -57,7 +68,24 @@ def outcome_of(job: OperationContext) -> Outcome:
     except Exception as problem:  # a backend is a plugin: whatever it raises, the volume must not wait for ever
         LOG.error("%s of volume %s in %s failed: %s", job.work.operation, job.volume.id, job.pool_id, problem)
         LOG.debug("where it failed", exc_info=True)
-        return operation.failed(job, problem)
+        outcome = operation.failed(job, problem)
+        return _damaged(job, outcome, problem) if isinstance(problem, StorageMismatch) else outcome
+
+
+def _damaged(job: OperationContext, outcome: Outcome, problem: StorageMismatch) -> Outcome:
+    """The same outcome, with the volume in `error`: its storage holds less than its row says."""
+    status = outcome.volume_changes.get("status")
+    if status is VolumeStatus.CREATING or (status is None and job.volume.status is not VolumeStatus.AVAILABLE):
+        return outcome  # placed once more, or busy with something else
+    text = (
+        f"the volume was left as it is: its storage holds {problem.found_bytes} bytes of it instead of "
+        f"{problem.expected_bytes}. Ask your operator, and name volume {job.volume.id}."
+    )
+    return replace(
+        outcome,
+        volume_changes={**outcome.volume_changes, "status": VolumeStatus.ERROR},
+        message=message(job, STORAGE_FAILED, text),
+    )
 
 
 def unwanted(work: WorkItem, volume: Volume | None) -> str | None:
@@ -91,20 +119,20 @@ def _made(job: OperationContext) -> str:
     """The volume, empty or out of what it is to begin as; returns where it is."""
     volume = job.volume
     if volume.snapshot_id is not None:
-        return takes_snapshots(job.backend, job.backend_id).create_from_snapshot(volume, job.pool, volume.snapshot_id)
+        return takes_snapshots(job.backend, job.backend_id).create_from_snapshot(job.attempt, volume.snapshot_id)
     if volume.source_volid is not None:
         source = (job.payload.get("request_spec") or {}).get("source_volume")
         if source is None:
             raise InvalidRequest("source_volume", f"the work does not say what {volume.source_volid} is")
-        return clones(job.backend, job.backend_id).clone(volume, job.pool, Volume.parse(source))
-    return job.backend.create_volume(volume, job.pool)
+        return clones(job.backend, job.backend_id).clone(job.attempt, Volume.parse(source))
+    return job.backend.create_volume(job.attempt)
 
 
 def _extend(job: OperationContext) -> Outcome:
     new_size = job.payload.get("new_size_gb")
     if not isinstance(new_size, int):
         raise InvalidRequest("new_size_gb", f"{new_size!r} is no whole number of GiB")
-    job.backend.extend_volume(job.volume, job.pool, new_size)
+    job.backend.extend_volume(job.attempt, new_size)
     return done_at(job, job.clock(), {"size_gb": new_size})
 
 
@@ -112,7 +140,7 @@ def _manage(job: OperationContext) -> Outcome:
     ref = job.payload.get("ref")
     if not isinstance(ref, Mapping):
         raise InvalidRequest("ref", f"{ref!r} is no mapping that names an existing volume")
-    found = job.backend.manage_existing(job.volume, job.pool, ref)
+    found = job.backend.manage_existing(job.attempt, ref)
     done = job.clock()
     return done_at(
         job,
@@ -127,7 +155,7 @@ def _manage(job: OperationContext) -> Outcome:
 
 
 def _delete(job: OperationContext) -> Outcome:
-    job.backend.delete_volume(job.volume, job.pool)
+    job.backend.delete_volume(job.attempt)
     return Outcome(
         volume_id=job.volume.id,
         remove_volume=True,
@@ -141,7 +169,8 @@ def _delete(job: OperationContext) -> Outcome:
 
 
 def _create_failed(job: OperationContext, problem: Exception) -> Outcome:
-    left = _cleared_away(job)
+    # Where the storage holds something else than this work would have made, that is not this work's to remove.
+    left = str(problem) if isinstance(problem, StorageMismatch) else _cleared_away(job)
     detail = {"reason": str(problem), **({"left_behind": left} if left else {})}
     again = None if isinstance(problem, InvalidRequest) else _another_attempt(job, problem)
     if again is None:
@@ -192,7 +221,9 @@ def _another_attempt(job: OperationContext, problem: Exception) -> WorkRequest |
 def _cleared_away(job: OperationContext) -> str | None:
     """Nothing of a volume that could not be made may stay: it may be made elsewhere. Returns why something did."""
     try:
-        job.backend.delete_volume(job.volume, job.pool)
+        job.backend.delete_volume(job.attempt)
+    except (DatabaseUnavailable, LeaseLost):
+        raise  # the volume may be another process's by now
     except Exception as problem:  # noqa: BLE001 - a plugin again; it goes into the event and the log
         LOG.warning("what is left of volume %s in %s was not removed: %s", job.volume.id, job.pool_id, problem)
         return str(problem)

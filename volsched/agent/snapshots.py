@@ -30,7 +30,7 @@ def _row(job: OperationContext, changes: Mapping[str, Any] | None) -> tuple[RowC
 
 def _take(job: OperationContext) -> Outcome:
     snapshot = _snapshot_of(job)
-    takes_snapshots(job.backend, job.backend_id).snapshot(job.volume, job.pool, snapshot.id)
+    takes_snapshots(job.backend, job.backend_id).snapshot(job.attempt, snapshot.id)
     done = job.clock()
     return Outcome(
         volume_id=job.volume.id,
@@ -43,7 +43,7 @@ def _take(job: OperationContext) -> Outcome:
 
 def _delete(job: OperationContext) -> Outcome:
     snapshot = _snapshot_of(job)
-    takes_snapshots(job.backend, job.backend_id).delete_snapshot(job.volume, job.pool, snapshot.id)
+    takes_snapshots(job.backend, job.backend_id).delete_snapshot(job.attempt, snapshot.id)
     return Outcome(
         volume_id=job.volume.id,
         release=job.claims,

@@ -13,14 +13,15 @@ from volsched.conf.configuration import PROJECT
 from volsched.loader.catalog import Entry, normal_package
 from volsched.loader.kinds import KINDS, Kind
 from volsched.loader.problems import Findings, listed
-from volsched.plugins.options import HOST_CONTRACT, Plugin
+from volsched.plugins.options import Plugin
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 Contract = tuple[int, int]
 
-#: (kind, older major) -> the adapter for classes of that contract. There is no older contract yet.
+#: (kind, older major) -> the adapter for classes of that contract. Backends of contract 1 have none: they do
+#: not know which attempt they act for, so that an agent which lost its lease would remove other people's volumes.
 ADAPTERS: Mapping[tuple[str, int], Callable[[type[Plugin]], type[Plugin]]] = MappingProxyType({})
 
 #: (kind, capability) -> its methods. Default: one method with the capability's name in lower case.
@@ -37,11 +38,12 @@ def load_class(entry: Entry, findings: Findings) -> type[Plugin] | None:
     if not _release_fits(entry, findings):
         return None
     found = _import(entry, findings)
-    if found is None or not _is_of_kind(entry, found, findings) or not _is_complete(entry, found, findings):
+    if found is None or not _is_of_kind(entry, found, findings):
         return None
-    if not _has_declared_methods(entry, found, findings):
+    adapted = _fits_contract(entry, found, findings)  # first: what a class of another contract lacks says nothing
+    if adapted is None or not _is_complete(entry, adapted, findings):
         return None
-    return _fits_contract(entry, found, findings)
+    return adapted if _has_declared_methods(entry, adapted, findings) else None
 
 
 def requirements(entry: Entry) -> Iterator[Requirement]:
@@ -159,21 +161,22 @@ def _has_declared_methods(entry: Entry, found: type[Plugin], findings: Findings)
 
 
 def _fits_contract(entry: Entry, found: type[Plugin], findings: Findings) -> type[Plugin] | None:
-    host = ".".join(map(str, HOST_CONTRACT))
+    offered = entry.kind.contract
+    host = ".".join(map(str, offered))
     stated = found.__dict__.get("contract")
     if not (isinstance(stated, tuple) and len(stated) == 2 and all(type(part) is int for part in stated)):
         what = f"{entry.entry_point.value}: expected contract = (major, minor) in the class body, got none"
-        fix = f"{entry.vendor_fix}: the class body needs contract = {HOST_CONTRACT}"
+        fix = f"{entry.vendor_fix}: the class body needs contract = {offered}"
         findings.add("VS106", str(entry), what, fix)
         return None
     what = f"written for contract {stated[0]}.{stated[1]}, but this volsched offers {host}"
-    if stated > HOST_CONTRACT:
+    if stated > offered:
         findings.add("VS106", str(entry), what, f"upgrade volsched to a release that offers {stated[0]}.{stated[1]}")
         return None
-    if stated[0] == HOST_CONTRACT[0]:
+    if stated[0] == offered[0]:
         return found
     adapter = ADAPTERS.get((entry.kind.name, stated[0]))
-    if adapter is None or stated[0] < HOST_CONTRACT[0] - 1:
+    if adapter is None or stated[0] < offered[0] - 1:
         findings.add("VS106", str(entry), what, f"upgrade {entry.package} to a release for contract {host}")
         return None
     findings.warn("VS121", str(entry), what, f"upgrade {entry.package}; until then the plugin runs through an adapter")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from volsched.conf.opts import INSTANCE_OPTIONS, OPTION_GROUPS
-from volsched.plugins.backends import StorageBackend
+from volsched.plugins.backends import BACKEND_CONTRACT, StorageBackend
 from volsched.plugins.filters import ColumnFilter, PoolFilter
 from volsched.plugins.notifiers import Notifier
-from volsched.plugins.options import Plugin
+from volsched.plugins.options import HOST_CONTRACT, Plugin
 from volsched.plugins.schedulers import SchedulerDriver
 from volsched.plugins.weighers import ColumnWeigher, PoolWeigher, WeightHandler
 
@@ -26,6 +26,7 @@ class Kind:
     option: str
     bases: tuple[type, ...]
     verbs: tuple[str, ...] = ()
+    contract: tuple[int, int] = HOST_CONTRACT  # that this volsched offers
 
     @property
     def entry_points(self) -> str:
@@ -76,6 +77,13 @@ WEIGHT_HANDLER = Kind(
     bases=(WeightHandler,),
 )
 NOTIFIER = Kind(name="notifier", plural="notifiers", section="notifications", option="notifiers", bases=(Notifier,))
-BACKEND = Kind(name="backend", plural="backends", section="agent", option="backends", bases=(StorageBackend,))
+BACKEND = Kind(
+    name="backend",
+    plural="backends",
+    section="agent",
+    option="backends",
+    bases=(StorageBackend,),
+    contract=BACKEND_CONTRACT,
+)
 
 KINDS = (SCHEDULER, FILTER, WEIGHER, WEIGHT_HANDLER, NOTIFIER, BACKEND)

@@ -7,10 +7,14 @@ from volsched.model.pool import PoolState
 from volsched.model.request import RequestSpec, VolumeType
 from volsched.model.volume import Volume
 from volsched.plugins.backends import (
+    ANY_STORAGE,
+    BACKEND_CONTRACT,
+    Attempt,
     Clones,
     Managed,
     Migrates,
     StorageBackend,
+    StoredVolume,
     TakesSnapshots,
     clones,
     migrates,
@@ -23,11 +27,14 @@ from volsched.plugins.schedulers import Chooser, SchedulerDriver, SchedulerResou
 from volsched.plugins.weighers import ColumnWeigher, PoolWeigher, Ranking, Weigher, Weighing, WeightHandler, Weights
 
 __all__ = [
+    "ANY_STORAGE",
+    "BACKEND_CONTRACT",
     "HOST_CONTRACT",
     "INSTANCE_HOST",
     "MESSAGES",
     "VOLUME_BACKENDS",
     "VOLUME_COUNTS",
+    "Attempt",
     "Candidates",
     "Chooser",
     "Clones",
@@ -54,6 +61,7 @@ __all__ = [
     "SchedulerResources",
     "Screening",
     "StorageBackend",
+    "StoredVolume",
     "TakesSnapshots",
     "Volume",
     "VolumeType",

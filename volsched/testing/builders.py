@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +13,7 @@ from volsched.model.pool import PoolState
 from volsched.model.report import CapabilityReport
 from volsched.model.request import RequestSpec, VolumeType
 from volsched.model.volume import Volume, VolumeStatus
+from volsched.plugins.backends import Attempt
 
 NOON = datetime(2026, 3, 1, 12, 0, 0)
 VOLUME_ID = "5a1f0c1e-0000-4000-8000-000000000001"
@@ -90,6 +91,18 @@ def a_volume(size_gb: int = 1, **fields: Any) -> Volume:
     """A volume that is being created."""
     made: dict[str, Any] = {"id": VOLUME_ID, "project_id": PROJECT_ID, "user_id": "a-user", "size_gb": size_gb}
     return Volume(**{**made, "status": VolumeStatus.CREATING, **fields})
+
+
+def an_attempt(
+    volume: Volume,
+    pool: str = "pool",
+    number: int = 1,
+    *,
+    work_id: str = "",
+    check: Callable[[], object] = lambda: None,
+) -> Attempt:
+    """An attempt at a work item of this volume. `check` is called before each step that cannot be taken back."""
+    return Attempt(volume=volume, pool=pool, work_id=work_id or f"work-{volume.id}", number=number, check=check)
 
 
 def an_event(event_id: str = "an-event", **fields: Any) -> Event:

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from volsched.exceptions import ExpressionError, InvalidRequest, StorageError
-from volsched.plugins import Managed, StorageBackend, Volume
-from volsched_drivers.backends.files import OPEN_TO_READ, Figures, PoolFolder
+from volsched.plugins import Attempt, Managed, StorageBackend, StoredVolume, Volume
+from volsched_drivers.backends.attempt_files import OPEN_TO_READ
+from volsched_drivers.backends.files import Figures, PoolFolder
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -63,7 +64,7 @@ class DirectoryBackend(StorageBackend):
     own in one file system report the same free space: give each a size, or its own file system.
     """
 
-    contract = (1, 0)
+    contract = (2, 0)
     capabilities = frozenset({"CLONE", "MIGRATE", "SNAPSHOT"})
 
     def __init__(
@@ -201,30 +202,42 @@ class DirectoryBackend(StorageBackend):
 
     # -- what it does
 
-    def create_volume(self, volume: Volume, pool: str) -> str:
-        folder = self._known(pool)
-        folder.create(volume.id, self._bytes(volume.size_gb))
-        return folder.location(volume.id)
+    def list_volumes(self) -> Iterator[StoredVolume]:
+        for pool in self.pools:
+            folder = self._folder(pool)
+            for file in folder.published():
+                yield StoredVolume(
+                    id=file.id,
+                    pool=pool,
+                    size_gb=file.size / self.unit,
+                    location=os.path.join(folder.path, file.name),
+                    is_snapshot=file.kind == "snapshot",
+                )
 
-    def delete_volume(self, volume: Volume, pool: str) -> None:
-        self._known(pool).delete(volume.id)
+    def create_volume(self, attempt: Attempt) -> str:
+        folder = self._known(attempt.pool)
+        folder.create(attempt, self._bytes(attempt.volume.size_gb))
+        return folder.location(attempt.volume.id)
 
-    def extend_volume(self, volume: Volume, pool: str, new_size_gb: int) -> None:
-        self._known(pool).extend(volume.id, self._bytes(new_size_gb))
+    def delete_volume(self, attempt: Attempt) -> None:
+        self._known(attempt.pool).delete(attempt, attempt.volume.id)
 
-    def manage_existing(self, volume: Volume, pool: str, ref: Mapping[str, str]) -> Managed:
-        """`ref` is {"source-name": the file's path in the pool}. The file is renamed; its size counts rounded up."""
+    def extend_volume(self, attempt: Attempt, new_size_gb: int) -> None:
+        self._known(attempt.pool).extend(attempt, self._bytes(new_size_gb), self._least(attempt.volume))
+
+    def manage_existing(self, attempt: Attempt, ref: Mapping[str, str]) -> Managed:
+        """`ref` is {"source-name": the file's path in the pool}. The file is renamed, and grows to whole GiB."""
         source = ref.get("source-name")
         if not isinstance(source, str) or len(ref) != 1:
             raise InvalidRequest("ref", f"{dict(ref)!r} names no file: give source-name, the file's path in the pool")
-        folder = self._known(pool)
-        size = folder.adopt(volume.id, source)
-        return Managed(size_gb=self._units(size), provider_location=folder.location(volume.id))
+        folder = self._known(attempt.pool)
+        size = folder.adopt(attempt, source, self.unit)
+        return Managed(size_gb=self._units(size), provider_location=folder.location(attempt.volume.id))
 
-    def offer(self, volume: Volume, pool: str) -> Mapping[str, str]:
+    def offer(self, attempt: Attempt) -> Mapping[str, str]:
         """A file of this machine, by its path and by what the file system itself calls it."""
-        folder = self._known(pool)
-        with folder.holding(volume.id) as file:
+        folder, volume = self._known(attempt.pool), attempt.volume
+        with folder.holding(volume.id, at_least=self._least(volume)) as file:
             return {
                 "kind": KIND,
                 "machine": socket.gethostname(),
@@ -233,12 +246,12 @@ class DirectoryBackend(StorageBackend):
                 "unit_bytes": str(self.unit),
             }
 
-    def migrate(self, volume: Volume, pool: str, offer: Mapping[str, str]) -> str:
+    def migrate(self, attempt: Attempt, offer: Mapping[str, str]) -> str:
         """From any directory backend on the same machine that counts in the same unit."""
-        folder = self._known(pool)
+        folder, volume = self._known(attempt.pool), attempt.volume
         self._check_offer(offer)
         with self._offered(offer) as source:
-            folder.copy_in(volume.id, source, os.fstat(source).st_size, compare=True)
+            folder.copy_in(attempt, volume.id, source, os.fstat(source).st_size, compare=True)
         return folder.location(volume.id)
 
     def _check_offer(self, offer: Mapping[str, str]) -> None:
@@ -269,26 +282,31 @@ class DirectoryBackend(StorageBackend):
         finally:
             os.close(file)
 
-    def snapshot(self, volume: Volume, pool: str, snapshot_id: str) -> None:
+    def snapshot(self, attempt: Attempt, snapshot_id: str) -> None:
         """A file beside the volume's, with shared blocks where the file system can share them."""
-        folder = self._known(pool)
-        with folder.holding(volume.id) as source:
-            folder.copy_in(snapshot_id, source, os.fstat(source).st_size, kind="snapshot")
+        folder, volume = self._known(attempt.pool), attempt.volume
+        with folder.holding(volume.id, at_least=self._least(volume)) as source:
+            folder.copy_in(attempt, snapshot_id, source, os.fstat(source).st_size, kind="snapshot")
 
-    def delete_snapshot(self, volume: Volume, pool: str, snapshot_id: str) -> None:
-        self._known(pool).delete(snapshot_id, "snapshot")
+    def delete_snapshot(self, attempt: Attempt, snapshot_id: str) -> None:
+        self._known(attempt.pool).delete(attempt, snapshot_id, "snapshot")
 
-    def create_from_snapshot(self, volume: Volume, pool: str, snapshot_id: str) -> str:
-        return self._copy_of(volume, pool, snapshot_id, "snapshot")
+    def create_from_snapshot(self, attempt: Attempt, snapshot_id: str) -> str:
+        return self._copy_of(attempt, snapshot_id, "snapshot")
 
-    def clone(self, volume: Volume, pool: str, source: Volume) -> str:
-        return self._copy_of(volume, pool, source.id, "volume")
+    def clone(self, attempt: Attempt, source: Volume) -> str:
+        return self._copy_of(attempt, source.id, "volume", self._least(source))
 
-    def _copy_of(self, volume: Volume, pool: str, id: str, kind: str) -> str:
-        folder = self._known(pool)
-        with folder.holding(id, kind) as source:
-            folder.copy_in(volume.id, source, max(self._bytes(volume.size_gb), os.fstat(source).st_size))
+    def _copy_of(self, attempt: Attempt, id: str, kind: str, at_least: int = 0) -> str:
+        folder, volume = self._known(attempt.pool), attempt.volume
+        with folder.holding(id, kind, at_least) as source:
+            size = max(self._bytes(volume.size_gb), os.fstat(source).st_size)
+            folder.copy_in(attempt, volume.id, source, size)
         return folder.location(volume.id)
+
+    def _least(self, volume: Volume) -> int:
+        """How many bytes the volume's file has, unless it was cut. Every file has whole units."""
+        return volume.size_gb * self.unit
 
     def _bytes(self, size_gb: int) -> int:
         if size_gb <= 0:

@@ -1,28 +1,38 @@
-"""One pool as a folder: each volume a file in it, which is there whole or not at all."""
+"""One pool as a folder: each volume is a file in it, which is there whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import re
-import secrets
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from volsched.exceptions import InvalidRequest, StorageError
-from volsched_drivers.backends import copying
+from volsched.exceptions import InvalidRequest, StorageError, StorageMismatch
+from volsched.plugins import Attempt
+from volsched_drivers.backends import adoption, copying
+from volsched_drivers.backends.attempt_files import (
+    ATTEMPT_FILE,
+    OPEN_FILE,
+    OPEN_TO_READ,
+    VOLUME_ID,
+    AttemptFiles,
+    stat_of,
+    sweep,
+)
 
-VOLUME_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
-VOLUME_FILE = re.compile(rf"volume-({VOLUME_ID.pattern})")
-SNAPSHOT_FILE = re.compile(rf"snapshot-({VOLUME_ID.pattern})")
-PART_FILE = re.compile(rf"\.(?:volume|snapshot)-{VOLUME_ID.pattern}\.[0-9a-f]+\.part")
+LOG = logging.getLogger(__name__)
+
+PUBLISHED_FILE = re.compile(rf"(volume|snapshot)-({VOLUME_ID.pattern})")
 
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-OPEN_TO_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-OPEN_FILE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+#: How long a thick pool's lock is waited for, which every process holds for an instant only.
+LOCK_SECONDS, LOCK_PAUSE_SECONDS = 20.0, 0.02
 
 FIXES = {
     errno.ENOSPC: "the disk is full: free space on it, or give the pool a size that fits",
@@ -49,12 +59,22 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedFile:
+    """A volume or a snapshot in a pool's folder."""
+
+    kind: str
+    id: str
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PoolFolder:
     """The folder `root`/`name`.
 
     Every access starts from the folder's descriptor and follows no symbolic link, so neither a name nor a link leads
-    out of the pool. A volume is made under another name and then linked to its own, which replaces nothing: whoever is
-    killed on the way leaves a part that no report shows and that is swept up later.
+    out of the pool. What is made and removed goes through `AttemptFiles`: a killed process leaves files that no report
+    shows and that are removed later, and a process that lost its lease changes nothing.
     """
 
     label: str  # of the backend, for errors
@@ -71,90 +91,130 @@ class PoolFolder:
         return os.path.join(self.path, self._file_name(volume_id))
 
     def prepare(self) -> None:
-        """Make the folder where it is missing, and clear away what interrupted work left."""
-        with self._told("making the pool's folder"):
+        """Make the folder where it is missing, and remove what dead attempts left."""
+        with self._translated("making the pool's folder"):
             os.makedirs(self.path, mode=0o750, exist_ok=True)
         self.sweep()
 
     def figures(self) -> Figures:
-        with self._told("measuring"), self._folder() as folder:
+        with self._translated("measuring"), self._folder() as folder:
             return self._measure(folder)
 
-    def create(self, volume_id: str, size: int) -> None:
-        final = self._file_name(volume_id)
-        with self._told(f"making {final}"), self._folder() as folder:
+    def published(self) -> Iterator[PublishedFile]:
+        """Every volume and snapshot."""
+        with self._translated("listing"), self._folder() as folder, os.scandir(folder) as entries:
+            for entry in entries:
+                found = PUBLISHED_FILE.fullmatch(entry.name)
+                facts = stat_of(folder, entry.name) if found else None
+                if found and facts is not None and stat.S_ISREG(facts.st_mode):
+                    yield PublishedFile(kind=found[1], id=found[2], name=entry.name, size=facts.st_size)
+
+    def create(self, attempt: Attempt, size: int) -> None:
+        final = self._file_name(attempt.volume.id)
+        with self._translated(f"making {final}"), self._folder() as folder:
+            files = AttemptFiles(folder=folder, final=final, attempt=attempt)
+            files.clear_earlier()
             there = self._size_of(folder, final)
             if there is None:
-                self._keep_room(folder, size)
-                self._make(folder, final, size)
-            elif there < size:
-                self._fail(f"{final} is there already, with {there} bytes instead of {size}: move it away")
+                self._make(files, size)
+            else:
+                self._check_size(final, there, size)
 
-    def delete(self, id: str, kind: str = "volume") -> None:
+    def delete(self, attempt: Attempt, id: str, kind: str = "volume") -> None:
         final = self._file_name(id, kind)
-        with self._told(f"removing {final}"), self._folder() as folder:
+        with self._translated(f"removing {final}"), self._folder() as folder:
+            files = AttemptFiles(folder=folder, final=final, attempt=attempt)
+            files.clear_all()
             if self._size_of(folder, final) is not None:
-                os.unlink(final, dir_fd=folder)
+                files.remove()
                 os.fsync(folder)
 
-    def extend(self, volume_id: str, size: int) -> None:
-        final = self._file_name(volume_id)
-        with self._told(f"growing {final}"), self._folder() as folder, self._opened(folder, final) as file:
+    def extend(self, attempt: Attempt, size: int, at_least: int) -> None:
+        """Grow the volume's file, which has `at_least` bytes before, unless it was cut."""
+        final = self._file_name(attempt.volume.id)
+        with self._translated(f"growing {final}"), self._folder() as folder, self._opened(folder, final) as file:
             had = os.fstat(file).st_size
+            self._check_size(final, had, at_least)
             if had > size:
                 raise InvalidRequest(
                     "new_size_gb", f"the volume has {had} bytes, more than {size}: volumes grow and never shrink"
                 )
             if had == size:
                 return
-            self._keep_room(folder, size - had)
-            self._grow(file, had, size)
+            files = AttemptFiles(folder=folder, final=final, attempt=attempt)
+            files.clear_earlier()
+            with self._part(files, size - had) if self._limited else contextlib.nullcontext():
+                attempt.check()
+                self._grow(file, had, size)
 
-    def adopt(self, volume_id: str, source: str) -> int:
-        """Make the file `source`, a path in the pool, the volume's own; returns its size in bytes."""
-        final = self._file_name(volume_id)
-        *steps, name = self._steps(source)
-        with self._told(f"taking over {source!r} as {final}"), self._folder() as folder:
-            there = self._size_of(folder, final)
-            if there is not None:
-                return there  # an earlier attempt got this far
-            with self._descended(folder, steps, source) as parent:
-                return self._take_over(parent, name, folder, final, source)
+    def adopt(self, attempt: Attempt, source: str, unit: int) -> int:
+        """Make the file `source`, a path in the pool, the volume's own, and fill it up to whole units.
+
+        Returns its size in bytes.
+        """
+        final = self._file_name(attempt.volume.id)
+        *steps, name = adoption.steps_of(source)
+        with self._translated(f"taking over {source!r} as {final}"), self._folder() as folder:
+            files = AttemptFiles(folder=folder, final=final, attempt=attempt)
+            files.clear_earlier()
+            there = self._size_of(folder, final) is not None
+            with contextlib.ExitStack() as opened:
+                try:
+                    parent = opened.enter_context(adoption.descended(folder, steps, source, self.name))
+                except InvalidRequest:
+                    if not there:
+                        raise
+                else:
+                    adoption.take_over(files, parent, name, source, self.name, allocate=self.thick)
+            with self._opened(folder, final) as file:
+                had = os.fstat(file).st_size
+                size = -(-had // unit) * unit
+                if size > had:
+                    self._grow(file, had, size)
+            os.fsync(folder)
+            return size
 
     @contextlib.contextmanager
-    def holding(self, id: str, kind: str = "volume") -> Iterator[int]:
-        """The file of a volume or a snapshot, open for reading."""
+    def holding(self, id: str, kind: str = "volume", at_least: int = 0) -> Iterator[int]:
+        """The file of a volume or a snapshot, open for reading. Raises StorageMismatch where it was cut."""
         name = self._file_name(id, kind)
-        with self._told(f"reading {name}"), self._folder() as folder, self._opened(folder, name, OPEN_TO_READ) as file:
+        with (
+            self._translated(f"reading {name}"),
+            self._folder() as folder,
+            self._opened(folder, name, OPEN_TO_READ) as file,
+        ):
+            self._check_size(name, os.fstat(file).st_size, at_least)
             yield file
 
-    def copy_in(self, id: str, source: int, size: int, *, kind: str = "volume", compare: bool = False) -> None:
+    def copy_in(
+        self, attempt: Attempt, id: str, source: int, size: int, *, kind: str = "volume", compare: bool = False
+    ) -> None:
         """Make a volume or a snapshot of `size` bytes that holds what the open file `source` holds, and zeros after it.
 
-        What is there already is taken for an earlier attempt's; `compare`: only where it holds the same.
+        A file that is there already was made by an earlier attempt; `compare`: only where it holds the same.
         """
         final = self._file_name(id, kind)
-        with self._told(f"copying to {final}"), self._folder() as folder:
+        with self._translated(f"copying to {final}"), self._folder() as folder:
+            files = AttemptFiles(folder=folder, final=final, attempt=attempt)
+            files.clear_earlier()
             there = self._size_of(folder, final)
             if there is None:
-                self._copy(folder, final, source, size, compare=compare)
-            elif there < size:
-                self._fail(f"{final} is there already, with {there} bytes instead of {size}: move it away")
-            elif compare:
+                self._copy(files, source, size, compare=compare)
+                return
+            self._check_size(final, there, size)
+            if compare:
                 self._check_same(folder, final, source)
 
     def sweep(self) -> None:
-        """Remove the parts that nobody is working on any more."""
-        with self._told("clearing away parts"), self._folder() as folder:
-            for name in os.listdir(folder):
-                if PART_FILE.fullmatch(name):
-                    self._sweep_up(folder, name)
+        """Remove the unpublished files of dead attempts."""
+        with self._translated("removing unpublished files"), self._folder() as folder:
+            sweep(folder)
 
     # -- folders and names
 
     @contextlib.contextmanager
-    def _told(self, doing: str) -> Iterator[None]:
-        """Errors of the operating system become ours, with the path and the fix."""
+    def _translated(self, doing: str) -> Iterator[None]:
+        """Raise errors of the operating system as StorageError, with the path and the fix."""
         try:
             yield
         except OSError as problem:
@@ -197,9 +257,8 @@ class PoolFolder:
 
     def _size_of(self, folder: int, name: str) -> int | None:
         """None where there is nothing of this name; what is there must be a file."""
-        try:
-            facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        except FileNotFoundError:
+        facts = stat_of(folder, name)
+        if facts is None:
             return None
         if not stat.S_ISREG(facts.st_mode):
             self._fail(f"{name} is not a file any more: look at it and move it away")
@@ -207,21 +266,15 @@ class PoolFolder:
 
     # -- making
 
-    def _make(self, folder: int, final: str, size: int) -> None:
-        part, file = self._new_part(folder, final)
-        try:
+    def _make(self, files: AttemptFiles, size: int) -> None:
+        with self._part(files, size) as file:
             self._grow(file, 0, size)
-            with contextlib.suppress(FileExistsError):  # another attempt at the same volume was quicker
-                os.link(part, final, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-        finally:
-            self._drop_part(folder, part, file)
-        os.fsync(folder)
+            files.publish()  # False: another attempt was quicker
+        os.fsync(files.folder)
 
-    def _copy(self, folder: int, final: str, source: int, size: int, *, compare: bool) -> None:
+    def _copy(self, files: AttemptFiles, source: int, size: int, *, compare: bool) -> None:
         before = os.fstat(source)
-        self._check_room(folder, size)  # before everything is copied in vain
-        part, file = self._new_part(folder, final)
-        try:
+        with self._part(files, size) as file:
             if not self.thick and copying.share(source, file):
                 written = copying.fingerprint(source)
                 self._grow(file, before.st_size, size)
@@ -229,19 +282,13 @@ class PoolFolder:
                 self._grow(file, 0, size)
                 written = copying.copy(source, file)
             if copying.from_disk(file) != written:
-                self._fail(f"the copy {final} does not hold what was written: look at the kernel's log")
+                self._fail(f"the copy {files.final} does not hold what was written: look at the kernel's log")
             after = os.fstat(source)
             if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-                self._fail(f"what {final} is a copy of was written to meanwhile: stop who uses it, and try again")
-            try:
-                self._keep_room(folder, size)
-                os.link(part, final, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-            except FileExistsError:  # another attempt was quicker
-                if compare:
-                    self._check_same(folder, final, source)
-        finally:
-            self._drop_part(folder, part, file)
-        os.fsync(folder)
+                self._fail(f"the source of {files.final} was written to meanwhile: stop its users, and try again")
+            if not files.publish() and compare:
+                self._check_same(files.folder, files.final, source)
+        os.fsync(files.folder)
 
     def _check_same(self, folder: int, final: str, source: int) -> None:
         with self._opened(folder, final, OPEN_TO_READ) as file:
@@ -250,148 +297,80 @@ class PoolFolder:
             if copying.fingerprint(file) != copying.fingerprint(source):
                 self._fail(f"{final} is there already, and holds something else: look at it and move it away")
 
-    def _drop_part(self, folder: int, part: str, file: int) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(part, dir_fd=folder)
-        os.close(file)
-
-    def _new_part(self, folder: int, final: str) -> tuple[str, int]:
-        """A new file under a name of its own, locked as long as somebody works on it."""
-        while True:
-            part = f".{final}.{secrets.token_hex(4)}.part"
-            file = os.open(part, OPEN_FILE | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                if os.fstat(file).st_nlink:
-                    return part, file
-            except BaseException:
-                os.close(file)
-                raise
-            os.close(file)  # swept up between open and lock
-
-    def _sweep_up(self, folder: int, name: str) -> None:
-        try:
-            file = os.open(name, OPEN_FILE, dir_fd=folder)
-        except FileNotFoundError:
-            return
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(name, dir_fd=folder)
-        except (BlockingIOError, FileNotFoundError):
-            return  # somebody works on it, or has just ended
-        finally:
-            os.close(file)
+    def _check_size(self, name: str, size: int, at_least: int) -> None:
+        if size < at_least:
+            where = os.path.join(self.path, name)
+            raise StorageMismatch(self.label, where, expected_bytes=at_least, found_bytes=size)
 
     def _grow(self, file: int, had: int, size: int) -> None:
-        """From `had` to `size` bytes, on disk when this returns; as it was where that fails."""
+        """Give the file `size` bytes, on disk when this returns. Never shortens it, and never overwrites anything."""
         try:
-            if self.thick:
+            if size > had and self.thick:
+                _check_free(file, size - had)
                 os.posix_fallocate(file, had, size - had)
-            else:
+            elif size > had > 0:
+                os.posix_fallocate(file, size - 1, 1)  # not ftruncate: the file may have grown further meanwhile
+            elif size > had:
                 os.ftruncate(file, size)
             os.fsync(file)
         except OverflowError as problem:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG)) from problem
-        except OSError:
-            os.ftruncate(file, had)
-            raise
 
-    def _keep_room(self, folder: int, size: int) -> None:
-        """A thick pool with a limit takes no more than that, whoever asks, and one at a time."""
-        fcntl.flock(folder, fcntl.LOCK_EX)  # let go of when the folder is closed
-        self._check_room(folder, size)
-
-    def _check_room(self, folder: int, size: int) -> None:
-        """Raises where a thick pool has not so much left of its limit."""
-        if not (self.thick and self.limit):
-            return
-        left = self._measure(folder).free
-        if size > left:
-            self._fail(f"{size} bytes asked, {left} left in the pool: enlarge the pool, or remove volumes")
-
-    # -- taking over
-
-    def _steps(self, source: str) -> list[str]:
-        steps = source.split("/")
-        if not source or "\0" in source or len(source) > 4096:
-            raise InvalidRequest("source-name", f"{source[:80]!r} is no path: give the file's path in the pool")
-        if source.startswith("/") or ".." in steps:
-            raise InvalidRequest(
-                "source-name", f"{source!r} leads out of the pool: give the file's path in the pool, without .."
-            )
-        steps = [step for step in steps if step not in ("", ".")]
-        if not steps or source.endswith("/"):
-            raise InvalidRequest("source-name", f"{source!r} is a folder: name a file in the pool")
-        known = VOLUME_FILE.fullmatch(steps[0]) if len(steps) == 1 else None
-        if known:
-            raise InvalidRequest("source-name", f"{source!r} is managed already, as volume {known[1]}")
-        snapshot = SNAPSHOT_FILE.fullmatch(steps[0]) if len(steps) == 1 else None
-        if snapshot:
-            raise InvalidRequest("source-name", f"{source!r} is the snapshot {snapshot[1]}")
-        if len(steps) == 1 and PART_FILE.fullmatch(steps[0]):
-            raise InvalidRequest("source-name", f"{source!r} belongs to a volume that is being made")
-        return steps
+    # -- room
 
     @contextlib.contextmanager
-    def _descended(self, folder: int, steps: list[str], source: str) -> Iterator[int]:
-        """The folder that the steps lead to; no step may be a link."""
+    def _part(self, files: AttemptFiles, size: int) -> Iterator[int]:
+        """A new file to build in, removed at the end. In a thick pool with a limit it takes up its room at once.
+
+        Only that is done under the pool's lock, so that no process holds it for longer than an instant.
+        """
         with contextlib.ExitStack() as opened:
-            for step in steps:
-                try:
-                    folder = os.open(step, OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=folder)
-                except FileNotFoundError as problem:
-                    raise InvalidRequest("source-name", f"no file {source!r} in the pool {self.name}") from problem
-                except OSError as problem:
-                    if problem.errno not in (errno.ELOOP, errno.ENOTDIR):
-                        raise
-                    raise InvalidRequest(
-                        "source-name", f"{step!r} in {source!r} is no folder of the pool (links are not followed)"
-                    ) from problem
-                opened.callback(os.close, folder)
-            yield folder
+            with self._locked(files.folder):
+                file = files.new_part()
+                opened.callback(os.close, file)
+                opened.callback(files.drop_part)
+                if self._limited:
+                    os.ftruncate(file, size)
+                    self._check_room(files.folder, size)
+            yield file
 
-    def _take_over(self, parent: int, name: str, folder: int, final: str, source: str) -> int:
-        self._check_source(parent, name, source)
-        file = os.open(name, OPEN_FILE, dir_fd=parent)
-        try:
-            facts = os.fstat(file)
-            if self.thick:
-                os.posix_fallocate(file, 0, facts.st_size)  # what is a hole until now
-                os.fsync(file)
+    @property
+    def _limited(self) -> bool:
+        return self.thick and self.limit > 0
+
+    @contextlib.contextmanager
+    def _locked(self, folder: int) -> Iterator[None]:
+        """Of a thick pool with a limit: one process at a time takes up room.
+
+        A process that was stopped while it held the lock does not stop the others: what is placed in the pool is
+        claimed in the database first, which allows no more than there is.
+        """
+        deadline = time.monotonic() + LOCK_SECONDS
+        while self._limited:
             try:
-                os.rename(name, final, src_dir_fd=parent, dst_dir_fd=folder)
-            except OSError as problem:
-                if problem.errno != errno.EXDEV:
-                    raise
-                raise InvalidRequest("source-name", f"{source!r} lies on another disk than the pool") from problem
-            if not os.path.samestat(facts, os.stat(final, dir_fd=folder, follow_symlinks=False)):
-                os.rename(final, name, src_dir_fd=folder, dst_dir_fd=parent)
-                raise InvalidRequest("source-name", f"{source!r} was exchanged in this moment: look at it, try again")
-        finally:
-            os.close(file)
-        os.fsync(folder)
-        os.fsync(parent)
-        return facts.st_size
-
-    def _check_source(self, parent: int, name: str, source: str) -> None:
-        """Raises where this is not one plain file with one name and something in it."""
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    LOG.warning("%s has been locked by another process for %g s", self.path, LOCK_SECONDS)
+                    break
+                time.sleep(LOCK_PAUSE_SECONDS)
         try:
-            facts = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        except FileNotFoundError as problem:
-            raise InvalidRequest("source-name", f"no file {source!r} in the pool {self.name}") from problem
-        why = None
-        if stat.S_ISLNK(facts.st_mode):
-            why = "is a symbolic link: name the file itself, which must lie in the pool"
-        elif stat.S_ISDIR(facts.st_mode):
-            why = "is a folder: name a file"
-        elif not stat.S_ISREG(facts.st_mode):
-            why = "is a special file (device, pipe or socket): only plain files become volumes"
-        elif facts.st_nlink > 1:
-            why = f"has {facts.st_nlink} names (hard links), and may be in use under another: remove the others"
-        elif facts.st_size == 0:
-            why = "is empty: a volume has at least one byte"
-        if why:
-            raise InvalidRequest("source-name", f"{source!r} {why}")
+            yield
+        finally:
+            fcntl.flock(folder, fcntl.LOCK_UN)
+
+    def _check_room(self, folder: int, size: int) -> None:
+        """Raise StorageError where the files of the pool, a new one of `size` among them, exceed its limit."""
+        left = self._left(folder)
+        if left < 0:
+            sweep(folder)
+            left = self._left(folder)
+        if left < 0:
+            self._fail(f"{size} bytes asked, {left + size} left in the pool: enlarge the pool, or remove volumes")
+
+    def _left(self, folder: int) -> int:
+        return self.limit - sum(facts.st_size for _, facts in _files_below(folder, unpublished=True))
 
     # -- measuring
 
@@ -403,24 +382,33 @@ class PoolFolder:
         for name, facts in _files_below(folder):
             provisioned += facts.st_size
             used += facts.st_size if self.thick else min(facts.st_size, facts.st_blocks * 512)
-            if name and VOLUME_FILE.fullmatch(name):
+            found = PUBLISHED_FILE.fullmatch(name)
+            if found and found[1] == "volume":
                 volumes.append(facts.st_size)
         if self.limit:
             total, free = min(total, self.limit), min(free, max(0, self.limit - used))
         return Figures(total=total, free=free, provisioned=provisioned, volumes=tuple(volumes))
 
 
-def _files_below(folder: int) -> Iterator[tuple[str, os.stat_result]]:
+def _check_free(file: int, more: int) -> None:
+    """Raise ENOSPC before a part of the blocks is allocated in vain."""
+    device = os.fstatvfs(file)
+    blocks = device.f_bfree if os.geteuid() == 0 else device.f_bavail
+    if more > blocks * device.f_frsize:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _files_below(folder: int, *, unpublished: bool = False) -> Iterator[tuple[str, os.stat_result]]:
     """Every file in the folder and its sub-folders on the same disk, once each; the name only of those right in it.
 
-    Parts are left out: the room of a volume that is being made is claimed, and would count twice.
+    Reports leave unpublished files out: the room of a volume that is being made is claimed, and would count twice.
     """
     device = os.fstat(folder).st_dev
     seen: set[int] = set()
     for place, folders, names, opened in os.fwalk(".", dir_fd=folder, onerror=_raise):
         folders[:] = [name for name in folders if _on(device, name, opened)]
         for name in names:
-            if place == "." and PART_FILE.fullmatch(name):
+            if place == "." and not unpublished and ATTEMPT_FILE.fullmatch(name):
                 continue
             try:
                 facts = os.stat(name, dir_fd=opened, follow_symlinks=False)

@@ -26,7 +26,8 @@ from volsched.messaging.caster import LocalCaster
 from volsched.model.claim import Claim, Placement
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.work import SCHEDULER_QUEUE, Lease, Outcome, WorkRequest, WorkState
-from volsched.plugins import StorageBackend
+from volsched.plugins import Attempt, StorageBackend
+from volsched.testing import an_attempt
 from volsched_drivers.backends.directory import DirectoryBackend
 
 MIB = 1024**2
@@ -43,8 +44,8 @@ class BrokenBackend(DirectoryBackend):
     def report(self) -> Mapping[str, Any]:
         raise KeyError("vendor")
 
-    def create_volume(self, volume: Volume, pool: str) -> str:
-        super().create_volume(volume, pool)
+    def create_volume(self, attempt: Attempt) -> str:
+        super().create_volume(attempt)
         raise ZeroDivisionError("a bug in a vendor's code at /opt/vendor/secret.py")
 
 
@@ -55,9 +56,9 @@ class WatchedBackend(DirectoryBackend):
         super().__init__(**options)
         self.meanwhile: Any = lambda: None
 
-    def create_volume(self, volume: Volume, pool: str) -> str:
+    def create_volume(self, attempt: Attempt) -> str:
         self.meanwhile()
-        return super().create_volume(volume, pool)
+        return super().create_volume(attempt)
 
 
 class AgentTestCase(TestCase):
@@ -173,7 +174,7 @@ class TestCreate(AgentTestCase):
         self.placed(agent)
         taken = self.work.take(agent.queues, "dead", 30.0)
         assert taken is not None
-        self.directory().create_volume(self.volumes.get("v1"), "thick")  # and then the other process died
+        self.directory().create_volume(an_attempt(self.volumes.get("v1"), "thick"))  # and then the other process died
         self.assertFalse(agent.work_once())
         clock[0] = taken.lease.until
         self.assertTrue(agent.work_once())
@@ -309,6 +310,26 @@ class TestLease(AgentTestCase):
         self.assertIsNone(claim.confirmed_at)
         self.assertEqual(WorkState.RUNNING, self.work.of("v1")[0].state)
 
+    def test_failed_attempt_that_lost_its_lease_removes_nothing(self) -> None:
+        backend = self.directory(WatchedBackend)
+        assert isinstance(backend, WatchedBackend)
+        agent, other = self.agent({"disk1": backend}), self.agent(owner="other")
+        self.placed(agent)
+        path = self.root / "thick" / "volume-v1"
+
+        def the_other_makes_it() -> None:
+            self.work.expire("test")
+            self.assertTrue(other.work_once())
+            path.write_bytes(b"written by its user")
+            raise StorageError("disk1", "there is no room left")
+
+        backend.meanwhile = the_other_makes_it
+        with self.assertLogs("volsched.agent", "WARNING") as seen:
+            self.assertTrue(agent.work_once())
+        self.assertIn("whoever took it over ends it", seen.output[-1])
+        self.assertEqual(VolumeStatus.AVAILABLE, self.volumes.get("v1").status)
+        self.assertEqual(b"written by its user", path.read_bytes())
+
     def test_database_that_is_away_for_a_moment_loses_no_outcome(self) -> None:
         class Flaky(WorkQueue):
             away = 2
@@ -355,6 +376,20 @@ class TestExtendAndDelete(AgentTestCase):
         self.assertEqual((VolumeStatus.ERROR_EXTENDING, 4), (volume.status, volume.size_gb))
         self.assertEqual(["v1"], [claim.key for claim in self.claims.of("v1")])
         self.assertEqual(1, len(self.told()))
+
+    def test_volume_that_was_cut_is_not_extended_and_ends_in_error(self) -> None:
+        agent = self.agent()
+        volume = self.made(agent)
+        self.place(volume, "extend", {"status": VolumeStatus.EXTENDING}, 3, "v1/extend-7", new_size_gb=7)
+        (self.root / "thick" / "volume-v1").write_bytes(b"x" * 5)
+        with self.assertLogs("volsched.agent.operations", "ERROR"):
+            agent.work_once()
+        volume = self.volumes.get("v1")
+        self.assertEqual((VolumeStatus.ERROR, 4), (volume.status, volume.size_gb))
+        self.assertEqual(["v1"], [claim.key for claim in self.claims.of("v1")])
+        self.assertIn(f"its storage holds 5 bytes of it instead of {4 * MIB}", self.told()[0])
+        self.assertIn("volume-v1: expected at least", self.work.of("v1")[-1].problem or "")
+        self.assertEqual(5, (self.root / "thick" / "volume-v1").stat().st_size)
 
     def delete(self, agent: Agent) -> None:
         volume = self.made(agent)

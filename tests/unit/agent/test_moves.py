@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from volsched.db.snapshots import Snapshots
 from volsched.exceptions import StorageError
 from volsched.model.claim import Claim, Placement
 from volsched.model.snapshot import Snapshot, SnapshotStatus
-from volsched.model.volume import Volume, VolumeStatus
+from volsched.model.volume import VolumeStatus
 from volsched.model.work import WorkRequest, WorkState, offer_work
+from volsched.plugins import Attempt
 from volsched_drivers.backends.directory import DirectoryBackend
 
 THICK, THIN = "host1@disk1#thick", "host1@disk1#thin"
@@ -28,14 +30,14 @@ class Rigid(DirectoryBackend):
 class Clinging(DirectoryBackend):
     """A directory backend that cannot let go."""
 
-    def delete_volume(self, volume: Volume, pool: str) -> None:
-        raise StorageError("disk1", f"{volume.provider_location} is busy")
+    def delete_volume(self, attempt: Attempt) -> None:
+        raise StorageError("disk1", f"{attempt.volume.provider_location} is busy")
 
 
 class Unreadable(DirectoryBackend):
     """A directory backend whose disk is damaged where the volume is to go."""
 
-    def migrate(self, volume: Volume, pool: str, offer: Mapping[str, str]) -> str:
+    def migrate(self, attempt: Attempt, offer: Mapping[str, str]) -> str:
         raise StorageError("disk1", "the disk at /srv/secret reports damage")
 
 
@@ -145,10 +147,18 @@ class TestMove(MovesTestCase):
 
 
 class TestSnapshots(MovesTestCase):
-    def taking(self, kind: type[DirectoryBackend]) -> SnapshotStatus:
+    def taking(
+        self,
+        kind: type[DirectoryBackend],
+        *,
+        cut_to: int | None = None,
+        ends: VolumeStatus = VolumeStatus.AVAILABLE,
+    ) -> SnapshotStatus:
         agent = self.agent({"disk1": self.directory(kind)})
         self.placed(agent)
         agent.work_once()
+        if cut_to is not None:
+            os.truncate(self.volumes.get("v1").provider_location or "", cut_to)
         snapshot = Snapshot(
             id="s1", project_id="p1", user_id="u1", status=SnapshotStatus.CREATING, volume_id="v1", size_gb=4
         )
@@ -157,7 +167,7 @@ class TestSnapshots(MovesTestCase):
         with self.quiet():
             self.place(self.volumes.get("v1"), "snapshot", {}, 4, "s1", snapshot=snapshot.plain())
             agent.work_once()
-        self.assertEqual(VolumeStatus.AVAILABLE, self.volumes.get("v1").status)
+        self.assertEqual(ends, self.volumes.get("v1").status)
         return snapshots.get("s1").status
 
     def test_it_is_taken_and_its_room_confirmed(self) -> None:
@@ -167,6 +177,12 @@ class TestSnapshots(MovesTestCase):
         self.assertIsNotNone(claim.confirmed_at)
         self.assertEqual(["thick/snapshot-s1", "thick/volume-v1"], self.places())
         self.assertEqual("volume.snapshot.end", self.events()[-1])
+
+    def test_of_a_volume_that_was_cut_none_is_taken(self) -> None:
+        self.assertIs(SnapshotStatus.ERROR, self.taking(DirectoryBackend, cut_to=5, ends=VolumeStatus.ERROR))
+        self.assertIn("its storage holds 5 bytes of it instead of", self.told()[-1])
+        self.assertIsNone(self.claims.get("s1"))
+        self.assertEqual(["thick/volume-v1"], self.places())
 
     def test_a_backend_that_does_not_declare_it_is_not_asked(self) -> None:
         self.assertIs(SnapshotStatus.ERROR, self.taking(Rigid))

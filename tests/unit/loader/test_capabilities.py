@@ -23,25 +23,25 @@ BACKEND = """
     from volsched.plugins import StorageBackend
 
     class Shelf(StorageBackend):
-        contract = (1, 0)
+        contract = (2, 0)
         capabilities = frozenset({{"MIGRATE", "SNAPSHOT", "CLONE"}})
 
         def nothing(self, *given):
             raise NotImplementedError
 
-        report = create_volume = delete_volume = extend_volume = manage_existing = nothing
+        report = list_volumes = create_volume = delete_volume = extend_volume = manage_existing = nothing
         {methods} = nothing
 """
 
 
 class TestCapabilities(TestCase):
-    def problems(self, filters: str, backend: str = "") -> list[str]:
+    def problems(self, filters: str, backend: str = "", source: str = BACKEND) -> list[str]:
         site = Site(self.folder())
         modules = {"acme_rack": FILTER.format(capabilities=filters)}
         points = {"volsched.filters": {"rack": "acme_rack:RackFilter"}}
         text = "[scheduler]\nfilters = rack\n"
         if backend:
-            modules["acme_shelf"] = BACKEND.format(methods=backend)
+            modules["acme_shelf"] = source.format(methods=backend)
             points["volsched.backends"] = {"shelf": "acme_shelf:Shelf"}
             text += "[agent]\nbackends = shelf\n"
         site.publish("acme-rack", "2.0", modules=modules, entry_points=points)
@@ -63,6 +63,14 @@ class TestCapabilities(TestCase):
                 (problem,) = self.problems(declared)
                 self.assertIn("VS112 filter rack of acme-rack 2.0: acme_rack:RackFilter", problem)
                 self.assertIn(said, problem)
+
+    def test_a_backend_that_cannot_be_fenced_is_refused(self) -> None:
+        methods = "offer = migrate = snapshot = delete_snapshot = create_from_snapshot = clone"
+        site_of_old = BACKEND.replace("contract = (2, 0)", "contract = (1, 0)").replace("list_volumes = ", "")
+        (problem,) = self.problems("frozenset()", methods, source=site_of_old)
+        self.assertIn(
+            "VS106 backend shelf of acme-rack 2.0: written for contract 1.0, but this volsched offers 2.0", problem
+        )
 
     def test_a_backend_has_every_method_of_what_it_declares(self) -> None:
         complete = "offer = migrate = snapshot = delete_snapshot = create_from_snapshot = clone"

@@ -14,7 +14,7 @@ from string import Template
 
 from volsched.exceptions import InvalidRequest
 from volsched.ops.scaffold.kinds import SORTS, Sort
-from volsched.plugins import HOST_CONTRACT
+from volsched.plugins import BACKEND_CONTRACT, HOST_CONTRACT
 
 OURS = "volsched"
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -87,7 +87,7 @@ class NewPackage:
             "kind": self.sort.name,
             "spelt": self.sort.spelt,
             "group": self.sort.group,
-            "contract": repr(HOST_CONTRACT),
+            "contract": repr(BACKEND_CONTRACT if self.sort.name == "backend" else HOST_CONTRACT),
             "version": importlib.metadata.version(OURS),
         }
         needed = [f"{OURS}>={names['version']}", *self.sort.requires]

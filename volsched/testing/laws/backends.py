@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-from volsched.exceptions import InvalidRequest, StorageError
+from volsched.exceptions import InvalidRequest, LeaseLost, StorageError
 from volsched.model.parsing import pools_from
 from volsched.model.report import CapabilityReport, ServiceState
-from volsched.plugins import StorageBackend, Volume
-from volsched.testing.builders import NOON, a_volume
+from volsched.plugins import BACKEND_CONTRACT, Attempt, StorageBackend, StoredVolume, Volume
+from volsched.testing.builders import NOON, a_volume, an_attempt
 from volsched.testing.laws.plugin import PluginConformance
 from volsched.testing.laws.together import together
 
 HOST = "node1@tested"
+OTHER_ID, SNAPSHOT_ID = "5a1f0c1e-0000-4000-8000-0000000000fe", "5a1f0c1e-0000-4000-8000-0000000000fd"
 
 
 class BackendConformance(PluginConformance):
@@ -24,7 +26,8 @@ class BackendConformance(PluginConformance):
 
     group = "volsched.backends"
     bases = (StorageBackend,)
-    verbs = ("report", "create_volume", "delete_volume", "extend_volume", "manage_existing")
+    verbs = ("report", "list_volumes", "create_volume", "delete_volume", "extend_volume", "manage_existing")
+    offered_contract = BACKEND_CONTRACT
     known_capabilities = frozenset({"CLONE", "MIGRATE", "SNAPSHOT"})
 
     @contextmanager
@@ -55,23 +58,85 @@ class BackendConformance(PluginConformance):
         with self.started() as backend:
             for pool in self.pool_names(backend):
                 volume = a_volume(1)
-                place = backend.create_volume(volume, pool)
+                place = backend.create_volume(an_attempt(volume, pool))
                 self.assertTrue(isinstance(place, str) and place, f"create_volume gave {place!r}, not where it is")
-                self.assertEqual(place, backend.create_volume(volume, pool), "made again, it is somewhere else")
+                self.assertEqual(
+                    place, backend.create_volume(an_attempt(volume, pool)), "made again, it is somewhere else"
+                )
                 for _ in range(2):
-                    backend.extend_volume(volume, pool, 2)
+                    backend.extend_volume(an_attempt(volume, pool), 2)
                 for _ in range(2):
-                    backend.delete_volume(volume, pool)
+                    backend.delete_volume(an_attempt(volume, pool))
 
     def test_it_counts_what_it_holds(self) -> None:
         """What volumes take is in the report after them, and gone when they are."""
         with self.started() as backend:
             for at, pool in enumerate(self.pool_names(backend)):
                 before = backend.report()["pools"][at].get("allocated_capacity_gb", 0)
-                backend.create_volume(a_volume(1), pool)
+                backend.create_volume(an_attempt(a_volume(1), pool))
                 self.assertGreater(backend.report()["pools"][at].get("allocated_capacity_gb", 0), before)
-                backend.delete_volume(a_volume(1), pool)
+                backend.delete_volume(an_attempt(a_volume(1), pool))
                 self.assertEqual(before, backend.report()["pools"][at].get("allocated_capacity_gb", 0))
+
+    def held(self, backend: Any) -> dict[tuple[str, str], StoredVolume]:
+        """What it lists: pool and id -> volume or snapshot."""
+        listed = list(backend.list_volumes())
+        found = {(stored.pool, stored.id): stored for stored in listed}
+        self.assertEqual(len(listed), len(found), "it lists something twice")
+        return found
+
+    def test_it_lists_what_it_holds(self) -> None:
+        """Volumes and snapshots by id, with pool, size and location; what was removed is not listed any more."""
+        snapshots = "SNAPSHOT" in self.plugin_class().capabilities
+        with self.started() as backend:
+            for pool in self.pool_names(backend):
+                attempt = an_attempt(a_volume(2), pool)
+                place = backend.create_volume(attempt)
+                stored = self.held(backend).get((pool, attempt.volume.id))
+                self.assertIsNotNone(stored, "a volume that was made is not listed")
+                assert stored is not None
+                self.assertEqual((2, place, False), (stored.size_gb, stored.location, stored.is_snapshot))
+                backend.extend_volume(attempt, 3)
+                self.assertEqual(3, self.held(backend)[pool, attempt.volume.id].size_gb, "it lists the old size")
+                if snapshots:
+                    backend.snapshot(attempt.of(a_volume(3)), SNAPSHOT_ID)
+                    self.assertTrue(
+                        self.held(backend)[pool, SNAPSHOT_ID].is_snapshot, "it lists a snapshot as a volume"
+                    )
+                    backend.delete_snapshot(attempt, SNAPSHOT_ID)
+                backend.delete_volume(attempt)
+                self.assertEqual({}, self.held(backend), "it lists what was removed")
+
+    def test_an_attempt_that_lost_its_lease_changes_nothing(self) -> None:
+        """What it would have made is not visible, and what is there stays: LeaseLost ends the call."""
+        with self.started() as backend:
+            for pool in self.pool_names(backend):
+                attempt = an_attempt(a_volume(1), pool)
+                self.stale(backend.create_volume, attempt)
+                self.assertEqual({}, self.held(backend), "an attempt that lost its lease made a volume")
+                place = backend.create_volume(an_attempt(a_volume(1), pool, 2))
+                before = self.held(backend)
+                self.stale(backend.extend_volume, attempt, 2)
+                self.stale(backend.delete_volume, attempt)
+                if "SNAPSHOT" in self.plugin_class().capabilities:
+                    self.stale(backend.snapshot, attempt, SNAPSHOT_ID)
+                    backend.snapshot(attempt, SNAPSHOT_ID)
+                    self.stale(backend.delete_snapshot, attempt, SNAPSHOT_ID)
+                    backend.delete_snapshot(attempt, SNAPSHOT_ID)
+                if "CLONE" in self.plugin_class().capabilities:
+                    self.stale(backend.clone, attempt.of(a_volume(2, id=OTHER_ID)), attempt.volume)
+                self.assertEqual(before, self.held(backend), "an attempt that lost its lease changed something")
+                self.assertEqual(place, backend.create_volume(an_attempt(a_volume(1), pool, 3)))
+                backend.delete_volume(an_attempt(a_volume(1), pool, 4))
+
+    def stale(self, act: Callable[..., object], attempt: Attempt, *arguments: Any) -> None:
+        """Act for an attempt that has lost its lease by the time at which it asks."""
+
+        def lost() -> None:
+            raise LeaseLost(attempt.work_id)
+
+        with self.assertRaises(LeaseLost, msg=f"{act.__name__} did not call attempt.check"):
+            act(replace(attempt, check=lost), *arguments)
 
     def test_it_refuses_to_take_over_nothing(self) -> None:
         """A reference that names nothing is the caller's mistake."""
@@ -79,7 +144,7 @@ class BackendConformance(PluginConformance):
             pool = self.pool_names(backend)[0]
             for reference in ({}, {"source-name": ""}, {"source-name": "there-is-no-such-thing"}):
                 with self.assertRaises(InvalidRequest, msg=f"{reference} was taken over"):
-                    backend.manage_existing(a_volume(0), pool, reference)
+                    backend.manage_existing(an_attempt(a_volume(0), pool), reference)
 
     def test_it_copies_what_it_offers(self) -> None:
         """With MIGRATE: into another pool of its own, again without harm; the original stays until it is removed."""
@@ -90,18 +155,22 @@ class BackendConformance(PluginConformance):
             if len(pools) < 2:
                 self.skipTest("configure it with two pools")
             volume = a_volume(1)
-            place = backend.create_volume(volume, pools[0])
-            offer = backend.offer(volume, pools[0])
+            place = backend.create_volume(an_attempt(volume, pools[0]))
+            offer = backend.offer(an_attempt(volume, pools[0]))
             self.assertEqual(dict(offer), json.loads(json.dumps(dict(offer))), "an offer is plain data")
             self.assertIn("kind", offer, "an offer says of what kind it is")
-            copy = backend.migrate(volume, pools[1], offer)
+            copy = backend.migrate(an_attempt(volume, pools[1]), offer)
             self.assertNotEqual(place, copy, "the copy is where the original is")
-            self.assertEqual(copy, backend.migrate(volume, pools[1], offer), "copied again, it is somewhere else")
-            self.assertEqual(place, backend.create_volume(volume, pools[0]), "the original is gone")
+            self.assertEqual(
+                copy, backend.migrate(an_attempt(volume, pools[1]), offer), "copied again, it is somewhere else"
+            )
+            self.assertEqual(place, backend.create_volume(an_attempt(volume, pools[0])), "the original is gone")
             with self.assertRaises((InvalidRequest, StorageError), msg="an offer of another kind was taken"):
-                backend.migrate(a_volume(1, id="5a1f0c1e-0000-4000-8000-0000000000ff"), pools[1], {"kind": "no-such"})
+                backend.migrate(
+                    an_attempt(a_volume(1, id="5a1f0c1e-0000-4000-8000-0000000000ff"), pools[1]), {"kind": "no-such"}
+                )
             for pool in pools[:2]:
-                backend.delete_volume(volume, pool)
+                backend.delete_volume(an_attempt(volume, pool))
 
     def test_it_takes_snapshots(self) -> None:
         """With SNAPSHOT: taken, made a volume of, and removed; each step may be taken twice."""
@@ -109,18 +178,16 @@ class BackendConformance(PluginConformance):
             self.skipTest("it does not declare SNAPSHOT")
         with self.started() as backend:
             for pool in self.pool_names(backend):
-                volume, made = a_volume(1), a_volume(2, id="5a1f0c1e-0000-4000-8000-0000000000fe")
-                backend.create_volume(volume, pool)
+                volume, made = a_volume(1), a_volume(2, id=OTHER_ID)
+                backend.create_volume(an_attempt(volume, pool))
                 for _ in range(2):
-                    backend.snapshot(volume, pool, "5a1f0c1e-0000-4000-8000-0000000000fd")
-                places = {
-                    backend.create_from_snapshot(made, pool, "5a1f0c1e-0000-4000-8000-0000000000fd") for _ in range(2)
-                }
+                    backend.snapshot(an_attempt(volume, pool), SNAPSHOT_ID)
+                places = {backend.create_from_snapshot(an_attempt(made, pool), SNAPSHOT_ID) for _ in range(2)}
                 self.assertEqual(1, len(places), "made again, it is somewhere else")
                 for _ in range(2):
-                    backend.delete_snapshot(volume, pool, "5a1f0c1e-0000-4000-8000-0000000000fd")
+                    backend.delete_snapshot(an_attempt(volume, pool), SNAPSHOT_ID)
                 for each in (volume, made):
-                    backend.delete_volume(each, pool)
+                    backend.delete_volume(an_attempt(each, pool))
 
     def test_it_clones(self) -> None:
         """With CLONE: a volume of its own, again without harm; the original stays."""
@@ -128,13 +195,13 @@ class BackendConformance(PluginConformance):
             self.skipTest("it does not declare CLONE")
         with self.started() as backend:
             for pool in self.pool_names(backend):
-                volume, made = a_volume(1), a_volume(2, id="5a1f0c1e-0000-4000-8000-0000000000fe")
-                place = backend.create_volume(volume, pool)
-                places = {backend.clone(made, pool, volume) for _ in range(2)}
+                volume, made = a_volume(1), a_volume(2, id=OTHER_ID)
+                place = backend.create_volume(an_attempt(volume, pool))
+                places = {backend.clone(an_attempt(made, pool), volume) for _ in range(2)}
                 self.assertEqual(1, len(places), "made again, it is somewhere else")
                 self.assertNotIn(place, places, "the copy is where the original is")
                 for each in (made, volume):
-                    backend.delete_volume(each, pool)
+                    backend.delete_volume(an_attempt(each, pool))
 
     def test_it_is_safe_under_threads(self) -> None:
         """Several volumes are made and removed at once, while it reports."""
@@ -147,12 +214,12 @@ class BackendConformance(PluginConformance):
 
             def work(number: int) -> None:
                 volume = a_volume(1, id=f"5a1f0c1e-0000-4000-8000-{next(numbers):012d}")
-                backend.create_volume(volume, pool)
+                backend.create_volume(an_attempt(volume, pool))
                 made.append(volume)
                 backend.report()
 
             self.assertEqual([], together(work), "it fails when several threads use it at once")
             self.assertEqual(before + len(made), backend.report()["pools"][0].get("allocated_capacity_gb", 0))
             for volume in made:
-                backend.delete_volume(volume, pool)
+                backend.delete_volume(an_attempt(volume, pool))
             self.assertEqual(before, backend.report()["pools"][0].get("allocated_capacity_gb", 0))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests import TestCase
 from volsched.exceptions import InvalidRequest, StorageError
 from volsched.model.volume import Volume, VolumeStatus
+from volsched.testing import an_attempt
 from volsched_drivers.backends import copying
 from volsched_drivers.backends.copying import BLOCK
 from volsched_drivers.backends.directory import DirectoryBackend
@@ -90,7 +91,7 @@ class DirectoryTestCase(TestCase):
 
     def made(self, id: str = "v1", size_gb: int = 3, pool: str = "thin", content: bytes = b"content") -> Volume:
         volume = a_volume(id, size_gb)
-        path = Path(self.backend.create_volume(volume, pool))
+        path = Path(self.backend.create_volume(an_attempt(volume, pool)))
         with path.open("r+b") as file:
             file.write(content)
         return volume
@@ -102,10 +103,10 @@ class DirectoryTestCase(TestCase):
 class TestMigrate(DirectoryTestCase):
     def test_between_pools_and_between_backends(self) -> None:
         volume, there = self.made(), self.directory("there")
-        offer = self.backend.offer(volume, "thin")
+        offer = self.backend.offer(an_attempt(volume, "thin"))
         for backend, pool in ((self.backend, "thick"), (there, "thin"), (there, "thick")):
             with self.subTest(backend=backend.path, pool=pool):
-                place = Path(backend.migrate(volume, pool, offer))
+                place = Path(backend.migrate(an_attempt(volume, pool), offer))
                 self.assertEqual(Path(backend.path) / pool / "volume-v1", place)
                 self.assertEqual(b"content".ljust(3 * MIB, b"\0"), place.read_bytes())
                 held = place.stat().st_blocks * 512
@@ -114,17 +115,17 @@ class TestMigrate(DirectoryTestCase):
 
     def test_again_is_harmless_but_what_is_there_must_be_the_same(self) -> None:
         volume = self.made()
-        offer = self.backend.offer(volume, "thin")
-        place = Path(self.backend.migrate(volume, "thick", offer))
-        self.assertEqual(str(place), self.backend.migrate(volume, "thick", offer))
+        offer = self.backend.offer(an_attempt(volume, "thin"))
+        place = Path(self.backend.migrate(an_attempt(volume, "thick"), offer))
+        self.assertEqual(str(place), self.backend.migrate(an_attempt(volume, "thick"), offer))
         place.write_bytes(b"other".ljust(3 * MIB))
         with self.assertRaisesRegex(StorageError, "volume-v1 is there already, and holds something else"):
-            self.backend.migrate(volume, "thick", offer)
+            self.backend.migrate(an_attempt(volume, "thick"), offer)
         self.assertTrue(place.read_bytes().startswith(b"other"))
 
     def test_offers_that_it_cannot_take(self) -> None:
         volume = self.made()
-        offer = dict(self.backend.offer(volume, "thin"))
+        offer = dict(self.backend.offer(an_attempt(volume, "thin")))
         cases = {
             "a directory backend cannot read from a backend of kind 'iscsi'": {"kind": "iscsi"},
             "a file of machine 'elsewhere', which cannot be read": {"machine": "elsewhere"},
@@ -132,35 +133,35 @@ class TestMigrate(DirectoryTestCase):
         }
         for words, change in cases.items():
             with self.subTest(words), self.assertRaisesRegex(InvalidRequest, words):
-                self.backend.migrate(volume, "thick", {**offer, **change})
+                self.backend.migrate(an_attempt(volume, "thick"), {**offer, **change})
         for words, change in (
             ("No such file", {"path": "/nowhere"}),
             ("not the file that was offered", {"file": "0:0"}),
         ):
             with self.subTest(words), self.assertRaisesRegex(StorageError, words):
-                self.backend.migrate(volume, "thick", {**offer, **change})
+                self.backend.migrate(an_attempt(volume, "thick"), {**offer, **change})
         self.assertEqual(["here/thin/volume-v1"], self.files())
         self.assertEqual(socket.gethostname(), offer["machine"])
 
     def test_a_link_in_place_of_the_file_that_was_offered_is_not_followed(self) -> None:
         volume = self.made()
-        offer = self.backend.offer(volume, "thin")
+        offer = self.backend.offer(an_attempt(volume, "thin"))
         path = Path(offer["path"])
         path.rename(path.with_name("moved"))
         path.symlink_to(path.with_name("moved"))
         with self.assertRaisesRegex(StorageError, "to be copied: Too many levels of symbolic links"):
-            self.backend.migrate(volume, "thick", offer)
+            self.backend.migrate(an_attempt(volume, "thick"), offer)
 
     def test_a_full_pool_refuses_and_nothing_is_left(self) -> None:
         volume = self.made("v1", 6)
-        self.backend.create_volume(a_volume("v2", 5), "thick")
+        self.backend.create_volume(an_attempt(a_volume("v2", 5), "thick"))
         with self.assertRaisesRegex(StorageError, "6291456 bytes asked, 5242880 left in the pool"):
-            self.backend.migrate(volume, "thick", self.backend.offer(volume, "thin"))
+            self.backend.migrate(an_attempt(volume, "thick"), self.backend.offer(an_attempt(volume, "thin")))
         self.assertEqual(["here/thick/volume-v2", "here/thin/volume-v1"], self.files())
 
     def test_what_is_written_to_meanwhile_is_not_copied(self) -> None:
         volume = self.made()
-        offer = self.backend.offer(volume, "thin")
+        offer = self.backend.offer(an_attempt(volume, "thin"))
         real = copying.from_disk
 
         def write_first(file: int) -> bytes:
@@ -170,8 +171,8 @@ class TestMigrate(DirectoryTestCase):
 
         copying.from_disk = write_first
         self.addCleanup(setattr, copying, "from_disk", real)
-        with self.assertRaisesRegex(StorageError, "was written to meanwhile: stop who uses it"):
-            self.backend.migrate(volume, "thick", offer)
+        with self.assertRaisesRegex(StorageError, "was written to meanwhile: stop its users"):
+            self.backend.migrate(an_attempt(volume, "thick"), offer)
         self.assertEqual(["here/thin/volume-v1"], self.files())
 
     def test_a_disk_that_does_not_keep_what_is_written_is_found_out(self) -> None:
@@ -185,14 +186,14 @@ class TestMigrate(DirectoryTestCase):
         copying.from_disk = spoil
         self.addCleanup(setattr, copying, "from_disk", real)
         with self.assertRaisesRegex(StorageError, "does not hold what was written"):
-            self.backend.migrate(volume, "thick", self.backend.offer(volume, "thin"))
+            self.backend.migrate(an_attempt(volume, "thick"), self.backend.offer(an_attempt(volume, "thin")))
         self.assertEqual(["here/thin/volume-v1"], self.files())
 
     def test_one_folder_under_two_names(self) -> None:
         volume = self.made()
         os.link(self.root / "here/thin/volume-v1", self.root / "here/thick/volume-v1")
         with self.assertRaisesRegex(StorageError, "the two pools are one folder"):
-            self.backend.migrate(volume, "thick", self.backend.offer(volume, "thin"))
+            self.backend.migrate(an_attempt(volume, "thick"), self.backend.offer(an_attempt(volume, "thin")))
 
 
 class TestSnapshots(DirectoryTestCase):
@@ -200,46 +201,46 @@ class TestSnapshots(DirectoryTestCase):
         for pool in ("thin", "thick"):
             with self.subTest(pool):
                 volume = self.made(f"of-{pool}", 2, pool)
-                self.backend.snapshot(volume, pool, f"s-{pool}")
+                self.backend.snapshot(an_attempt(volume, pool), f"s-{pool}")
                 path = self.root / "here" / pool / f"volume-{volume.id}"
                 path.write_bytes(b"later".ljust(2 * MIB))
-                self.backend.snapshot(volume, pool, f"s-{pool}")  # done again: the one that is there stays
+                self.backend.snapshot(an_attempt(volume, pool), f"s-{pool}")  # done again: the one that is there stays
                 made = a_volume(f"new-{pool}", 3)
-                place = Path(self.backend.create_from_snapshot(made, pool, f"s-{pool}"))
+                place = Path(self.backend.create_from_snapshot(an_attempt(made, pool), f"s-{pool}"))
                 self.assertEqual(b"content".ljust(3 * MIB, b"\0"), place.read_bytes())
-                self.assertEqual(str(place), self.backend.create_from_snapshot(made, pool, f"s-{pool}"))
+                self.assertEqual(str(place), self.backend.create_from_snapshot(an_attempt(made, pool), f"s-{pool}"))
                 for _ in range(2):
-                    self.backend.delete_snapshot(volume, pool, f"s-{pool}")
+                    self.backend.delete_snapshot(an_attempt(volume, pool), f"s-{pool}")
                 self.assertFalse((self.root / "here" / pool / f"snapshot-s-{pool}").exists())
 
     def test_it_counts_as_room_taken_and_not_as_a_volume(self) -> None:
         volume = self.made("v1", 4, "thick")
-        self.backend.snapshot(volume, "thick", "s1")
+        self.backend.snapshot(an_attempt(volume, "thick"), "s1")
         _, thick = self.backend.report()["pools"]
         self.assertEqual((8.0, 2.0), (thick["provisioned_capacity_gb"], thick["free_capacity_gb"]))
         self.assertEqual((4, 1), (thick["allocated_capacity_gb"], thick["total_volumes"]))
         with self.assertRaisesRegex(StorageError, "bytes asked, 2097152 left"):
-            self.backend.snapshot(volume, "thick", "s2")
+            self.backend.snapshot(an_attempt(volume, "thick"), "s2")
 
     def test_a_snapshot_cannot_be_taken_under_management(self) -> None:
-        self.backend.snapshot(self.made(), "thin", "s1")
+        self.backend.snapshot(an_attempt(self.made(), "thin"), "s1")
         with self.assertRaisesRegex(InvalidRequest, "'snapshot-s1' is the snapshot s1"):
-            self.backend.manage_existing(a_volume("v2"), "thin", {"source-name": "snapshot-s1"})
+            self.backend.manage_existing(an_attempt(a_volume("v2"), "thin"), {"source-name": "snapshot-s1"})
 
     def test_names_that_lead_out_of_the_pool(self) -> None:
         volume = self.made()
         for id in ("../s", "", "a/b"):
             with self.subTest(id), self.assertRaisesRegex(InvalidRequest, "snapshot_id: .* cannot be a file's name"):
-                self.backend.snapshot(volume, "thin", id)
+                self.backend.snapshot(an_attempt(volume, "thin"), id)
 
     def test_what_is_not_there_is_named(self) -> None:
         with self.assertRaisesRegex(StorageError, "reading snapshot-s1 in .*: No such file"):
-            self.backend.create_from_snapshot(a_volume(), "thin", "s1")
+            self.backend.create_from_snapshot(an_attempt(a_volume(), "thin"), "s1")
         with self.assertRaisesRegex(StorageError, "reading volume-v9 in .*: No such file"):
-            self.backend.clone(a_volume(), "thin", a_volume("v9"))
+            self.backend.clone(an_attempt(a_volume(), "thin"), a_volume("v9"))
 
     def test_clone(self) -> None:
         source = self.made("v1", 2, "thick")
-        place = Path(self.backend.clone(a_volume("v2", 3), "thick", source))
+        place = Path(self.backend.clone(an_attempt(a_volume("v2", 3), "thick"), source))
         self.assertEqual(b"content".ljust(3 * MIB, b"\0"), place.read_bytes())
         self.assertGreaterEqual(place.stat().st_blocks * 512, 3 * MIB)

@@ -17,8 +17,9 @@ import hypothesis
 from hypothesis import strategies
 
 from tests import TestCase
-from volsched.exceptions import InvalidRequest, StorageError
+from volsched.exceptions import InvalidRequest, StorageError, StorageMismatch
 from volsched.model.volume import Volume, VolumeStatus
+from volsched.testing import an_attempt
 from volsched_drivers.backends.directory import DirectoryBackend
 
 MIB = 1024**2
@@ -57,8 +58,8 @@ class DirectoryTestCase(TestCase):
 class TestCreate(DirectoryTestCase):
     def test_thin_volume_is_sparse_and_thick_has_its_blocks(self) -> None:
         backend = self.backend()
-        thin = Path(backend.create_volume(a_volume("v1"), "thin"))
-        thick = Path(backend.create_volume(a_volume("v2"), "thick"))
+        thin = Path(backend.create_volume(an_attempt(a_volume("v1"), "thin")))
+        thick = Path(backend.create_volume(an_attempt(a_volume("v2"), "thick")))
         self.assertEqual((self.thin / "volume-v1", self.thick / "volume-v2"), (thin, thick))
         self.assertEqual([3 * MIB] * 2, [thin.stat().st_size, thick.stat().st_size])
         self.assertLess(thin.stat().st_blocks * 512, MIB)
@@ -67,20 +68,21 @@ class TestCreate(DirectoryTestCase):
 
     def test_again_is_harmless_and_keeps_what_was_written(self) -> None:
         backend = self.backend()
-        path = Path(backend.create_volume(a_volume(), "thin"))
+        path = Path(backend.create_volume(an_attempt(a_volume(), "thin")))
         with path.open("r+b") as file:
             file.write(b"data")
-        self.assertEqual(str(path), backend.create_volume(a_volume(), "thin"))
+        self.assertEqual(str(path), backend.create_volume(an_attempt(a_volume(), "thin")))
         self.assertEqual(b"data", path.read_bytes()[:4])
 
     def test_two_attempts_at_once_make_one_volume(self) -> None:
         backend = self.backend()
-        threads = [threading.Thread(target=backend.create_volume, args=(a_volume(), "thick")) for _ in range(8)]
+        attempts = [an_attempt(a_volume(), "thin", work_id=f"work-{number}") for number in range(8)]
+        threads = [threading.Thread(target=backend.create_volume, args=(attempt,)) for attempt in attempts]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        self.assertEqual(["thick/volume-v1"], self.files())
+        self.assertEqual(["thin/volume-v1"], self.files())
 
     def test_thick_pool_refuses_more_than_its_size_whoever_asks(self) -> None:
         backend = self.backend()
@@ -88,7 +90,7 @@ class TestCreate(DirectoryTestCase):
 
         def create(id: str) -> None:
             try:
-                backend.create_volume(a_volume(id), "thick")
+                backend.create_volume(an_attempt(a_volume(id), "thick"))
             except StorageError as problem:
                 refused.append(problem.problem)
 
@@ -104,17 +106,17 @@ class TestCreate(DirectoryTestCase):
     def test_file_of_another_size_in_its_place_is_left_alone(self) -> None:
         backend = self.backend()
         (self.thin / "volume-v1").write_bytes(b"x" * 10)
-        with self.assertRaisesRegex(StorageError, "is there already, with 10 bytes instead of 3145728: move it away"):
-            backend.create_volume(a_volume(), "thin")
+        with self.assertRaisesRegex(StorageMismatch, "volume-v1: expected at least 3145728 bytes, got 10; restore"):
+            backend.create_volume(an_attempt(a_volume(), "thin"))
         self.assertEqual(10, (self.thin / "volume-v1").stat().st_size)
 
     def test_no_id_leads_out_of_the_pool(self) -> None:
         backend = self.backend()
         for id in ("", "../v", "a/b", ".", "v\n", "x" * 65, "v\0"):
             for act in (
-                lambda volume: backend.create_volume(volume, "thin"),
-                lambda volume: backend.delete_volume(volume, "thin"),
-                lambda volume: backend.extend_volume(volume, "thin", 5),
+                lambda volume: backend.create_volume(an_attempt(volume, "thin")),
+                lambda volume: backend.delete_volume(an_attempt(volume, "thin")),
+                lambda volume: backend.extend_volume(an_attempt(volume, "thin"), 5),
             ):
                 with self.subTest(id=id), self.assertRaisesRegex(InvalidRequest, "cannot be a file's name"):
                     act(a_volume(id))
@@ -122,7 +124,7 @@ class TestCreate(DirectoryTestCase):
 
     def test_unknown_pool_is_named(self) -> None:
         with self.assertRaisesRegex(StorageError, "no pool '../thin' in the configuration, which has: thin, thick"):
-            self.backend().create_volume(a_volume(), "../thin")
+            self.backend().create_volume(an_attempt(a_volume(), "../thin"))
 
     def test_link_in_the_volume_s_place_is_not_followed(self) -> None:
         backend = self.backend()
@@ -130,9 +132,9 @@ class TestCreate(DirectoryTestCase):
         outside.write_text("precious")
         (self.thin / "volume-v1").symlink_to(outside)
         for act in (
-            lambda: backend.create_volume(a_volume(), "thin"),
-            lambda: backend.extend_volume(a_volume(), "thin", 5),
-            lambda: backend.delete_volume(a_volume(), "thin"),
+            lambda: backend.create_volume(an_attempt(a_volume(), "thin")),
+            lambda: backend.extend_volume(an_attempt(a_volume(), "thin"), 5),
+            lambda: backend.delete_volume(an_attempt(a_volume(), "thin")),
         ):
             with self.assertRaisesRegex(StorageError, "volume-v1 is not a file any more"):
                 act()
@@ -142,70 +144,70 @@ class TestCreate(DirectoryTestCase):
         backend = self.backend()
         for size in (2**45, 2**60):
             with self.subTest(size=size), self.assertRaisesRegex(StorageError, "larger than the file system"):
-                backend.create_volume(a_volume(size_gb=size), "thin")
+                backend.create_volume(an_attempt(a_volume(size_gb=size), "thin"))
         self.assertEqual([], self.files())
 
     def test_size_below_one_is_refused(self) -> None:
         with self.assertRaisesRegex(InvalidRequest, "at least 1"):
-            self.backend().create_volume(a_volume(size_gb=0), "thin")
+            self.backend().create_volume(an_attempt(a_volume(size_gb=0), "thin"))
 
 
 class TestDelete(DirectoryTestCase):
     def test_removes_the_file_and_again_is_harmless(self) -> None:
         backend = self.backend()
-        backend.create_volume(a_volume(), "thin")
-        backend.delete_volume(a_volume(), "thin")
-        backend.delete_volume(a_volume(), "thin")
+        backend.create_volume(an_attempt(a_volume(), "thin"))
+        backend.delete_volume(an_attempt(a_volume(), "thin"))
+        backend.delete_volume(an_attempt(a_volume(), "thin"))
         self.assertEqual([], self.files())
 
     def test_vanished_pool_does_not_pass_for_a_deleted_volume(self) -> None:
         backend = self.backend()
-        backend.create_volume(a_volume(), "thin")
+        backend.create_volume(an_attempt(a_volume(), "thin"))
         self.thin.rename(self.root / "unplugged")
         with self.assertRaisesRegex(StorageError, "removing volume-v1 in .*thin.*vanished: mount its disk"):
-            backend.delete_volume(a_volume(), "thin")
+            backend.delete_volume(an_attempt(a_volume(), "thin"))
 
 
 class TestExtend(DirectoryTestCase):
     def test_grows_and_again_is_harmless(self) -> None:
         backend = self.backend()
         for pool, folder in (("thin", self.thin), ("thick", self.thick)):
-            backend.create_volume(a_volume(), pool)
+            backend.create_volume(an_attempt(a_volume(), pool))
             for _ in range(2):
-                backend.extend_volume(a_volume(), pool, 5)
+                backend.extend_volume(an_attempt(a_volume(), pool), 5)
             self.assertEqual(5 * MIB, (folder / "volume-v1").stat().st_size)
         self.assertGreaterEqual((self.thick / "volume-v1").stat().st_blocks * 512, 5 * MIB)
 
     def test_shrinking_is_refused(self) -> None:
         backend = self.backend()
-        backend.create_volume(a_volume(), "thin")
+        backend.create_volume(an_attempt(a_volume(), "thin"))
         with self.assertRaisesRegex(InvalidRequest, "volumes grow and never shrink"):
-            backend.extend_volume(a_volume(), "thin", 2)
+            backend.extend_volume(an_attempt(a_volume(), "thin"), 2)
         self.assertEqual(3 * MIB, (self.thin / "volume-v1").stat().st_size)
 
     def test_vanished_file_is_named_with_the_mend(self) -> None:
         with self.assertRaisesRegex(StorageError, "growing volume-v1 in .*thin: No such file.*put it back"):
-            self.backend().extend_volume(a_volume(), "thin", 5)
+            self.backend().extend_volume(an_attempt(a_volume(), "thin"), 5)
 
     def test_thick_pool_without_room_leaves_the_volume_as_it_was(self) -> None:
         backend = self.backend()
-        backend.create_volume(a_volume(), "thick")
+        backend.create_volume(an_attempt(a_volume(), "thick"))
         with self.assertRaisesRegex(StorageError, "left in the pool"):
-            backend.extend_volume(a_volume(), "thick", 11)
+            backend.extend_volume(an_attempt(a_volume(), "thick"), 11)
         self.assertEqual(3 * MIB, (self.thick / "volume-v1").stat().st_size)
 
 
 class TestManage(DirectoryTestCase):
     def manage(self, source: Any, pool: str = "thin", id: str = "v1") -> Any:
-        return self.backend().manage_existing(a_volume(id, 0), pool, {"source-name": source})
+        return self.backend().manage_existing(an_attempt(a_volume(id, 0), pool), {"source-name": source})
 
-    def test_renames_the_file_and_rounds_its_size_up(self) -> None:
+    def test_renames_the_file_and_fills_it_up_to_whole_units(self) -> None:
         self.backend()
         (self.thin / "old").write_bytes(b"x" * (2 * MIB + 1))
         managed = self.manage("old")
         self.assertEqual((3, str(self.thin / "volume-v1")), (managed.size_gb, managed.provider_location))
         self.assertEqual(["thin/volume-v1"], self.files())
-        self.assertEqual(2 * MIB + 1, (self.thin / "volume-v1").stat().st_size)
+        self.assertEqual(b"x" * (2 * MIB + 1) + bytes(MIB - 1), (self.thin / "volume-v1").read_bytes())
 
     def test_again_is_harmless(self) -> None:
         self.backend()
@@ -240,7 +242,7 @@ class TestManage(DirectoryTestCase):
         (self.thin / "two-names").write_bytes(b"x")
         os.link(self.thin / "two-names", self.thick / "other-name")
         os.mkfifo(self.thin / "pipe")
-        backend.create_volume(a_volume("v9"), "thin")
+        backend.create_volume(an_attempt(a_volume("v9"), "thin"))
         (self.thin / ".volume-v8.0a1b2c3d.part").write_bytes(b"x")
         before = self.files()
         for source, text in (
@@ -253,19 +255,19 @@ class TestManage(DirectoryTestCase):
             ("folder/", "is a folder"),
             (".", "is a folder"),
             ("link", "is a symbolic link"),
-            ("linked-folder/outside", "is no folder of the pool"),
-            ("empty/file", "is no folder of the pool"),
+            ("linked-folder/outside", "is not a folder of the pool"),
+            ("empty/file", "is not a folder of the pool"),
             ("empty", "is empty"),
             ("two-names", "has 2 names"),
             ("pipe", "is a special file"),
             ("volume-v9", "is managed already, as volume v9"),
             (".volume-v8.0a1b2c3d.part", "is being made"),
-            ("", "is no path"),
-            ("x" * 5000, "is no path"),
-            ("a\0b", "is no path"),
+            ("", "got ''; give the file's path"),
+            ("x" * 5000, "expected the path of a file"),
+            ("a\0b", "expected the path of a file"),
         ):
             with self.subTest(source=source[:40]), self.assertRaisesRegex(InvalidRequest, text) as caught:
-                backend.manage_existing(a_volume("v1", 0), "thin", {"source-name": source})
+                backend.manage_existing(an_attempt(a_volume("v1", 0), "thin"), {"source-name": source})
             self.assertEqual("source-name", caught.exception.field)
             self.assertEqual(before, self.files())
         self.assertEqual(b"precious", outside.read_bytes())
@@ -274,14 +276,14 @@ class TestManage(DirectoryTestCase):
         backend = self.backend()
         for ref in ({}, {"source-id": "1"}, {"source-name": 5}, {"source-name": "a", "source-id": "b"}):
             with self.subTest(ref=ref), self.assertRaisesRegex(InvalidRequest, "give source-name"):
-                backend.manage_existing(a_volume("v1", 0), "thin", ref)  # type: ignore[arg-type]
+                backend.manage_existing(an_attempt(a_volume("v1", 0), "thin"), ref)  # type: ignore[arg-type]
 
 
 class TestReport(DirectoryTestCase):
     def test_figures_of_thin_and_thick_pools(self) -> None:
         backend = self.backend()
-        backend.create_volume(a_volume("v1", 6), "thin")
-        backend.create_volume(a_volume("v2", 4), "thick")
+        backend.create_volume(an_attempt(a_volume("v1", 6), "thin"))
+        backend.create_volume(an_attempt(a_volume("v2", 4), "thick"))
         (self.thin / "stray").write_bytes(b"x" * (MIB // 2))
         thin, thick = self.pool(backend, "thin"), self.pool(backend, "thick")
         self.assertEqual((20.0, 6, 6.5, 1), self.figures(thin))
@@ -359,14 +361,14 @@ class TestReport(DirectoryTestCase):
         shutil.rmtree(self.thin)
         self.thin.symlink_to(self.thick)
         with self.assertRaisesRegex(StorageError, "not a file or a symbolic link|links are not followed"):
-            backend.create_volume(a_volume(), "thin")
+            backend.create_volume(an_attempt(a_volume(), "thin"))
 
     def test_files_in_folders_count_and_links_do_not(self) -> None:
         backend = self.backend()
         (self.thin / "sub").mkdir()
         (self.thin / "sub" / "file").write_bytes(b"x" * MIB)
         (self.thin / "sub" / "link").symlink_to(self.thick)
-        backend.create_volume(a_volume("v2", 4), "thick")
+        backend.create_volume(an_attempt(a_volume("v2", 4), "thick"))
         self.assertEqual(1.0, self.pool(backend, "thin")["provisioned_capacity_gb"])
 
 
@@ -383,13 +385,13 @@ class TestParts(DirectoryTestCase):
         backend = self.backend(pool_size_gb={})
         program = (
             "import sys\n"
-            "from tests.unit.drivers.backends.test_directory import MIB, a_volume\n"
+            "from tests.unit.drivers.backends.test_directory import MIB, a_volume, an_attempt\n"
             "from volsched_drivers.backends.directory import DirectoryBackend\n"
             "backend = DirectoryBackend(path=sys.argv[1], pools=['thick'], thick_pools=['thick'], unit_bytes=MIB)\n"
             "for number in range(100000):\n"
-            "    backend.create_volume(a_volume(f'k{number}', 4), 'thick')\n"
+            "    backend.create_volume(an_attempt(a_volume(f'k{number}', 4), 'thick'))\n"
             "    print(number, flush=True)\n"
-            "    backend.delete_volume(a_volume(f'k{number - 3}'), 'thick')\n"
+            "    backend.delete_volume(an_attempt(a_volume(f'k{number - 3}'), 'thick'))\n"
         )
         for count in (1, 2, 5, 11):
             with self.subTest(count=count):
@@ -408,7 +410,7 @@ class TestParts(DirectoryTestCase):
                     facts = (self.thick / name).stat()
                     self.assertEqual(4 * MIB, facts.st_size)
                     self.assertGreaterEqual(facts.st_blocks * 512, 4 * MIB)
-                    backend.delete_volume(a_volume(name.removeprefix("volume-")), "thick")
+                    backend.delete_volume(an_attempt(a_volume(name.removeprefix("volume-")), "thick"))
 
 
 class TestManySteps(DirectoryTestCase):
@@ -433,13 +435,13 @@ class TestManySteps(DirectoryTestCase):
             fits = pool == "thin" or used + grows <= 10
             try:
                 if act == "create":
-                    backend.create_volume(a_volume(id, size), pool)
+                    backend.create_volume(an_attempt(a_volume(id, size), pool))
                     sizes[pool, id] = had or size
                 elif act == "delete":
-                    backend.delete_volume(a_volume(id), pool)
+                    backend.delete_volume(an_attempt(a_volume(id), pool))
                     sizes.pop((pool, id), None)
                 else:
-                    backend.extend_volume(a_volume(id), pool, size)
+                    backend.extend_volume(an_attempt(a_volume(id, had or 1), pool), size)
                     sizes[pool, id] = size
             except StorageError:
                 self.assertTrue(not fits or (had is None and act == "extend") or (act == "create" and had < size))
@@ -461,12 +463,12 @@ class TestManySteps(DirectoryTestCase):
         (self.root / "precious").write_bytes(b"precious")
         (self.thick / "precious").write_bytes(b"precious")
         try:
-            managed = backend.manage_existing(a_volume("v1", 0), "thin", {"source-name": "/".join(steps)})
+            managed = backend.manage_existing(an_attempt(a_volume("v1", 0), "thin"), {"source-name": "/".join(steps)})
         except InvalidRequest:
             self.assertTrue((self.thin / "a" / "a").exists())
         else:
             self.assertEqual(["a", "a"], [step for step in steps if step not in ("", ".")])
-            self.assertEqual(b"x", Path(managed.provider_location).read_bytes())
+            self.assertEqual(b"x".ljust(MIB, b"\0"), Path(managed.provider_location).read_bytes())
         for folder in (self.root, self.thick):
             self.assertEqual(b"precious", (folder / "precious").read_bytes())
 
@@ -479,7 +481,7 @@ class TestTrouble(DirectoryTestCase):
         try:
             for pool in ("thin", "thick"):
                 with self.subTest(pool=pool), self.assertRaisesRegex(StorageError, "File too large"):
-                    backend.create_volume(a_volume(), pool)
+                    backend.create_volume(an_attempt(a_volume(), pool))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         self.assertEqual([], self.files())
@@ -495,11 +497,11 @@ class TestTrouble(DirectoryTestCase):
             self.skipTest(f"mount: {mounted.stderr.decode().strip()}")
         self.addCleanup(subprocess.run, ["umount", str(self.root)], check=True)
         backend = self.backend(pool_size_gb={})
-        backend.create_volume(a_volume("v1", 2), "thick")
+        backend.create_volume(an_attempt(a_volume("v1", 2), "thick"))
         with self.assertRaisesRegex(StorageError, "making volume-v2 in .*thick: No space left.*free space"):
-            backend.create_volume(a_volume("v2", 3), "thick")
+            backend.create_volume(an_attempt(a_volume("v2", 3), "thick"))
         with self.assertRaisesRegex(StorageError, "growing volume-v1 in .*thick: No space left.*free space"):
-            backend.extend_volume(a_volume("v1"), "thick", 5)
+            backend.extend_volume(an_attempt(a_volume("v1", 2), "thick"), 5)
         self.assertEqual(["thick/volume-v1"], self.files())
         self.assertEqual(2 * MIB, (self.thick / "volume-v1").stat().st_size)
         self.assertEqual(4.0, self.pool(backend, "thick")["total_capacity_gb"])
@@ -513,12 +515,12 @@ class TestTrouble(DirectoryTestCase):
         self.thin.chmod(0o555)
         program = (
             "import os, sys\n"
-            "from tests.unit.drivers.backends.test_directory import MIB, a_volume\n"
+            "from tests.unit.drivers.backends.test_directory import MIB, a_volume, an_attempt\n"
             "from volsched_drivers.backends.directory import DirectoryBackend\n"
             "os.setuid(65534)\n"
             "backend = DirectoryBackend(path=sys.argv[1], pools=['thin'], unit_bytes=MIB)\n"
             "try:\n"
-            "    backend.create_volume(a_volume(), 'thin')\n"
+            "    backend.create_volume(an_attempt(a_volume(), 'thin'))\n"
             "except Exception as problem:\n"
             "    print(type(problem).__name__, problem)\n"
         )

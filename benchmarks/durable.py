@@ -102,10 +102,9 @@ def serve(url: str) -> tuple[int, float]:
     """One scheduler process: says that it is ready, waits for a line, serves until nothing is queued."""
     from volsched.db.backends import Backends
     from volsched.db.claims import Claims
-    from volsched.db.decisions import Decisions
-    from volsched.db.failures import Failures
     from volsched.db.leases import this_owner
     from volsched.db.outbox import Outbox
+    from volsched.db.records import Decisions, Failures
     from volsched.db.work import WorkQueue
     from volsched.placement.registry import Registry, utc_now
     from volsched.scheduler.shared_pools import SharedPools

@@ -158,7 +158,7 @@ def durable_resources(pools: int, plugins: str, url: str) -> SchedulerResources:
     from volsched.db.backends import Backends
     from volsched.db.claims import Claims
     from volsched.db.database import Database
-    from volsched.db.failures import Failures
+    from volsched.db.records import Failures
     from volsched.db.volumes import Volumes
     from volsched.model.parsing import pools_from
 

@@ -267,7 +267,7 @@ def read_check_write() -> None:
 
     Claims.claim = claim  # type: ignore[method-assign]
     assert claiming.pool_room is pool_room
-    pool_room.take = take
+    pool_room.claim_room = take
 
 
 # -- by hand -----------------------------------------------------------------------------------------------------------

@@ -155,8 +155,8 @@ MOMENTS: dict[str, tuple[Moment, ...]] = {
     ),
     "create, refused": (
         _TAKEN,
-        Moment(process="scheduler", words="the answer is no", before="volsched.db.failures.Failures.record"),
-        Moment(process="scheduler", words="the refusal is written", after="volsched.db.failures.Failures.record"),
+        Moment(process="scheduler", words="the answer is no", before="volsched.db.records.Failures.record"),
+        Moment(process="scheduler", words="the refusal is written", after="volsched.db.records.Failures.record"),
         Moment(process="scheduler", words="the work is ended", after="volsched.scheduler.outcomes.OutcomeRecorder.end"),
     ),
     "manage": (

@@ -10,7 +10,7 @@ from tests.functional.fleet import UNIT, Fleet
 from tests.functional.hammering import WHO
 from tests.functional.program import PATIENCE_SECONDS
 from volsched import conf
-from volsched.db.messages import Messages
+from volsched.db.records import Messages
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
 from volsched.service.application import open_application

@@ -24,8 +24,8 @@ from tests.functional.fleet import UNIT, Fleet
 from tests.functional.hammering import database_of
 from tests.functional.services import Service
 from volsched.db.backends import Backends
-from volsched.db.messages import Messages
 from volsched.db.outbox import Outbox
+from volsched.db.records import Messages
 from volsched.db.volumes import Volumes
 from volsched.model.volume import Volume
 

@@ -12,7 +12,7 @@ from tests.functional.ailments import wrong_clock
 from tests.functional.fleet import Fleet
 from tests.functional.hammering import CLIENTS, database_of, hammer
 from volsched.db.backends import Backends
-from volsched.db.decisions import Decisions
+from volsched.db.records import Decisions
 from volsched.db.schema import deliveries
 from volsched.db.volumes import Volumes
 from volsched.model.volume import Volume

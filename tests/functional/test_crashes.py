@@ -14,7 +14,7 @@ from tests.functional.fleet import start
 from tests.functional.moments import MOMENTS, Moment
 from tests.functional.program import PATIENCE_SECONDS, ROOT
 from volsched.db.database import Database
-from volsched.db.messages import Messages
+from volsched.db.records import Messages
 from volsched.db.volumes import Volumes
 from volsched.model.volume import Volume
 

@@ -11,9 +11,8 @@ from tests import TestCase, servers
 from tests.functional import books
 from tests.functional.fleet import UNIT, Fleet, is_stopped
 from tests.functional.moments import MOMENTS, Moment
-from volsched.db.decisions import Decisions
-from volsched.db.messages import Messages
 from volsched.db.outbox import Outbox
+from volsched.db.records import Decisions, Messages
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
 from volsched.model.volume import Volume

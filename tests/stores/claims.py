@@ -18,8 +18,8 @@ from tests.stores.world import (
 )
 from volsched.db.backends import Backends
 from volsched.db.claims import Claims
-from volsched.db.decisions import PLACED, Decisions
 from volsched.db.outbox import Outbox
+from volsched.db.records import PLACED, Decisions
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
 from volsched.exceptions import ClaimConflict, LeaseLost, VolumeNotFound

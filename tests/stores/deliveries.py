@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.stores.world import World, an_event, at
-from volsched.db.deliveries import Deliveries
-from volsched.db.outbox import Outbox
+from volsched.db.outbox import Deliveries, Outbox
 
 
 class DeliveriesContract(World):

@@ -169,4 +169,4 @@ class HammerContract(World):
                 .where(pools.c.id == pool.pool_id)
                 .values(pending_gb=pool.pending_gb + placement.claim.size_gb)
             )
-            pool_room.write(connection, replace(placement.claim))
+            pool_room.insert(connection, replace(placement.claim))

@@ -9,13 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from tests import TestCase, servers
 from tests.stores.world import a_volume
-from volsched.db import revisions, upgrade
-from volsched.db.column_types import Moment
+from volsched.db import upgrade
 from volsched.db.database import Database
-from volsched.db.schema import metadata
+from volsched.db.schema import Moment, metadata
 from volsched.db.volumes import Volumes
 from volsched.exceptions import DatabaseUnavailable
 
@@ -52,8 +52,9 @@ class MigrationsContract(TestCase):
         self.database.upgrade()
         self.assertEqual("v1", Volumes(self.database).get("v1").id)
 
-    def test_the_short_way_to_the_revision_agrees_with_alembic(self) -> None:
-        self.assertEqual(upgrade.latest(), revisions.latest())
+    def test_the_latest_revision_is_the_one_of_alembic(self) -> None:
+        scripts = ScriptDirectory.from_config(upgrade.configuration())
+        self.assertEqual(scripts.get_current_head(), upgrade.latest())
         self.database.upgrade()
         by_alembic = self.database.read(
             lambda connection: MigrationContext.configure(connection).get_current_revision()
@@ -105,7 +106,7 @@ class MigrationsContract(TestCase):
             thread.join()
         self.database.check()
 
-    def test_the_wrong_version_is_refused_with_the_mend(self) -> None:
+    def test_the_wrong_version_is_refused_with_a_fix(self) -> None:
         with self.assertRaisesRegex(DatabaseUnavailable, "has no tables yet; run volsched db upgrade"):
             self.database.check()
         with self.assertRaisesRegex(DatabaseUnavailable, "run volsched db upgrade"):

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from tests.stores.world import NOON, World, an_event, at, created
-from volsched.db.decisions import REFUSED, Decisions
-from volsched.db.failures import Failures
-from volsched.db.messages import Messages
 from volsched.db.outbox import Outbox
+from volsched.db.records import REFUSED, Decisions, Failures, Messages
 from volsched.db.schema import events
 from volsched.db.volumes import Volumes
 from volsched.model.volume import VolumeStatus

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.stores.world import POOL, World, a_volume, at, created, some_work
-from volsched.db.facts import Facts
 from volsched.db.volume_types import VolumeTypes
-from volsched.db.volumes import Volumes
+from volsched.db.volumes import Facts, Volumes
 from volsched.db.work import WorkQueue
 from volsched.exceptions import InvalidRequest, VolumeNotFound, VolumeTypeNotFound
 from volsched.model.volume import Volume, VolumeStatus

@@ -19,9 +19,9 @@ from tests.stores.world import (
 )
 from volsched.db.backends import Backends
 from volsched.db.claims import Claims
-from volsched.db.messages import Messages
 from volsched.db.outbox import Outbox
 from volsched.db.quotas import Quotas
+from volsched.db.records import Messages
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
 from volsched.exceptions import LeaseLost, VolumeNotFound

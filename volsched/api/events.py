@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from volsched.api.resources import ApiService
-from volsched.db.deliveries import STATES, Deliveries, DeliveryRecord
+from volsched.db.outbox import STATES, Deliveries, DeliveryRecord
 from volsched.exceptions import InvalidRequest, NotFound
 
 MOST_RETRIED = 1_000_000

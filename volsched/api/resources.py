@@ -7,10 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from volsched.db.decisions import Decisions
 from volsched.db.groups import Groups
-from volsched.db.messages import Messages
 from volsched.db.quotas import Quotas
+from volsched.db.records import Decisions, Messages
 from volsched.db.snapshots import Snapshots
 from volsched.db.volume_types import VolumeTypes
 from volsched.db.volumes import Volumes

@@ -12,7 +12,7 @@ from typing import Any
 from volsched.api.resources import ApiService, Progress, identifier
 from volsched.api.validation import check_zone, entries, hints, plain_type, scheduler_request, size_from, text
 from volsched.api.volume_source import find_source
-from volsched.db.messages import MessageRecord
+from volsched.db.records import MessageRecord
 from volsched.exceptions import BackendNotFound, InvalidRequest, NotFound, VolumeNotFound
 from volsched.flows.scheduler_queue import scheduler_work
 from volsched.model.decision import Decision

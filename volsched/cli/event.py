@@ -12,7 +12,7 @@ from volsched.cli.table import moment
 from volsched.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
-    from volsched.db.deliveries import DeliveryRecord
+    from volsched.db.outbox import DeliveryRecord
 
 COLUMNS = ("Event", "Type", "Priority", "Volume", "Occurred", "Notifier", "State", "Tries", "Next try", "Problem")
 STATES = ("waiting", "parked", "delivered")

@@ -1,4 +1,4 @@
-"""Backends and their pools: what they reported last, and what the operator decided about them."""
+"""Backends and their pools: their last reports, and what the operator set for them."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ from volsched.model.report import CapabilityReport, ServiceState, replaces, seco
 from volsched.model.request import Operation
 
 VOLUME = "volume"
-#: A service that has not been heard of for so long is taken for down.
+#: A service without a heartbeat for this time is down.
 DOWN_AFTER_SECONDS = 60.0
-#: Ids in one statement: SQLite takes a limited number of parameters.
+#: The most ids in one statement: SQLite accepts a limited number of parameters.
 MOST_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cordon:
-    """A kind of operation that a pool is closed for."""
+    """An operation for which the operator closed a pool."""
 
     operation: Operation
     reason: str = ""
-    until: datetime | None = None  # None: until it is lifted
+    until: datetime | None = None  # None: until it is removed
 
     def holds(self, now: datetime) -> bool:
-        """Whether it is in force."""
+        """Return whether it applies."""
         return self.until is None or now < self.until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolRecord:
-    """A pool as its row has it. Figures are GiB; None: unbounded or not known."""
+    """A pool as it is stored. Sizes are GiB; None: unbounded or not reported."""
 
     pool_id: str
     backend_id: str
     name: str
-    present: bool  # whether the last report had it, in usable form
+    present: bool  # whether the last report contained it, in usable form
     zone: str | None
     total_gb: float | None
     free_gb: float | None
@@ -62,14 +62,14 @@ class PoolRecord:
     thin: bool
     room_thin_gb: float | None  # None: unbounded
     room_thick_gb: float | None
-    pending_gb: float  # claimed, and not yet in a report
+    pending_gb: float  # claimed, and not counted in a report yet
     reported_at: datetime | None
     cordons: tuple[Cordon, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendRecord:
-    """A backend as its row has it, with its pools."""
+    """A backend as it is stored, with its pools."""
 
     backend_id: str
     kind: str  # volume or backup
@@ -83,12 +83,12 @@ class BackendRecord:
     heartbeat_at: datetime | None
     reported_at: datetime | None  # by its own clock
     received_at: datetime | None  # by ours
-    problems: tuple[tuple[str, str], ...] = ()  # what of its report was set aside, and why
+    problems: tuple[tuple[str, str], ...] = ()  # parts of its report that were set aside, with the reason
     pools: tuple[PoolRecord, ...] = ()
 
 
 class Backends:
-    """The storage backends that were ever heard of."""
+    """Backends and pools as rows."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class Backends:
         self._database.run(write)
 
     def services(self) -> Sequence[ServiceState]:
-        """Every service, as the registry of pools wants it."""
+        """Return the state of every service."""
 
         def look(connection: Connection) -> Sequence[ServiceState]:
             now = self._database.now(connection)
@@ -151,7 +151,7 @@ class Backends:
         return self._database.read(look)
 
     def reports(self, known: Mapping[tuple[str, str], datetime] = MappingProxyType({})) -> Sequence[CapabilityReport]:
-        """The last report of each backend that was taken in, as it arrived.
+        """Return the last stored report of each backend, as it was received.
 
         Without those that are `known`: kind of service and backend id -> the time stamp of the report.
         """
@@ -178,7 +178,7 @@ class Backends:
         ]
 
     def list(self) -> Sequence[BackendRecord]:
-        """All of them, by id, each with its pools."""
+        """Return all backends, by id, each with its pools."""
         return self._all(sa.true())
 
     def show(self, backend_id: str, *, kind: str = VOLUME) -> BackendRecord:
@@ -189,7 +189,7 @@ class Backends:
         return found[0]
 
     def pools(self) -> Sequence[PoolRecord]:
-        """All pools, by id."""
+        """Return all pools, by id."""
         statement = sa.select(pools).order_by(pools.c.id)
         return self._database.read(lambda connection: [_pool(row) for row in connection.execute(statement)])
 
@@ -202,7 +202,7 @@ class Backends:
         return _pool(row)
 
     def cordons(self) -> Mapping[str, Mapping[str, str]]:
-        """Pool id -> operation -> reason, of all that is closed now: a cordon whose time is over counts no longer."""
+        """Return pool id -> operation -> reason of the cordons that apply now."""
 
         def look(connection: Connection) -> Mapping[str, Mapping[str, str]]:
             now = self._database.now(connection)
@@ -232,12 +232,12 @@ class Backends:
         reason: str = "",
         until: datetime | None = None,
     ) -> None:
-        """Close a pool for kinds of operations. Raises PoolNotFound."""
+        """Close a pool for operations. Raises PoolNotFound."""
         added = {operation: Cordon(operation=operation, reason=reason, until=until) for operation in operations}
         self._change_cordons(pool_id, lambda before: {**before, **added})
 
     def uncordon(self, pool_id: str, operations: Iterable[Operation] = tuple(Operation)) -> None:
-        """Open it again. Raises PoolNotFound."""
+        """Open a pool again. Raises PoolNotFound."""
         lifted = set(operations)
         self._change_cordons(
             pool_id, lambda before: {key: cordon for key, cordon in before.items() if key not in lifted}
@@ -280,7 +280,7 @@ def _is_up(row: Row[Any], now: datetime, down_after: timedelta) -> bool:
     return at is not None and at >= now - down_after and not seconds_ahead(at, now)
 
 
-# What every scheduler reads again and again: no more than it needs of each row.
+# Every scheduler executes these at each refresh: they select only the columns it needs.
 _SERVICES: sa.Select[Any] = sa.select(
     *(backends.c[name] for name in ("kind", "host", "cluster_name", "zone", "disabled", "disabled_reason", "frozen")),
     backends.c.heartbeat_at,
@@ -295,7 +295,7 @@ _CORDONED = sa.select(pools.c.id, pools.c.cordons).where(sa.type_coerce(pools.c.
 
 
 def _key(kind: str, backend_id: str) -> str:
-    """A volume and a backup service may share a host's name."""
+    """Return the id of a row: a volume service and a backup service may have the same host."""
     return backend_id if kind == VOLUME else f"{kind}:{backend_id}"
 
 

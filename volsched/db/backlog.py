@@ -1,4 +1,4 @@
-"""How much waits in the database, and for how long: for metrics."""
+"""The backlog: how much work and how many events wait in the database, and for how long."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ QUEUED, RUNNING, EXPIRED = WorkState.QUEUED.value, WorkState.RUNNING.value, "exp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """One look. Ages are seconds, of the oldest; 0 where nothing waits."""
+class Backlog:
+    """The backlog at one moment. Ages are seconds, of the oldest; 0 if nothing waits."""
 
-    queues: Mapping[tuple[str, str], int]  # (queue, queued | running | expired) -> how much
-    waiting: Mapping[str, float]  # queue -> age of what waits to be taken
-    outbox: int  # events that some notifier has still to get
+    queues: Mapping[tuple[str, str], int]  # (queue, queued | running | expired) -> number of work items
+    waiting: Mapping[str, float]  # queue -> age of the oldest queued work item
+    outbox: int  # events that are not delivered to every notifier
     outbox_age: float
-    parked: Mapping[str, int]  # notifier -> events that it was given up for
+    parked: Mapping[str, int]  # notifier -> parked events
 
 
-def look(connection: Connection, now: datetime) -> Figures:
-    """What there is at this moment."""
+def read(connection: Connection, now: datetime) -> Backlog:
+    """Return the backlog of this moment."""
     queues: dict[tuple[str, str], int] = {(SCHEDULER_QUEUE, state): 0 for state in (QUEUED, RUNNING, EXPIRED)}
     waiting: dict[str, float] = {SCHEDULER_QUEUE: 0.0}
     for queue, state, count, oldest in connection.execute(_QUEUES, {"now": now}):
@@ -38,7 +38,7 @@ def look(connection: Connection, now: datetime) -> Figures:
             waiting[queue] = _age(oldest, now)
     expecting = connection.execute(_EXPECTING, {"since": now - FORGOTTEN}).scalar_one()
     undelivered = int(connection.execute(_OPEN).scalar_one()) if expecting else 0
-    return Figures(
+    return Backlog(
         queues=queues,
         waiting=waiting,
         outbox=undelivered,

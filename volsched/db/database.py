@@ -1,4 +1,4 @@
-"""One database: transactions on it, what its errors mean, and its version."""
+"""A database: its transactions, errors and version."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from volsched.db import engines, revisions
+from volsched.db import engines, upgrade
 from volsched.db.error_codes import Fault, fault_of
 from volsched.exceptions import DatabaseUnavailable, InvalidRequest
 from volsched.model.ports import Clock
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
-#: How often a transaction is tried again after it lost its connection, or after another made the same row first.
+#: How often a transaction is run again after a lost connection, and after another one inserted the same row first.
 MOST_RECONNECTS = 3
 MOST_DUPLICATES = 5
 #: The SQLite file in [paths] state_path that is used where no connection is configured.
@@ -42,7 +42,7 @@ _NOW = {
 
 
 class Database:
-    """Connections are made when they are needed, in the process that needs them: forking is harmless."""
+    """A database whose connections are made when they are needed, in the process that needs them: forking is safe."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Database:
         pool_size: int = 5,
         clock: Clock | None = None,
     ) -> None:
-        """Raises ConfigurationError where `url` is none. `clock`: instead of the database server's own."""
+        """Raises ConfigurationError if `url` is not a database URL. `clock`: replaces the database server's clock."""
         self.url = engines.parse(url)
         self.kind = self.url.get_backend_name()  # sqlite, postgresql, mysql
         self.file = engines.sqlite_file(self.url)
@@ -64,7 +64,7 @@ class Database:
         self._engine: Engine | None = None
         self._process = 0
         self._making = threading.Lock()
-        # A database in memory lives in one connection, which one thread at a time may use.
+        # A database in memory has one connection, which one thread at a time may use.
         self._turn: AbstractContextManager[object] = (
             threading.RLock() if self.kind == "sqlite" and self.file is None else nullcontext()
         )
@@ -83,16 +83,16 @@ class Database:
 
     @property
     def name(self) -> str:
-        """The URL without its password, for people."""
+        """The URL without its password."""
         return self.url.render_as_string(hide_password=True)
 
     @property
     def skips_locked(self) -> bool:
-        """Whether SELECT … FOR UPDATE SKIP LOCKED is there."""
+        """Whether the database has SELECT … FOR UPDATE SKIP LOCKED."""
         return self.kind != "sqlite"
 
     def now(self, connection: Connection) -> datetime:
-        """The time by which leases and heartbeats are judged: the server's, for the hosts' clocks may differ."""
+        """Return the time for leases, heartbeats and reports: the server's, because the hosts' clocks may differ."""
         if self._clock is not None:
             return self._clock()
         statement = _NOW.get(self.kind)
@@ -101,12 +101,12 @@ class Database:
         return connection.execute(statement).scalar_one()  # type: ignore[no-any-return]
 
     def clock(self) -> datetime:
-        """The same time, for whoever is in no transaction. Raises DatabaseUnavailable."""
+        """Return the same time outside of a transaction. Raises DatabaseUnavailable."""
         return self.read(self.now)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A transaction for writing, committed at the end of the block. Raises DatabaseUnavailable."""
+        """Begin a transaction for writing, committed at the end of the block. Raises DatabaseUnavailable."""
         try:
             with self._begun(reading=False) as connection:
                 yield connection
@@ -114,21 +114,20 @@ class Database:
             self._refuse(problem)
 
     def run(self, transaction: Callable[[Connection], T]) -> T:
-        """What `transaction` returns, committed; it is run again, whole, while others are in its way.
+        """Run a transaction and return its result after the commit; it is run again, whole, after a conflict.
 
-        It must do nothing but through the connection, and must stand being run again after it was committed: where a
-        connection is lost, nobody knows. Raises DatabaseUnavailable, and IntegrityError where a row contradicts.
+        It must have no effect except through the connection, and running it again after a commit must be harmless:
+        after a lost connection it is not known whether it was committed. Raises DatabaseUnavailable, and IntegrityError
+        for a violated constraint.
         """
         return self._repeat(transaction, reading=False)
 
     def read(self, transaction: Callable[[Connection], T]) -> T:
-        """The same for a transaction that only reads: it waits for no writer."""
+        """Run a transaction that only reads and waits for no writer."""
         return self._repeat(transaction, reading=True)
 
     def upgrade(self, revision: str = "head") -> None:
-        """Bring the tables up to this version of volsched; harmless where they are. Raises DatabaseUnavailable."""
-        from volsched.db import upgrade
-
+        """Upgrade the tables to this version of volsched; again is harmless. Raises DatabaseUnavailable."""
         if self.file is not None:
             try:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -138,27 +137,23 @@ class Database:
             upgrade.upgrade(connection, revision)
 
     def downgrade(self, revision: str) -> None:
-        """Take the tables back to an earlier revision, or to `base`. Raises DatabaseUnavailable."""
-        from volsched.db import upgrade
-
+        """Downgrade the tables to an earlier revision, or to `base`. Raises DatabaseUnavailable."""
         with self._migration() as connection:
             upgrade.downgrade(connection, revision)
 
     def version(self) -> str | None:
-        """The revision that the tables have; None where there are none. Raises DatabaseUnavailable."""
+        """Return the revision of the tables; None if there are none. Raises DatabaseUnavailable."""
         if self.file is not None and not self.file.exists():
             return None
-        return self.read(revisions.stamped)
+        return self.read(upgrade.stamped)
 
     def check(self) -> None:
-        """Raises DatabaseUnavailable, with the fix, where the tables are not those of this version of volsched."""
-        found, wanted = self.version(), revisions.latest()
+        """Raise DatabaseUnavailable, with the fix, if the tables are not those of this version of volsched."""
+        found, wanted = self.version(), upgrade.latest()
         if found == wanted:
             return
         if found is None:
             raise DatabaseUnavailable(f"{self.name} has no tables yet; run volsched db upgrade")
-        from volsched.db import upgrade
-
         if upgrade.knows(found):
             raise DatabaseUnavailable(
                 f"{self.name} is at {found}, this volsched needs {wanted}; run volsched db upgrade"
@@ -192,7 +187,7 @@ class Database:
                 if not again:
                     self._refuse(problem)
                 LOG.debug("transaction tried again (%s): %s", fault.value, problem.orig)
-                # Who met once would meet again: wait for a random while, longer each time.
+                # Two transactions that met would meet again: wait for a random time, longer after each conflict.
                 time.sleep(random.uniform(0, min(0.5, 0.01 * 2 ** tries[fault])))  # noqa: S311 - no secret
 
     @contextmanager
@@ -218,7 +213,7 @@ class Database:
             if self.file is not None and not create and not self.file.exists():
                 raise DatabaseUnavailable(f"{self.file} does not exist; run volsched db upgrade (or volsched init)")
             if self._engine is not None:
-                self._engine.dispose(close=False)  # its connections belong to the process that we were forked from
+                self._engine.dispose(close=False)  # its connections belong to the parent process
             self._engine = engines.make(
                 self.url, echo=self._echo, patience_seconds=self._patience, pool_size=self._pool_size
             )
@@ -226,7 +221,7 @@ class Database:
             return self._engine
 
     def _refuse(self, problem: DBAPIError | PoolExhausted) -> NoReturn:
-        """Say what it means, and what to do. What only the caller can judge is raised as it is."""
+        """Raise the error with its meaning and a fix; an error that only the caller can handle is raised unchanged."""
         if isinstance(problem, PoolExhausted):
             raise DatabaseUnavailable(f"{self.name}: all connections are in use; try again") from problem
         fault = fault_of(problem)
@@ -238,7 +233,7 @@ class Database:
                 ) from problem
             case Fault.LOST if "certificate" in cause.lower():
                 raise DatabaseUnavailable(
-                    f"{self.name} is not who it should be, or does not know us ({cause}); "
+                    f"{self.name} and volsched do not trust each other's certificates ({cause}); "
                     "see the certificates that [database] connection names"
                 ) from problem
             case Fault.LOST:

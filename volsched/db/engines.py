@@ -29,20 +29,20 @@ DRIVERS = {
 #: What the query of a SQLite URL may contain.
 SQLITE_QUERY = {"timeout", "cached_statements", "uri", "mode", "cache", "immutable", "vfs", "nolock", "psow"}
 EXTRAS = {"postgresql+psycopg": "postgresql", "mysql+pymysql": "mysql"}
-#: How long a server may take to answer a new connection.
+#: The time within which a server must accept a connection.
 CONNECT_SECONDS = 5
-#: The execution option that names the statement a SQLite transaction begins with.
+#: The execution option with the statement that begins a SQLite transaction.
 BEGIN = "volsched_begin"
-#: How long somebody else who prepares a new SQLite file is waited for, again and again.
+#: The pause before the next attempt to prepare a new SQLite file that another process prepares.
 TURN_SECONDS = 0.01
 
 
 def parse(url: str | URL) -> URL:
-    """The URL with the driver that we use in it. Raises ConfigurationError."""
+    """Return the URL with the driver that is used. Raises ConfigurationError."""
     try:
         parsed = sa.make_url(url)
     except ArgumentError:
-        # The text may hold a password: it is not shown.
+        # The text may contain a password, so it is not shown.
         raise ConfigurationError(OPTION, "not a database URL, e.g. sqlite:////var/lib/volsched/volsched.db") from None
     driver = DRIVERS.get(parsed.drivername)
     if driver is None:
@@ -65,14 +65,14 @@ def file_url(file: Path) -> URL:
 
 
 def sqlite_file(url: URL) -> Path | None:
-    """The file of a SQLite database; None for a server, and for a database in memory."""
+    """Return the file of a SQLite database; None for a server or a database in memory."""
     if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
         return None
     return Path(str(url.database))
 
 
 def make(url: URL, *, echo: bool, patience_seconds: float, pool_size: int) -> Engine:
-    """An engine; nothing is connected yet. Raises ConfigurationError where the driver is not installed."""
+    """Return an engine without connections. Raises ConfigurationError if the driver is not installed."""
     kind = url.get_backend_name()
     try:
         if kind == "sqlite":
@@ -90,7 +90,7 @@ def _sqlite(url: URL, *, echo: bool, patience_seconds: float) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, record: object) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions: `begin` below does
+        connection.isolation_level = None  # the driver must not begin transactions: `begin` does
         cursor = connection.cursor()
         cursor.execute("PRAGMA foreign_keys = ON")
         if not in_memory:
@@ -99,15 +99,15 @@ def _sqlite(url: URL, *, echo: bool, patience_seconds: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A transaction that reads first and writes later cannot wait for another writer: it fails at once. So
-        # writers say at the start that they are.
+        # A transaction that reads first and writes later cannot wait for another writer: it fails at once. So a
+        # transaction for writing takes the lock when it begins.
         connection.exec_driver_sql(connection.get_execution_options().get(BEGIN, "BEGIN IMMEDIATE"))
 
     return engine
 
 
 def _write_ahead(cursor: sqlite3.Cursor, patience_seconds: float) -> None:
-    """Let readers and a writer go on side by side. SQLite does not wait its turn for this, so we do."""
+    """Let readers and a writer work at the same time. SQLite does not wait for the lock that this needs, so we do."""
     until = time.monotonic() + patience_seconds
     while cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:
@@ -128,7 +128,7 @@ def _server(url: URL, *, echo: bool, patience_seconds: float, pool_size: int) ->
     engine = sa.create_engine(
         url,
         echo=echo,
-        # Each statement sees what is committed: after a lock was waited for, the figures are read anew.
+        # Each statement reads what is committed: after it waited for a lock, it reads the values anew.
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
         max_overflow=pool_size,

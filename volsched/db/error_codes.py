@@ -1,4 +1,4 @@
-"""What a database error means: one classifier, by the code that the database gives."""
+"""The classification of database errors by the codes of the databases."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from sqlalchemy.exc import DBAPIError
 
 
 class Fault(Enum):
-    """What can be done about a database error."""
+    """A class of database errors that are handled alike."""
 
-    RACE = "another transaction was in the way"  # the whole transaction can be run again
-    DUPLICATE = "such a row exists"  # run again, the transaction sees the row that beat it
+    RACE = "conflict with another transaction"  # the whole transaction is run again
+    DUPLICATE = "such a row exists"  # run again, the transaction reads the row of the winner
     LOST = "the connection was lost"
     REFUSED = "the database cannot be used"  # disk full, wrong password, no such database…
     NOT_UPGRADED = "a table or column is missing"
     REFERENCED = "another row refers to it, or the row referred to is missing"
-    TOO_LONG = "a value is too long, or no text of this database"
-    OURS = "our statement is wrong"
+    TOO_LONG = "a value is too long, or has characters that the database lacks"
+    OURS = "the statement is wrong"
 
 
 # PostgreSQL, by SQLSTATE; a class where the entry has two characters.
@@ -95,7 +95,7 @@ _RESULT_CODES = {
 
 
 def fault_of(error: DBAPIError) -> Fault:
-    """What `error` means, whichever of the databases gave it."""
+    """Return the class of an error of any of the databases."""
     if error.connection_invalidated:
         return Fault.LOST
     cause = error.orig
@@ -104,13 +104,13 @@ def fault_of(error: DBAPIError) -> Fault:
     if code is not None:
         return _sqlite(code, str(cause))
     if driver == "pymysql" and cause is not None and cause.args:
-        # Its SQLSTATEs say less than its numbers: HY000 stands for most of them.
+        # Its numbers are more precise than its SQLSTATEs: most of these are HY000.
         return _ERROR_NUMBERS.get(cause.args[0], Fault.OURS)
     state = getattr(cause, "sqlstate", None)
     if state is not None:
         return _SQLSTATES.get(state) or _SQLSTATES.get(state[:2]) or Fault.OURS
     if driver == "psycopg":
-        # An error without a state never reached the server: no connection, or a value that it could not be sent.
+        # An error without a state did not reach the server: there is no connection, or the value cannot be sent.
         return Fault.TOO_LONG if type(cause).__name__ == "DataError" else Fault.LOST
     return Fault.OURS
 

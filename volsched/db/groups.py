@@ -17,7 +17,7 @@ from volsched.model.work import RowChange, WorkRequest
 
 
 class Groups:
-    """The groups' rows."""
+    """Groups of volumes as rows."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -30,9 +30,9 @@ class Groups:
         return found[0]
 
     def find(self, name_or_id: str, project_id: str | None) -> Group:
-        """The group of this id, else of this name, that the project may see (None: any).
+        """Return the group of this id, else of this name, that the project may see (None: any).
 
-        Raises GroupNotFound, and InvalidRequest where several have the name.
+        Raises GroupNotFound, and InvalidRequest if several have the name.
         """
         for column in (volume_groups.c.id, volume_groups.c.name):
             found = self._select(column == name_or_id, project_id)
@@ -46,11 +46,11 @@ class Groups:
         raise GroupNotFound(name_or_id)
 
     def list(self, project_id: str | None = None) -> Sequence[Group]:
-        """The groups that the project may see (None: all), oldest first."""
+        """Return the groups that the project may see (None: all), oldest first."""
         return self._select(sa.true(), project_id)
 
     def create(self, group: Group, work: Sequence[WorkRequest] = ()) -> Group:
-        """A new row, and the work that goes with it, in one transaction; the same group again is harmless."""
+        """Insert a group and its work in one transaction; the same group again is harmless."""
 
         def write(connection: Connection) -> Group:
             known = _read(connection, group.id)
@@ -78,7 +78,7 @@ class Groups:
         return self._database.run(write)
 
     def remove(self, group_id: str) -> None:
-        """Remove the row. Raises GroupNotFound, and InvalidRequest while volumes are in it or it is being made."""
+        """Delete a group. Raises GroupNotFound, and InvalidRequest while it has volumes or is being created."""
 
         def write(connection: Connection) -> None:
             row = connection.execute(
@@ -106,7 +106,7 @@ class Groups:
 
 
 def put(connection: Connection, row: RowChange) -> None:
-    """What work made of a group's row."""
+    """Apply a work item's change to a group's row."""
     which = volume_groups.c.id == row.id
     if row.changes is None:
         connection.execute(sa.delete(volume_groups).where(which))

@@ -1,8 +1,7 @@
-"""Contradictions between volumes, claims, pools, work and reservations: found by one check each, and put right.
+"""Inconsistencies between volumes, claims, pools, work and reservations: each found by one check, and repaired.
 
-Everything here reads what is committed, and most of it is written in one transaction: what is found is the trace of a
-crash that nobody thought of, of a mistake in volsched, or of somebody's own statements. What is
-under way is left alone.
+These rows change together in one transaction, so an inconsistency is the result of a mistake in volsched or of manual
+changes. Work in progress is not checked.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from volsched.model.snapshot import SnapshotStatus
 from volsched.model.volume import VolumeStatus
 from volsched.model.work import WorkState
 
-#: What was written less than so long ago may be half of something.
+#: Rows that changed within this time may belong to work in progress.
 SETTLED_AFTER = timedelta(seconds=60)
-#: A reservation counts no longer when it expires; so much later nobody will ask for it either.
+#: An expired reservation no longer counts; after this time no work item needs it either.
 FORGOTTEN_AFTER = timedelta(hours=1)
 NOISE_GB = pool_room.NOISE_GB
 
 IN_PROGRESS = tuple(status.value for status in VolumeStatus if status.in_progress)
-#: What becomes of a volume whose work is lost. Of a move, the original is the volume until the very end.
+#: The status of a volume whose work is lost. During a move the original is the volume until the end.
 LOST = {
     VolumeStatus.CREATING: VolumeStatus.ERROR,
     VolumeStatus.MANAGING: VolumeStatus.ERROR_MANAGING,
@@ -46,7 +45,7 @@ UNDER_WAY = (SnapshotStatus.CREATING.value, SnapshotStatus.DELETING.value)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """Finds one kind of drift. `repair` puts one right, where it is still there: whether it was."""
+    """A check for one kind of inconsistency. `repair` repairs one and returns True, or False if it is gone."""
 
     name: str
     find: Callable[[Connection, datetime], Iterator[Inconsistency]]
@@ -54,7 +53,7 @@ class Check:
 
 
 def _busy(volume_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """Whether there is work of a volume that is not finished."""
+    """Return the condition that a volume has unfinished work."""
     return sa.exists().where(work.c.volume_id == volume_id, work.c.state.in_(work_rows.UNFINISHED))
 
 
@@ -66,7 +65,7 @@ def _settled(now: datetime) -> sa.ColumnElement[bool]:
 
 
 def volumes_without_work(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
-    """Volumes that wait for work that is not there."""
+    """Yield volumes in progress without a work item."""
     statement = sa.select(volumes.c.id, volumes.c.status).where(
         volumes.c.status.in_(IN_PROGRESS), _settled(now), sa.not_(_busy(volumes.c.id))
     )
@@ -92,7 +91,7 @@ def _end_progress(connection: Connection, drift: Inconsistency, now: datetime) -
 
 
 def work_without_volume(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
-    """Work that nobody needs: its volume is gone."""
+    """Yield work items whose volume is gone."""
     for row in connection.execute(sa.select(work).where(*_orphaned(now)).order_by(work.c.seq)):
         yield Inconsistency(
             check="work without a volume",
@@ -130,7 +129,7 @@ def _end_work(connection: Connection, drift: Inconsistency, now: datetime) -> bo
 
 
 def claims_without_volume(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
-    """Room that is taken for a volume which is gone, or is elsewhere and at rest."""
+    """Yield claims of a volume that is gone, or that is in another pool and not in progress."""
     for row in connection.execute(_stray(now).order_by(claims.c.key)):
         where = "is gone" if row.status is None else f"is in {row.host or 'no pool'} ({row.status})"
         yield Inconsistency(
@@ -158,12 +157,12 @@ def _give_back(connection: Connection, drift: Inconsistency, now: datetime) -> b
     pool_room.lock(connection, pool_room.pools_of(connection, [drift.subject]))
     if connection.execute(_stray(now).where(claims.c.key == drift.subject)).first() is None:
         return False
-    pool_room.give_back(connection, [drift.subject])
+    pool_room.release(connection, [drift.subject])
     return True
 
 
 def claims_that_differ(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
-    """Volumes at rest whose claims do not add up to what they and their snapshots have."""
+    """Yield volumes whose claims differ from the size of them and their snapshots."""
     for row in connection.execute(_sums(now).order_by(volumes.c.id)):
         if abs(_missing(row)) <= NOISE_GB:
             continue
@@ -179,7 +178,7 @@ def claims_that_differ(connection: Connection, now: datetime) -> Iterator[Incons
 
 
 def _sums(now: datetime) -> sa.Select[Any]:
-    """Each volume at rest, what it has and what is claimed for it where it is."""
+    """Return a statement with each volume that is not in progress, its size with snapshots and its claims."""
     own = sa.and_(claims.c.volume_id == volumes.c.id, claims.c.pool_id == volumes.c.host)
     of = sa.and_(snapshots.c.volume_id == volumes.c.id, snapshots.c.status.in_(KEPT))
     kept = sa.select(sa.func.coalesce(sa.func.sum(snapshots.c.size_gb), 0)).where(of).scalar_subquery()
@@ -203,12 +202,12 @@ def _sums(now: datetime) -> sa.Select[Any]:
 
 
 def _missing(row: Row[Any]) -> float:
-    """GiB that the claims lack, or negative, have too many. Sums are decimals to some databases."""
+    """Return the GiB that the claims lack; negative: have too many. Some databases return sums as decimals."""
     return float(row.has) - float(row.claimed)
 
 
 def _claim_what_it_has(connection: Connection, drift: Inconsistency, now: datetime) -> bool:
-    """The volume's own claim is made, or made larger or smaller. A new one is known to later reports only."""
+    """Insert or resize the volume's own claim. Only later reports count a new one."""
     first = connection.execute(_sums(now).where(volumes.c.id == drift.subject)).first()
     if first is None or not first.known:
         return False
@@ -229,7 +228,7 @@ def _claim_what_it_has(connection: Connection, drift: Inconsistency, now: dateti
 
 
 def _own_claim(connection: Connection, row: Row[Any]) -> Row[Any] | None:
-    """The claim of a volume that can be made to fit, the largest one; None: a further one has to be made."""
+    """Return the volume's largest claim that can be resized; None: another one must be inserted."""
     statement = sa.select(claims).where(claims.c.volume_id == row.id, claims.c.pool_id == row.host)
     of_snapshots = sa.select(snapshots.c.id).where(snapshots.c.volume_id == row.id)
     largest = statement.where(claims.c.key.not_in(of_snapshots)).order_by(claims.c.size_gb.desc(), claims.c.key)
@@ -243,7 +242,7 @@ def _free_key(connection: Connection, volume_id: str) -> str:
 
 
 def claims_in_lost_pools(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
-    """Room that is taken in pools which their backends report no more."""
+    """Yield pools with claims that their backends no longer report."""
     statement = (
         sa.select(pools.c.id, sa.func.count().label("number"), sa.func.sum(claims.c.size_gb).label("size"))
         .join(claims, claims.c.pool_id == pools.c.id)
@@ -264,7 +263,7 @@ def claims_in_lost_pools(connection: Connection, now: datetime) -> Iterator[Inco
 
 
 def pending_that_differs(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
-    """Pools whose pending room is not what their claims say."""
+    """Yield pools whose pending_gb differs from the sum of their pending claims."""
     pending = (
         sa.select(sa.func.coalesce(sa.func.sum(claims.c.size_gb), 0.0))
         .where(claims.c.pool_id == pools.c.id, pool_room.UNKNOWN)
@@ -289,7 +288,7 @@ def _recount(connection: Connection, drift: Inconsistency, now: datetime) -> boo
 
 
 def allocated_that_differs(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
-    """Pools whose backend counts other volumes than there are, where nothing has happened since it counted."""
+    """Yield pools whose reported allocation differs from their volumes, if nothing has changed since the report."""
     there = (
         sa.select(sa.func.coalesce(sa.func.sum(volumes.c.size_gb), 0)).where(volumes.c.host == pools.c.id)
     ).scalar_subquery()
@@ -322,7 +321,7 @@ def allocated_that_differs(connection: Connection, now: datetime) -> Iterator[In
 
 
 def expired_reservations(connection: Connection, now: datetime) -> Iterator[Inconsistency]:
-    """Quota reservations that ran out long ago."""
+    """Yield quota reservations that expired long ago."""
     statement = sa.select(reservations).where(reservations.c.expires_at < now - FORGOTTEN_AFTER)
     for row in connection.execute(statement.order_by(reservations.c.id)):
         yield Inconsistency(
@@ -341,7 +340,7 @@ def _forget(connection: Connection, drift: Inconsistency, now: datetime) -> bool
     return connection.execute(statement).rowcount == 1
 
 
-#: In this order: what one repair leaves, a later check sees.
+#: In this order: a later check finds what an earlier repair leaves.
 CHECKS = (
     Check(name="volumes without work", find=volumes_without_work, repair=_end_progress),
     Check(name="work without a volume", find=work_without_volume, repair=_end_work),

@@ -1,4 +1,4 @@
-"""Holding on to a lease while the work lasts."""
+"""Lease heartbeats: a lease is renewed while its work lasts."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ LOG = logging.getLogger(__name__)
 
 
 def this_owner() -> str:
-    """This process, told apart from any other that ever had its number: host:pid:start time in clock ticks."""
+    """Return the owner name of this process: host:pid:start time in clock ticks, which no other process ever has."""
     return owner_of(os.getpid())
 
 
 def owner_of(pid: int) -> str:
-    """The same for a process of this machine that runs."""
+    """Return the owner name of a process that runs on this host."""
     return f"{socket.gethostname()}:{pid}:{_start_ticks(pid)}"
 
 
 def is_dead(owner: str) -> bool:
-    """Whether `owner` was a process on this very host that is gone. An owner elsewhere is never known to be dead."""
+    """Return whether `owner` was a process of this host that has ended. Of other hosts' processes it is not known."""
     host, _, rest = owner.rpartition(":")[0].rpartition(":")
     if host != socket.gethostname() or not rest.isdigit():
         return False
@@ -37,7 +37,7 @@ def is_dead(owner: str) -> bool:
 
 
 def _start_ticks(pid: int) -> str:
-    """The start time of a live process, or '' where there is none of that number."""
+    """Return the start time of a live process; '' if there is none of that number."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -48,9 +48,9 @@ def _start_ticks(pid: int) -> str:
 
 @contextmanager
 def held(work: WorkStore, lease: Lease, lease_seconds: float) -> Iterator[threading.Event]:
-    """Renew the lease every third of its life while the block runs; the event yielded is set when it is lost.
+    """Renew the lease every third of its duration while the block runs; yield an event that is set when it is lost.
 
-    A renewal that fails for another reason is tried again: the lease may still be good.
+    A renewal that fails for another reason is tried again: the lease may still be valid.
     """
     lost, done = threading.Event(), threading.Event()
 

@@ -1,8 +1,9 @@
-"""The outbox: events written with what they tell of, and delivered from here, to each notifier for itself."""
+"""The outbox: events, stored in the transaction that they are about, and their delivery to each notifier."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,8 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from volsched.db.database import Database
-from volsched.db.insert_once import unless_there
-from volsched.db.schema import deliveries, events, notifiers
+from volsched.db.schema import deliveries, events, notifiers, unless_there
 from volsched.model.event import DueEvent, Event
 from volsched.model.observer import NO_OBSERVER, Observer
 
@@ -19,26 +19,26 @@ WAITING = "waiting"
 DELIVERED = "delivered"
 PARKED = "parked"
 
-#: Open events are looked through in pages of so many rows.
+#: Open events are read in pages of this many rows.
 PAGE = 200
-#: A notifier that nobody expects any more, for so long, is taken for removed: events wait for it no longer.
+#: A notifier that no process has expected for this time counts as removed, and events no longer wait for it.
 FORGOTTEN = timedelta(days=1)
 
 
 class Outbox:
-    """Events on their way. Ports: OutboxStore, and EventSink."""
+    """Events that are to be delivered. Ports: OutboxStore, EventSink."""
 
     def __init__(self, database: Database, observer: Observer = NO_OBSERVER) -> None:
         self._database = database
         self._observer = observer
 
     def emit(self, event: Event) -> None:
-        """Keep an event for delivery; the same id again is harmless."""
+        """Store an event for delivery; the same id again is ignored."""
         self._database.run(lambda connection: add(connection, [event], self._database.now(connection)))
         self._observer.events_stored((event,))
 
     def expect(self, notifiers: Iterable[str]) -> None:
-        """These notifiers are to get every event from now on: none is done with before each of them got it."""
+        """Keep every event from now on until each of these notifiers has received it."""
 
         def write(connection: Connection) -> None:
             now = self._database.now(connection)
@@ -48,10 +48,10 @@ class Outbox:
         self._database.run(write)
 
     def due(self, notifier: str, *, owner: str, limit: int, lease_seconds: float) -> Sequence[DueEvent]:
-        """What is to be delivered to this notifier now, oldest first, and held for this owner until the lease ends.
+        """Return the events that are due for this notifier, oldest first, now held by this owner until the lease ends.
 
-        Of one volume only events before which nothing is held back: while one waits for its next try, or is held by
-        another owner, the later ones of the same volume wait too. An event that was parked holds nothing back.
+        While an event waits for its next try, or another owner holds it, the later events of the same volume wait too.
+        A parked event delays no other.
         """
 
         def look(connection: Connection) -> bool:
@@ -66,11 +66,11 @@ class Outbox:
                 _settle(connection, row.seq, notifier, held)
             return [DueEvent(event=Event.parse(row.payload), tries=row.attempts or 0) for row in found]
 
-        # Most of the time nothing is due: that is found out without locking anything.
+        # Usually nothing is due, which a transaction without locks shows.
         return self._database.run(hold) if self._database.read(look) else []
 
     def delivered(self, notifier: str, *event_ids: str) -> None:
-        """The notifier took them, or is not to be told; harmless where that is known."""
+        """Mark events as delivered to a notifier; again is harmless."""
 
         def write(connection: Connection) -> None:
             for event_id in event_ids:
@@ -82,7 +82,7 @@ class Outbox:
         self._database.run(write)
 
     def failed(self, notifier: str, event_id: str, problem: str, *, retry_at: datetime | None) -> None:
-        """It did not; count the try. To be tried again from `retry_at` on; None: parked, not tried again."""
+        """Count a failed try. The event is tried again from `retry_at` on; None: it is parked."""
 
         def write(connection: Connection) -> None:
             seq = _seq_of(connection, event_id)
@@ -107,21 +107,21 @@ class Outbox:
         self._database.run(write)
 
     def holders(self) -> Sequence[str]:
-        """Whoever holds events that are to be delivered."""
+        """Return the owners that hold events."""
         statement = sa.select(deliveries.c.owner).where(deliveries.c.state == WAITING).distinct()
         return self._database.read(
             lambda connection: [owner for owner in connection.execute(statement).scalars() if owner]
         )
 
     def let_go(self, owner: str) -> int:
-        """Give free what an owner holds that is known to be dead; returns how many events there were."""
+        """Release the events of an owner that is known to be dead; return their number."""
         held = sa.update(deliveries).where(deliveries.c.owner == owner, deliveries.c.state == WAITING)
         return self._database.run(
             lambda connection: connection.execute(held.values(owner=None, held_until=None)).rowcount
         )
 
     def parked(self, notifier: str | None = None) -> Sequence[tuple[str, Event, str]]:
-        """Events that were given up: (notifier, event, problem), oldest first."""
+        """Return the parked events: (notifier, event, problem), oldest first."""
         statement = (
             sa.select(deliveries.c.notifier, events.c.payload, deliveries.c.problem)
             .join(events, events.c.seq == deliveries.c.event_seq)
@@ -137,14 +137,14 @@ class Outbox:
         )
 
     def of(self, volume_id: str) -> Sequence[Event]:
-        """The events of a volume, in their order."""
+        """Return the events of a volume, in their order."""
         statement = sa.select(events.c.payload).where(events.c.volume_id == volume_id).order_by(events.c.seq)
         return self._database.read(
             lambda connection: [Event.parse(payload) for payload in connection.execute(statement).scalars()]
         )
 
     def purge(self, *, before: datetime) -> int:
-        """Forget events that everybody got, or that nobody came for, since before; returns how many."""
+        """Delete events from before this time that all notifiers received or none expects; return their number."""
 
         def write(connection: Connection) -> int:
             known = connection.execute(sa.select(sa.func.count()).select_from(notifiers)).scalar_one()
@@ -155,7 +155,7 @@ class Outbox:
 
 
 def add(connection: Connection, happened: Iterable[Event], now: datetime) -> None:
-    """The rows of events, in this order; what is there already, by its id, stays as it is."""
+    """Insert events, in this order; an id that is there already is ignored."""
     for event in happened:
         connection.execute(
             _WRITE,
@@ -170,7 +170,7 @@ def add(connection: Connection, happened: Iterable[Event], now: datetime) -> Non
 
 
 def _next_of_volume() -> sa.ColumnElement[int | None]:
-    """The number of a volume's next event. Who loses a race for it breaks a unique constraint and begins again."""
+    """Return the number of a volume's next event. The loser of a race violates a unique constraint and is run again."""
     volume = sa.bindparam("volume_id", type_=events.c.volume_id.type)
     before = events.alias("before")
     last = sa.select(sa.func.max(before.c.volume_seq)).where(before.c.volume_id == volume).scalar_subquery()
@@ -181,7 +181,7 @@ _WRITE = unless_there(events, volume_seq=_next_of_volume())
 
 
 def _alone(connection: Connection, notifier: str, now: datetime) -> None:
-    """Nobody else picks events for this notifier before this transaction ends."""
+    """Lock the notifier, so that no other transaction selects events for it before this one ends."""
     seen = sa.update(notifiers).where(notifiers.c.name == notifier).values(seen_at=now)
     if connection.execute(seen).rowcount == 0:
         connection.execute(sa.insert(notifiers).values(name=notifier, seen_at=now))
@@ -205,7 +205,7 @@ def _first_due(connection: Connection, notifier: str, owner: str, limit: int, no
 
 
 def _undelivered(connection: Connection, notifier: str) -> Iterator[Row[Any]]:
-    """The open events that this notifier has neither got nor been given up for, oldest first."""
+    """Yield the open events that are neither delivered to this notifier nor parked for it, oldest first."""
     own = sa.and_(deliveries.c.event_seq == events.c.seq, deliveries.c.notifier == notifier)
     statement: sa.Select[Any] = (
         sa.select(
@@ -232,7 +232,7 @@ def _undelivered(connection: Connection, notifier: str) -> Iterator[Row[Any]]:
 
 
 def _settle(connection: Connection, seq: int, notifier: str, values: dict[str, Any]) -> None:
-    """Change a delivery's row, or make it. One that is delivered or parked stays what it is."""
+    """Change or insert a delivery's row. A delivered or parked one stays as it is."""
     which = sa.and_(deliveries.c.event_seq == seq, deliveries.c.notifier == notifier)
     state = connection.execute(sa.select(deliveries.c.state).where(which)).scalar()
     if state is None:
@@ -243,7 +243,7 @@ def _settle(connection: Connection, seq: int, notifier: str, values: dict[str, A
 
 
 def _close(connection: Connection, seq: int, now: datetime) -> None:
-    """Where no notifier waits for the event any more, nobody looks at it again."""
+    """Close the event if no notifier waits for it any more."""
     done = sa.select(deliveries.c.notifier).where(deliveries.c.event_seq == seq, deliveries.c.state != WAITING)
     waiting = (
         sa.select(sa.func.count())
@@ -256,3 +256,106 @@ def _close(connection: Connection, seq: int, now: datetime) -> None:
 
 def _seq_of(connection: Connection, event_id: str) -> int | None:
     return connection.execute(sa.select(events.c.seq).where(events.c.id == event_id)).scalar()
+
+
+STATES = (WAITING, PARKED, DELIVERED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRecord:
+    """The delivery of one event to one notifier."""
+
+    event: Event
+    notifier: str
+    state: str  # waiting, parked or delivered
+    tries: int
+    next_try_at: datetime | None
+    problem: str | None
+
+
+class Deliveries:
+    """Deliveries, for the operator."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(
+        self,
+        *,
+        state: str | None = None,
+        notifier: str | None = None,
+        volume_id: str | None = None,
+        event_ids: Sequence[str] | None = None,
+        limit: int = 100,
+    ) -> Sequence[DeliveryRecord]:
+        """Return the latest deliveries, oldest first, `limit` at most."""
+
+        def look(connection: Connection) -> list[DeliveryRecord]:
+            known = list(connection.execute(sa.select(notifiers.c.name).order_by(notifiers.c.name)).scalars())
+            found: list[DeliveryRecord] = []
+            for row in connection.execute(_events(state, volume_id, event_ids)):
+                of_event = [
+                    record
+                    for record in _of_event(connection, row, known)
+                    if state in (None, record.state) and notifier in (None, record.notifier)
+                ]
+                found.extend(reversed(of_event))
+                if len(found) >= limit:
+                    break
+            return list(reversed(found[:limit]))
+
+        return self._database.read(look)
+
+    def retry(self, *, event_ids: Sequence[str] | None = None, notifier: str | None = None) -> int:
+        """Try parked events again, as often as new ones; return their number. None: all of them."""
+
+        def write(connection: Connection) -> int:
+            which = [deliveries.c.state == PARKED]
+            if notifier is not None:
+                which.append(deliveries.c.notifier == notifier)
+            if event_ids is not None:
+                named = sa.select(events.c.seq).where(events.c.id.in_(event_ids))
+                which.append(deliveries.c.event_seq.in_(named))
+            seqs = set(connection.execute(sa.select(deliveries.c.event_seq).where(*which)).scalars())
+            if not seqs:
+                return 0
+            again = {"state": WAITING, "attempts": 0, "next_try_at": None, "parked_at": None}
+            changed = connection.execute(sa.update(deliveries).where(*which).values(**again)).rowcount
+            connection.execute(sa.update(events).where(events.c.seq.in_(seqs)).values(open=True))
+            return changed
+
+        return self._database.run(write)
+
+
+def _events(
+    state: str | None, volume_id: str | None, event_ids: Sequence[str] | None
+) -> sa.Select[tuple[int, dict[str, Any], bool]]:
+    """Return a statement that selects events, the latest first."""
+    statement = sa.select(events.c.seq, events.c.payload, events.c.open).order_by(events.c.seq.desc())
+    if volume_id is not None:
+        statement = statement.where(events.c.volume_id == volume_id)
+    if event_ids is not None:
+        statement = statement.where(events.c.id.in_(event_ids))
+    if state == WAITING:
+        statement = statement.where(events.c.open.is_(True))
+    elif state is not None:
+        having = sa.select(deliveries.c.event_seq).where(deliveries.c.state == state)
+        statement = statement.where(events.c.seq.in_(having))
+    return statement
+
+
+def _of_event(connection: Connection, event: Row[Any], known: Sequence[str]) -> Iterator[DeliveryRecord]:
+    """Yield one record for each notifier, by name. An open event also waits for notifiers without a row."""
+    rows = connection.execute(sa.select(deliveries).where(deliveries.c.event_seq == event.seq)).all()
+    by_name = {row.notifier: row for row in rows}
+    made = Event.parse(event.payload)
+    for name in sorted({*by_name, *(known if event.open else ())}):
+        row = by_name.get(name)
+        yield DeliveryRecord(
+            event=made,
+            notifier=name,
+            state=row.state if row is not None else WAITING,
+            tries=row.attempts if row is not None else 0,
+            next_try_at=row.next_try_at if row is not None else None,
+            problem=row.problem if row is not None else None,
+        )

@@ -1,7 +1,7 @@
-"""Room in pools: taken by one conditional update, counted anew whenever a claim or a report changes what is pending.
+"""Room in pools: claimed by one conditional update, summed anew whenever a claim or a report changes what is pending.
 
-Always true of a committed state: a pool's pending_gb is the sum of its claims that its report cannot know
-(`Claim.known_to`). Whoever changes claims holds the rows of their pools; pools are locked in the order of their ids.
+Invariant of every committed state: a pool's pending_gb is the sum of its claims that its report cannot know
+(`Claim.known_to`). A transaction that changes claims locks the rows of their pools, in the order of their ids.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from volsched.db.schema import claims, pools
 from volsched.model.claim import Claim, ClaimState
 from volsched.model.report import MOST_AHEAD_SECONDS, seconds_ahead
 
-#: Rooms are given to 2 places; half a hundredth is the noise of binary fractions, not room.
+#: Sizes have two decimal places; a difference below half of the last one is rounding, not room.
 NOISE_GB = 0.005
 
 
@@ -41,21 +41,21 @@ UNKNOWN = _unknown_to(pools.c.reported_at)
 
 
 def claim_of(row: Row[Any]) -> Claim:
-    """A claim from its row."""
+    """Return the claim of a row."""
     values = dict(row._mapping)
     return Claim(**{**values, "state": ClaimState(values["state"])})
 
 
-def take(connection: Connection, claim: Claim, *, thin: bool) -> bool:
-    """Take the room; False where the pool is gone or has not so much left, or the key is claimed (see `of_key`).
+def claim_room(connection: Connection, claim: Claim, *, thin: bool) -> bool:
+    """Claim the room; return False if the pool is gone or has less left, or the key is claimed already (see `of_key`).
 
     `thin`: see Placement.
     """
     wanted = {"key": claim.key, "pool": claim.pool_id, "size": claim.size_gb, "least": claim.size_gb - NOISE_GB}
-    return connection.execute(_TAKE_THIN if thin else _TAKE_THICK, wanted).rowcount == 1
+    return connection.execute(_CLAIM_THIN if thin else _CLAIM_THICK, wanted).rowcount == 1
 
 
-def _taking(room: sa.Column[Any]) -> sa.Update:
+def _claiming(room: sa.Column[Any]) -> sa.Update:
     return (
         sa.update(pools)
         .where(
@@ -68,22 +68,22 @@ def _taking(room: sa.Column[Any]) -> sa.Update:
     )
 
 
-# Made once: to put a statement together takes ten times as long as to run it.
-_TAKE_THIN, _TAKE_THICK = _taking(pools.c.room_thin_gb), _taking(pools.c.room_thick_gb)
-_WRITE = sa.insert(claims)
+# Built once: building a statement takes ten times as long as executing it.
+_CLAIM_THIN, _CLAIM_THICK = _claiming(pools.c.room_thin_gb), _claiming(pools.c.room_thick_gb)
+_INSERT = sa.insert(claims)
 _OF_KEY = sa.select(claims).where(claims.c.key == sa.bindparam("the_key"))
 
 
 def of_key(connection: Connection, key: str) -> Claim | None:
-    """The claim of this key."""
+    """Return the claim of this key."""
     row = connection.execute(_OF_KEY, {"the_key": key}).first()
     return None if row is None else claim_of(row)
 
 
-def write(connection: Connection, claim: Claim) -> None:
-    """The claim's row; its room must have been taken in the same transaction."""
+def insert(connection: Connection, claim: Claim) -> None:
+    """Insert the row of a claim whose room was claimed in the same transaction."""
     connection.execute(
-        _WRITE,
+        _INSERT,
         {
             "key": claim.key,
             "volume_id": claim.volume_id,
@@ -97,13 +97,13 @@ def write(connection: Connection, claim: Claim) -> None:
 
 
 def pools_of(connection: Connection, keys: Iterable[str], volume_id: str | None = None) -> list[str]:
-    """The pools in which these claims, and all claims of this volume, are."""
+    """Return the pools of these claims, and of all claims of this volume."""
     which = claims.c.key.in_(sorted(set(keys)))
     return _pools_of(connection, which if volume_id is None else sa.or_(which, claims.c.volume_id == volume_id))
 
 
 def lock(connection: Connection, pool_ids: Iterable[str]) -> None:
-    """Nobody else claims in these pools, gives back or reports for them, before this transaction ends."""
+    """Lock pools against claims, releases and reports of other transactions, until this one ends."""
     wanted = sorted(set(pool_ids))
     if wanted:
         statement = sa.select(pools.c.id).where(pools.c.id.in_(wanted)).order_by(pools.c.id)
@@ -111,7 +111,7 @@ def lock(connection: Connection, pool_ids: Iterable[str]) -> None:
 
 
 def recount(connection: Connection, pool_ids: Iterable[str]) -> None:
-    """Set pending_gb of pools that are locked from the claims that there are."""
+    """Set pending_gb of locked pools to the sum of their claims."""
     wanted = sorted(set(pool_ids))
     if wanted:
         statement = sa.update(pools).where(pools.c.id.in_(wanted))
@@ -155,20 +155,20 @@ def confirm(
     recount(connection, affected)
 
 
-def give_back(connection: Connection, keys: Iterable[str]) -> None:
-    """Remove the claims. Room that a report counts as used stays so until the next report."""
+def release(connection: Connection, keys: Iterable[str]) -> None:
+    """Delete claims. Room that a report counts as used stays used until the next report."""
     wanted = sorted(set(keys))
     if wanted:
         _remove(connection, claims.c.key.in_(wanted))
 
 
-def give_back_in(connection: Connection, volume_id: str, pool_id: str) -> None:
-    """Remove the claims of a volume in one pool."""
+def release_in(connection: Connection, volume_id: str, pool_id: str) -> None:
+    """Delete the claims of a volume in one pool."""
     _remove(connection, sa.and_(claims.c.volume_id == volume_id, claims.c.pool_id == pool_id))
 
 
-def give_back_all(connection: Connection, volume_id: str) -> None:
-    """Remove every claim of a volume."""
+def release_all(connection: Connection, volume_id: str) -> None:
+    """Delete all claims of a volume."""
     _remove(connection, claims.c.volume_id == volume_id)
 
 

@@ -1,4 +1,4 @@
-"""Quotas: what a project may have, of all types together and of each."""
+"""Quotas: limits of a project, for all volume types together and for each."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ ALL_TYPES = ""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What of one resource is used, reserved and allowed."""
+    """Use, reservations and limit of one resource."""
 
     resource: str
-    limit: int  # UNLIMITED: as much as there is
+    limit: int
     used: int
     reserved: int
 
@@ -34,7 +34,7 @@ class Usage:
 class Quotas:
     """Limits of projects. A port: QuotaStore.
 
-    Usage is counted from the volumes' rows and the reservations that have not expired, so that nothing can drift.
+    Usage is the sum of the volumes' rows and the reservations that have not expired, so that it is always exact.
     """
 
     def __init__(
@@ -44,19 +44,19 @@ class Quotas:
         defaults: Mapping[str, int] = MappingProxyType({}),
         reservation_seconds: float = 3600.0,
     ) -> None:
-        """`defaults`: limits of a project, over all types, that has none of its own."""
+        """`defaults`: limits over all types, for projects without limits of their own."""
         self._database = database
         self._defaults = {resource: defaults.get(resource, UNLIMITED) for resource in RESOURCES}
         self._lifetime = timedelta(seconds=reservation_seconds)
 
     def reserve(self, project_id: str, *, volumes: int, gigabytes: int, volume_type_id: str | None = None) -> str:
-        """A reservation's id; it expires by itself. Raises QuotaExceeded."""
+        """Reserve; return the id of the reservation, which expires by itself. Raises QuotaExceeded."""
         reservation = str(uuid.uuid4())
         asked = {"volumes": volumes, "gigabytes": gigabytes}
 
         def write(connection: Connection) -> None:
             if connection.execute(sa.select(reservations.c.id).where(reservations.c.id == reservation)).first():
-                return  # made before: the answer was lost on its way
+                return  # committed before, and the connection was lost
             self._lock(connection, project_id)
             now = self._database.now(connection)
             for type_id in [ALL_TYPES] + [one for one in [volume_type_id] if one]:
@@ -67,21 +67,21 @@ class Quotas:
         return reservation
 
     def reserve_retype(self, project_id: str, *, gigabytes: int, volume_type_id: str) -> str:
-        """Room within the limits of a volume type for one volume that the project has already, of another type.
+        """Reserve, within the limits of a volume type, for a volume of the project that has another type.
 
-        What the project has in all stays as it is. Raises QuotaExceeded.
+        The project's use over all types stays as it is. Raises QuotaExceeded.
         """
         reservation = str(uuid.uuid4())
         asked = {"volumes": 1, "gigabytes": gigabytes}
 
         def write(connection: Connection) -> None:
             if connection.execute(sa.select(reservations.c.id).where(reservations.c.id == reservation)).first():
-                return  # made before: the answer was lost on its way
+                return  # committed before, and the connection was lost
             self._lock(connection, project_id)
             now = self._database.now(connection)
             self._refuse_beyond(connection, project_id, volume_type_id, asked, now)
             _reserve(connection, reservation, project_id, volume_type_id, asked, now + self._lifetime)
-            # The counterpart: over all types together, nothing is reserved.
+            # The counterpart makes the sum over all types zero.
             less = {resource: -amount for resource, amount in asked.items()}
             _reserve(connection, _counterpart(reservation), project_id, ALL_TYPES, less, now + self._lifetime)
 
@@ -89,15 +89,15 @@ class Quotas:
         return reservation
 
     def commit(self, reservation: str) -> None:
-        """The rows now say it themselves; harmless where the reservation is gone."""
+        """End a reservation whose volumes are rows now; harmless if it is gone."""
         self._database.run(lambda connection: end(connection, reservation))
 
     def cancel(self, reservation: str) -> None:
-        """Harmless where the reservation is gone."""
+        """End a reservation; harmless if it is gone."""
         self._database.run(lambda connection: end(connection, reservation))
 
     def expire(self) -> int:
-        """Forget reservations whose time is over (they count no longer in any case); returns how many."""
+        """Delete expired reservations, which no longer count; return their number."""
         return self._database.run(
             lambda connection: (
                 connection.execute(
@@ -107,7 +107,7 @@ class Quotas:
         )
 
     def set_limit(self, project_id: str, resource: str, limit: int | None, volume_type_id: str | None = None) -> None:
-        """-1: unlimited; None: the default again. Raises InvalidRequest."""
+        """Set a limit. -1: unlimited; None: the default. Raises InvalidRequest."""
         if resource not in RESOURCES:
             raise InvalidRequest("resource", f"{resource!r} has no quota; there are {', '.join(RESOURCES)}")
         if limit is not None and limit < UNLIMITED:
@@ -115,7 +115,7 @@ class Quotas:
         self._database.run(lambda connection: _set(connection, project_id, volume_type_id, resource, limit))
 
     def usage(self, project_id: str, volume_type_id: str | None = None) -> tuple[Usage, ...]:
-        """One entry a resource. `volume_type_id`: of this type alone; None: over all types."""
+        """Return one entry for each resource. `volume_type_id`: of this type only; None: over all types."""
         return self._database.read(
             lambda connection: self._usage(
                 connection, project_id, volume_type_id or ALL_TYPES, self._database.now(connection)
@@ -125,7 +125,7 @@ class Quotas:
     def _refuse_beyond(
         self, connection: Connection, project_id: str, type_id: str, asked: Mapping[str, int], now: datetime
     ) -> None:
-        """Raises QuotaExceeded where a limit would be passed; `type_id` ALL_TYPES: of all types together."""
+        """Raise QuotaExceeded if a limit would be exceeded; `type_id` ALL_TYPES: over all types."""
         for usage in self._usage(connection, project_id, type_id, now):
             wanted = asked[usage.resource]
             if usage.limit != UNLIMITED and wanted > 0 and usage.used + usage.reserved + wanted > usage.limit:
@@ -133,7 +133,7 @@ class Quotas:
                 raise QuotaExceeded(resource, limit=usage.limit, used=usage.used, reserved=usage.reserved, asked=wanted)
 
     def _lock(self, connection: Connection, project_id: str) -> None:
-        """Nobody else reserves for the project before this transaction ends, if it has a limit at all."""
+        """Lock the project's limits, if it has any, against reservations of other transactions."""
         own = sa.select(quotas).where(quotas.c.project_id == project_id).order_by(*quotas.primary_key.columns)
         found = {row.resource for row in connection.execute(own.with_for_update()) if not row.volume_type_id}
         for resource, limit in self._defaults.items():
@@ -165,7 +165,7 @@ class Quotas:
 
 
 def end(connection: Connection, reservation: str) -> None:
-    """The reservation counts no longer: the rows say it, or nothing came of it."""
+    """Delete a reservation and its counterpart."""
     ids = [reservation, _counterpart(reservation)]
     connection.execute(sa.delete(reservations).where(reservations.c.id.in_(ids)))
 

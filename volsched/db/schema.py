@@ -1,14 +1,79 @@
-"""The tables. A change here needs a migration that says the same."""
+"""The tables and their column types, which mean the same on SQLite, PostgreSQL and MariaDB.
+
+A change here needs a migration that makes the same change.
+"""
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, String, Table, UniqueConstraint
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from volsched.db.column_types import Document, Moment, Received, sequence_number
+from volsched.model.serialization import plain
+
+#: The most characters that are stored of a value which cannot be written as JSON.
+MOST_UNREADABLE = 10_000
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time: naive, in UTC, with microseconds."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return mysql.DATETIME(fsp=6) if dialect.name == "mysql" else self.impl_instance
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None or value.tzinfo is None:
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+
+class Document(TypeDecorator[Any]):
+    """Plain data as JSON text. NaN and infinity, which JSON lacks, are stored as their names."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return mysql.LONGTEXT() if dialect.name == "mysql" else self.impl_instance
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        try:
+            return json.dumps(value, separators=(",", ":"), allow_nan=False, default=plain)
+        except (TypeError, ValueError):  # a key or a number that JSON lacks: converted first, which is much slower
+            return json.dumps(plain(value), separators=(",", ":"), allow_nan=False)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+class Received(Document):
+    """Data as it was received: NaN stays NaN, so that parsing it again has the same result."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        try:
+            return json.dumps(value, default=plain, allow_nan=True)
+        except (TypeError, ValueError):  # keys that are not text, or a value that contains itself
+            return json.dumps(repr(value)[:MOST_UNREADABLE])
+
+
+def sequence_number() -> TypeEngine[int]:
+    """Return the type of a number that the database increments; SQLite does so for INTEGER only."""
+    return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 metadata = sa.MetaData(
     naming_convention={
@@ -25,7 +90,7 @@ NAME = String(255)  # names, hosts, pools, projects, users
 KEY = String(320)  # a volume's id with a pool's id behind it
 WORD = String(32)
 
-# Names are compared as they are written, trailing spaces and capitals included, as the other databases do.
+# Names are compared exactly, including case and trailing spaces, as the other databases do.
 MARIADB: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_nopad_bin"}
 
 
@@ -283,3 +348,19 @@ backups = _table(
     Index(None, "project_id"),
     Index(None, "volume_id"),
 )
+
+
+def unless_there(table: sa.Table, **computed: sa.ColumnElement[Any]) -> sa.Insert:
+    """Return a statement that inserts a row into a table with `id` and `seq`, unless this id is there already.
+
+    One statement is one round trip. Its parameters are the columns of the table without `seq` and those `computed`;
+    each of them must be given, if only as None.
+    """
+    same = table.alias("same")
+    written = {
+        column.name: computed.get(column.name, sa.bindparam(column.name, type_=column.type))
+        for column in table.columns
+        if column.name != "seq"
+    }
+    there = sa.exists(sa.select(same.c.seq).where(same.c.id == sa.bindparam("id", type_=table.c.id.type)))
+    return sa.insert(table).from_select(list(written), sa.select(*written.values()).where(~there))

@@ -16,12 +16,12 @@ from volsched.model.snapshot import Snapshot, SnapshotStatus
 from volsched.model.volume import VolumeStatus
 from volsched.model.work import RowChange, WorkRequest
 
-#: A volume of which snapshots can be taken is in this status.
+#: The status of volumes of which snapshots can be taken.
 WHOLE = VolumeStatus.AVAILABLE
 
 
 class Snapshots:
-    """The snapshots' rows. While a volume has one it is neither deleted nor moved."""
+    """Snapshots as rows. A volume that has one is neither deleted nor moved."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,9 +31,9 @@ class Snapshots:
         return self.find(snapshot_id, None, by_name=False)
 
     def find(self, name_or_id: str, project_id: str | None, *, by_name: bool = True) -> Snapshot:
-        """The snapshot of this id, else of this name, that the project may see (None: any).
+        """Return the snapshot of this id, else of this name, that the project may see (None: any).
 
-        Raises SnapshotNotFound, and InvalidRequest where several have the name.
+        Raises SnapshotNotFound, and InvalidRequest if several have the name.
         """
         found = self._select(snapshots.c.id == name_or_id, project_id)
         if not found and by_name:
@@ -48,17 +48,17 @@ class Snapshots:
         return found[0]
 
     def list(self, project_id: str | None = None, *, volume_id: str | None = None) -> Sequence[Snapshot]:
-        """The snapshots that the project may see (None: all), oldest first; `volume_id`: those of one volume."""
+        """Return the snapshots that the project may see (None: all), oldest first; `volume_id`: of one volume."""
         return self._select(sa.true() if volume_id is None else snapshots.c.volume_id == volume_id, project_id)
 
     def create(self, snapshot: Snapshot, work: Sequence[WorkRequest] = ()) -> Snapshot:
-        """A new row, and the work that goes with it, in one transaction; the same snapshot again is harmless.
+        """Insert a snapshot and its work in one transaction; the same snapshot again is harmless.
 
-        Raises VolumeNotFound, and InvalidRequest where the volume is not available.
+        Raises VolumeNotFound, and InvalidRequest if the volume is not available.
         """
 
         def write(connection: Connection) -> Snapshot:
-            # Held, so that the volume is not moved or deleted in this moment.
+            # Locked, so that the volume is not moved or deleted meanwhile.
             volume = connection.execute(
                 sa.select(volumes.c.status).where(volumes.c.id == snapshot.volume_id).with_for_update()
             ).first()
@@ -86,9 +86,9 @@ class Snapshots:
         only_from: Sequence[SnapshotStatus],
         work: Sequence[WorkRequest] = (),
     ) -> Snapshot:
-        """Move to a status that stands for work in progress, and queue that work, in one transaction.
+        """Set a status of work in progress, and queue that work, in one transaction.
 
-        Raises SnapshotNotFound, and InvalidRequest naming the status where it is in none of `only_from`.
+        Raises SnapshotNotFound, and InvalidRequest if it is in none of `only_from`.
         """
         allowed = [one.value for one in only_from]
 
@@ -112,7 +112,7 @@ class Snapshots:
         return self._database.run(write)
 
     def remove(self, snapshot_id: str) -> None:
-        """Remove a row that claims no room; harmless where it is gone."""
+        """Delete a snapshot that has no claim; harmless if it is gone."""
         self._database.run(lambda connection: put(connection, RowChange(kind="snapshot", id=snapshot_id)))
 
     def _select(self, which: sa.ColumnElement[bool], project_id: str | None) -> Sequence[Snapshot]:
@@ -123,7 +123,7 @@ class Snapshots:
 
 
 def put(connection: Connection, row: RowChange) -> None:
-    """What work made of a snapshot's row."""
+    """Apply a work item's change to a snapshot's row."""
     which = snapshots.c.id == row.id
     if row.changes is None:
         connection.execute(sa.delete(snapshots).where(which))

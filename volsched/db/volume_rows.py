@@ -1,4 +1,4 @@
-"""Volume rows as part of larger transactions: read, changed, removed."""
+"""Volume rows in larger transactions: read, changed and deleted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CHANGEABLE = FIELDS - {"id", "created_at"}
 
 
 def volume_of(row: Row[Any]) -> Volume:
-    """A volume from its row."""
+    """Return the volume of a row."""
     values = {str(name): value for name, value in row._mapping.items()}
     for name in TIMES:
         values[name] = written(values[name])
@@ -30,12 +30,12 @@ def volume_of(row: Row[Any]) -> Volume:
 
 
 def written(moment: datetime | None) -> str | None:
-    """A time as ISO 8601 text."""
+    """Return a time as ISO 8601 text."""
     return None if moment is None else moment.isoformat()
 
 
 def values_of(volume: Volume) -> dict[str, Any]:
-    """The row of a volume. Raises InvalidRequest where a time is none."""
+    """Return the row of a volume. Raises InvalidRequest if a time cannot be parsed."""
     return {name: _stored(name, value) for name, value in volume.plain().items()}
 
 
@@ -45,7 +45,7 @@ def read(connection: Connection, volume_id: str) -> Volume | None:
 
 
 def change(connection: Connection, volume_id: str, changes: Mapping[str, Any], now: datetime) -> bool:
-    """False where the row is gone. Raises InvalidRequest for a field that a volume has not."""
+    """Change a volume; return False if it is gone. Raises InvalidRequest for an unknown field."""
     unknown = sorted(set(changes) - CHANGEABLE)
     if unknown:
         raise InvalidRequest(unknown[0], f"no field of a volume that can be changed; there are {sorted(CHANGEABLE)}")
@@ -56,7 +56,7 @@ def change(connection: Connection, volume_id: str, changes: Mapping[str, Any], n
 
 @lru_cache(maxsize=256)
 def _changing(names: tuple[str, ...]) -> sa.Update:
-    """The statement that changes these fields: made once, for that takes ten times as long as to run it."""
+    """Return the statement that changes these fields. Building it takes ten times as long as executing it."""
     values = {name: sa.bindparam(f"new_{name}", type_=volumes.c[name].type) for name in names}
     return sa.update(volumes).where(volumes.c.id == sa.bindparam("volume")).values(values)
 
@@ -65,9 +65,9 @@ _OF_ID = sa.select(volumes).where(volumes.c.id == sa.bindparam("volume"))
 
 
 def remove(connection: Connection, volume_id: str) -> None:
-    """Remove the row and all its claims; harmless where it is gone. Raises InvalidRequest while it has snapshots."""
+    """Delete a volume and its claims; harmless if it is gone. Raises InvalidRequest while it has snapshots."""
     refuse_with_snapshots(connection, volume_id)
-    pool_room.give_back_all(connection, volume_id)
+    pool_room.release_all(connection, volume_id)
     connection.execute(sa.delete(volumes).where(volumes.c.id == volume_id))
 
 
@@ -80,7 +80,7 @@ def refuse_with_snapshots(connection: Connection, volume_id: str) -> None:
 
 
 def counted(count: int, what: str) -> str:
-    """`1 snapshot`, `2 snapshots`."""
+    """Return `1 snapshot`, `2 snapshots`."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
@@ -95,7 +95,7 @@ def _stored(name: str, value: Any) -> Any:
 
 
 def _moment(name: str, value: Any) -> datetime | None:
-    """A naive time in UTC out of ISO 8601 text or a time."""
+    """Return a naive time in UTC from ISO 8601 text or a time."""
     if value is None:
         return None
     try:

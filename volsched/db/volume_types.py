@@ -18,7 +18,7 @@ from volsched.model.request import VolumeType
 
 
 class VolumeTypes:
-    """The kinds of volumes that the operator offers. A port: TypeStore."""
+    """Volume types as rows. A port: TypeStore."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,7 +32,7 @@ class VolumeTypes:
         is_public: bool = True,
         qos_specs: Mapping[str, Any] | None = None,
     ) -> VolumeType:
-        """Raises InvalidRequest where there is one of that name."""
+        """Insert a volume type. Raises InvalidRequest if the name is in use."""
         if not name:
             raise InvalidRequest("name", "a volume type needs a name")
         type_id = str(uuid.uuid4())
@@ -62,7 +62,7 @@ class VolumeTypes:
         return self._database.run(write)
 
     def find(self, name_or_id: str) -> VolumeType:
-        """By id, else by name. Raises VolumeTypeNotFound."""
+        """Return the type of this id, else of this name. Raises VolumeTypeNotFound."""
         found = self._database.read(
             lambda connection: (
                 _find(connection, volume_types.c.id == name_or_id)
@@ -74,11 +74,11 @@ class VolumeTypes:
         return found[0]
 
     def list(self) -> Sequence[VolumeType]:
-        """All of them, by name."""
+        """Return all types, by name."""
         return self._database.read(lambda connection: _find(connection, sa.true()))
 
     def delete(self, name_or_id: str) -> None:
-        """Raises VolumeTypeNotFound, and InvalidRequest where volumes have the type."""
+        """Delete a type. Raises VolumeTypeNotFound, and InvalidRequest if volumes have the type."""
         found = self.find(name_or_id)
 
         def count(connection: Connection) -> int:

@@ -1,8 +1,8 @@
-"""Volumes."""
+"""Volumes, and the facts about them that filters and weighers need."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ from volsched.model.work import WorkRequest
 
 
 class Volumes:
-    """The volumes' rows. A port: VolumeStore."""
+    """Volumes as rows. A port: VolumeStore."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,9 +32,9 @@ class Volumes:
         return found
 
     def find(self, name_or_id: str, project_id: str | None) -> Volume:
-        """The volume of this id, else of this name, that the project may see (None: any).
+        """Return the volume of this id, else of this name, that the project may see (None: any).
 
-        Raises VolumeNotFound, and InvalidRequest where several have the name.
+        Raises VolumeNotFound, and InvalidRequest if several have the name.
         """
 
         def look(connection: Connection) -> list[Volume]:
@@ -61,7 +61,7 @@ class Volumes:
         host: str | None = None,
         limit: int | None = None,
     ) -> Sequence[Volume]:
-        """The volumes that the project may see (None: all), oldest first. `host`: a pool, or a backend with all its."""
+        """Return the volumes that the project may see (None: all), oldest first. `host`: a pool or a backend."""
         statement = _seen_by(sa.select(volumes).order_by(volumes.c.created_at, volumes.c.id), project_id)
         if status is not None:
             statement = statement.where(volumes.c.status == status.value)
@@ -75,9 +75,9 @@ class Volumes:
         )
 
     def create(self, volume: Volume, work: Sequence[WorkRequest] = ()) -> Volume:
-        """A new row, and the work that goes with it, in one transaction.
+        """Insert a volume and its work in one transaction.
 
-        The same volume again is harmless. Raises VolumeTypeNotFound, and InvalidRequest where the id is another's.
+        The same volume again is harmless. Raises VolumeTypeNotFound, and InvalidRequest if another project has the id.
         """
 
         def write(connection: Connection) -> Volume:
@@ -100,7 +100,7 @@ class Volumes:
             raise _named(volume.volume_type_id, problem) from problem
 
     def update(self, volume_id: str, changes: Mapping[str, Any]) -> Volume:
-        """The volume as it is then. Raises VolumeNotFound, InvalidRequest."""
+        """Change a volume and return it. Raises VolumeNotFound, InvalidRequest."""
 
         def write(connection: Connection) -> Volume | None:
             volume_rows.change(connection, volume_id, changes, self._database.now(connection))
@@ -117,7 +117,7 @@ class Volumes:
     def set_status(
         self, volume_id: str, status: VolumeStatus, *, only_from: Iterable[VolumeStatus] | None = None
     ) -> bool:
-        """True where the status was changed; False where the row is gone or was in another status."""
+        """Set the status; return False if the row is gone or was in another status."""
         allowed = None if only_from is None else [VolumeStatus(one).value for one in only_from]
 
         def write(connection: Connection) -> bool:
@@ -138,10 +138,10 @@ class Volumes:
         work: Sequence[WorkRequest] = (),
         without_snapshots: bool = False,
     ) -> Volume:
-        """Move to a status that stands for work in progress, and queue that work, in one transaction.
+        """Set a status of work in progress, and queue that work, in one transaction.
 
-        The same work again is harmless. Raises VolumeNotFound, and InvalidRequest naming the status where the volume
-        is in none of `only_from`, or, `without_snapshots`, where it has any.
+        The same work again is harmless. Raises VolumeNotFound, and InvalidRequest if the volume is in none of
+        `only_from`, or, with `without_snapshots`, has a snapshot.
         """
         allowed = sorted(VolumeStatus(one).value for one in only_from)
         return self._database.run(
@@ -167,7 +167,7 @@ class Volumes:
         if found is None:
             raise VolumeNotFound(volume_id)
         if without_snapshots:
-            volume_rows.refuse_with_snapshots(connection, volume_id)  # none can come: the volume's row is held
+            volume_rows.refuse_with_snapshots(connection, volume_id)  # none can be added: the volume's row is locked
         if moved.rowcount == 1:
             work_rows.queue(connection, work, now)
         elif found.status is not VolumeStatus(status) or not work_rows.known(connection, work):
@@ -177,9 +177,9 @@ class Volumes:
         return found
 
     def discard(self, volume_id: str, *, only_from: Iterable[VolumeStatus], events: Sequence[Event] = ()) -> None:
-        """Remove the row of a volume that was never placed, and keep what is told of it, in one transaction.
+        """Delete the row of a volume that was never placed, and store its events, in one transaction.
 
-        Raises VolumeNotFound, and InvalidRequest where it is in none of these statuses, or has snapshots.
+        Raises VolumeNotFound, and InvalidRequest if it is in none of these statuses, or has snapshots.
         """
         allowed = sorted(VolumeStatus(one).value for one in only_from)
 
@@ -191,7 +191,7 @@ class Volumes:
         self._database.run(write)
 
     def remove(self, volume_id: str, events: Sequence[Event] = ()) -> None:
-        """Remove the row, give back the room that it claims, and keep what is told of it; harmless where it is gone."""
+        """Delete the row, release its claims and store its events; harmless if it is gone."""
 
         def write(connection: Connection) -> None:
             volume_rows.remove(connection, volume_id)
@@ -205,7 +205,56 @@ def _seen_by(statement: sa.Select[Any], project_id: str | None) -> sa.Select[Any
 
 
 def _named(volume_type_id: str | None, problem: IntegrityError) -> InvalidRequest:
-    """The rule that a volume's row broke, by name."""
+    """Return the error for the constraint that a volume's row violated."""
     if "volume_type_id" in str(problem.orig) or "FOREIGN KEY" in str(problem.orig):
         return VolumeTypeNotFound(str(volume_type_id))
     return InvalidRequest("volume", f"the database refuses it: {problem.orig}")
+
+
+#: The beginning of the migration_status of a volume that is the target of a migration.
+MIGRATION_TARGET = "target:"
+
+
+def _no_compute(instance_id: str) -> str:
+    raise InvalidRequest(
+        "scheduler_hints.local_to_instance",
+        f"the host of instance {instance_id} is not known: no compute service is configured",
+    )
+
+
+class Facts:
+    """What filters and weighers need beyond the request, each fact in one query. A port: FactSource.
+
+    `instance_host` returns the hypervisor of a compute instance, which the database does not have.
+    """
+
+    def __init__(self, database: Database, *, instance_host: Callable[[str], str] = _no_compute) -> None:
+        self._database = database
+        self._instance_host = instance_host
+
+    def backends_of(self, volume_ids: Sequence[str], project_id: str | None) -> Mapping[str, str]:
+        """Return volume id -> host or cluster pool id of the volumes that the project may see (None: all)."""
+        if not volume_ids:
+            return {}
+        statement = sa.select(volumes.c.id, volumes.c.cluster_name, volumes.c.host).where(
+            volumes.c.id.in_(sorted(set(volume_ids)))
+        )
+        if project_id is not None:
+            # the target of a migration is visible to operators only
+            target = volumes.c.migration_status.startswith(MIGRATION_TARGET, autoescape=True)
+            shown = sa.or_(volumes.c.migration_status.is_(None), sa.not_(target))
+            statement = statement.where(volumes.c.project_id == project_id, shown)
+        found = self._database.read(lambda connection: connection.execute(statement).all())
+        return {row.id: row.cluster_name or row.host for row in found if row.cluster_name or row.host}
+
+    def volume_counts(self) -> Mapping[str, int]:
+        """Return host of volumes, as stored (host@backend#pool) -> number of volumes, of all projects."""
+        statement = (
+            sa.select(volumes.c.host, sa.func.count()).where(volumes.c.host.is_not(None)).group_by(volumes.c.host)
+        )
+        found = self._database.read(lambda connection: connection.execute(statement).all())
+        return {row.host: int(row[1]) for row in found}
+
+    def instance_host(self, instance_id: str) -> str:
+        """Return the hypervisor host of a compute instance. Raises InvalidRequest if it cannot be found."""
+        return self._instance_host(instance_id)

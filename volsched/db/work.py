@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from volsched.db import groups, messages, outbox, pool_room, quotas, snapshots, volume_rows, work_rows
+from volsched.db import groups, outbox, pool_room, quotas, records, snapshots, volume_rows, work_rows
 from volsched.db.database import Database
 from volsched.db.schema import work
 from volsched.exceptions import LeaseLost
@@ -26,13 +26,13 @@ from volsched.model.work import Lease, Outcome, RowChange, Starting, WorkItem, W
 ROWS: Mapping[str, Callable[[Connection, RowChange], None]] = MappingProxyType(
     {"group": groups.put, "snapshot": snapshots.put}
 )
-#: So many pieces of work are looked at before a taker gives up for now: others take the first ones meanwhile.
+#: The most work items that `take` tries: other processes take the first ones meanwhile.
 CANDIDATES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkRecord:
-    """A piece of work as its row has it."""
+    """A work item as it is stored."""
 
     id: str
     queue: str
@@ -49,10 +49,10 @@ class WorkRecord:
 
 
 class WorkQueue:
-    """Work volume_rows, taken under leases. A port: WorkStore.
+    """Work items, taken under leases. A port: WorkStore.
 
-    A queue is worked off in the order in which work came; of one volume, one piece at a time, in the same order,
-    whatever the queues.
+    The items of a queue are taken in the order in which they were added; those of one volume one at a time and in the
+    same order, whatever their queues.
     """
 
     def __init__(self, database: Database, observer: Observer = NO_OBSERVER) -> None:
@@ -60,15 +60,15 @@ class WorkQueue:
         self._observer = observer
 
     def add(self, work: WorkRequest) -> None:
-        """Queue work; the same id again is harmless."""
+        """Queue work; the same id again is ignored."""
         self._database.run(lambda connection: work_rows.queue(connection, [work], self._database.now(connection)))
 
     def take(
         self, queues: Sequence[str], owner: str, lease_seconds: float, starting: Starting | None = None
     ) -> WorkItem | None:
-        """The oldest piece of work that is queued, or whose lease expired, now under a lease of this owner.
+        """Return the oldest work item that is queued or whose lease expired, now under a lease of this owner.
 
-        The events that `starting` gives are kept for delivery in the same transaction.
+        The events that `starting` returns are stored in the same transaction.
         """
 
         def write(connection: Connection) -> WorkItem | None:
@@ -90,7 +90,7 @@ class WorkQueue:
         try:
             taken = self._database.run(write)
         except IntegrityError:
-            return None  # other work of the same volume was taken just now, again and again: there is no hurry
+            return None  # another process takes work of the same volume: the next poll finds this one
         if taken is not None:
             self._observer.work_taken(taken)
             self._observer.events_stored(events)
@@ -120,7 +120,7 @@ class WorkQueue:
         return None
 
     def renew(self, lease: Lease, lease_seconds: float) -> Lease:
-        """The lease with its new end. Raises LeaseLost."""
+        """Return the lease with its new end. Raises LeaseLost."""
 
         def write(connection: Connection) -> Lease:
             until = self._database.now(connection) + timedelta(seconds=lease_seconds)
@@ -132,7 +132,7 @@ class WorkQueue:
         return self._database.run(write)
 
     def finish(self, lease: Lease, outcome: Outcome) -> None:
-        """End the work, with all that becomes true by it, in one transaction; state QUEUED: put it back.
+        """End the work item and store its whole outcome in one transaction; state QUEUED: put it back.
 
         The same again is harmless. Raises LeaseLost.
         """
@@ -141,7 +141,7 @@ class WorkQueue:
         self._observer.work_finished(lease, outcome)
 
     def expire(self, owner: str) -> int:
-        """End the leases of an owner that is known to be dead; returns how many there were."""
+        """End the leases of an owner that is known to be dead; return their number."""
 
         def write(connection: Connection) -> int:
             return connection.execute(
@@ -153,26 +153,26 @@ class WorkQueue:
         return self._database.run(write)
 
     def owners(self) -> Sequence[str]:
-        """Whoever holds a lease now, or held it and did not finish."""
+        """Return the owners of leases, also of expired ones."""
         statement = sa.select(work.c.owner).where(work.c.state == WorkState.RUNNING.value).distinct()
         return self._database.read(
             lambda connection: [owner for owner in connection.execute(statement).scalars() if owner]
         )
 
     def waiting(self, volume_id: str) -> Sequence[WorkRecord]:
-        """The work of a volume that is not finished, in its order."""
+        """Return the unfinished work items of a volume, in their order."""
         return self._select(work.c.volume_id == volume_id, work.c.state.in_(work_rows.UNFINISHED))
 
     def of(self, volume_id: str) -> Sequence[WorkRecord]:
-        """All work of a volume, in its order."""
+        """Return all work items of a volume, in their order."""
         return self._select(work.c.volume_id == volume_id)
 
     def unfinished(self) -> Sequence[WorkRecord]:
-        """All work that is not finished, oldest first."""
+        """Return all unfinished work items, oldest first."""
         return self._select(work.c.state.in_(work_rows.UNFINISHED))
 
     def lengths(self) -> Mapping[str, int]:
-        """Queue -> how much work is not finished."""
+        """Return queue -> number of unfinished work items."""
         statement = (
             sa.select(work.c.queue, sa.func.count())
             .where(work.c.state.in_(work_rows.UNFINISHED))
@@ -183,7 +183,7 @@ class WorkQueue:
         )
 
     def purge(self, *, before: datetime) -> int:
-        """Forget work that was finished before; returns how much that was."""
+        """Delete work items that were finished before this time; return their number."""
         statement = sa.delete(work).where(work.c.finished_at < before)
         return self._database.run(lambda connection: connection.execute(statement).rowcount)
 
@@ -193,7 +193,7 @@ class WorkQueue:
 
 
 def _candidates() -> sa.Select[Any]:
-    """Work that may be taken, oldest first."""
+    """Return a statement that selects the work items that may be taken, oldest first."""
     other = work.alias("other")
     queued = WorkState.QUEUED.value
     running = WorkState.RUNNING.value
@@ -215,7 +215,7 @@ def _candidates() -> sa.Select[Any]:
     )
 
 
-# Made once: to put a statement together takes ten times as long as to run it.
+# Built once: building a statement takes ten times as long as executing it.
 _CANDIDATES = _candidates()
 _AS_FOUND = sa.and_(
     work.c.seq == sa.bindparam("the_seq"),
@@ -239,14 +239,14 @@ _PAYLOAD = sa.select(work.c.payload).where(work.c.seq == sa.bindparam("the_seq")
 
 
 def _finish(connection: Connection, lease: Lease, outcome: Outcome, now: datetime) -> None:
-    """Rows are locked in the order work, pools, volume, as everywhere, so that transactions queue up and no more."""
+    """Lock rows in the order work, pools, volume, as every transaction does, so that no deadlock is possible."""
     if not work_rows.end(connection, lease, outcome.state, now, problem=outcome.problem):
         return
-    _hold_pools(connection, outcome)
+    _lock_pools(connection, outcome)
     pool_room.confirm(connection, outcome.confirm, outcome.confirmed_at, now, outcome.sizes)
-    pool_room.give_back(connection, outcome.release)
+    pool_room.release(connection, outcome.release)
     if outcome.volume_id is not None and outcome.left_pool is not None:
-        pool_room.give_back_in(connection, outcome.volume_id, outcome.left_pool)
+        pool_room.release_in(connection, outcome.volume_id, outcome.left_pool)
     for row in outcome.rows:
         ROWS[row.kind](connection, row)
     if outcome.volume_id is not None and outcome.remove_volume:
@@ -258,13 +258,13 @@ def _finish(connection: Connection, lease: Lease, outcome: Outcome, now: datetim
             quotas.end(connection, reservation)
     if outcome.message is not None:
         message_id = derived_id("message", lease.work_id, lease.attempt)
-        messages.add(connection, message_id, outcome.message, now=now)
+        records.add_message(connection, message_id, outcome.message, now=now)
     outbox.add(connection, outcome.events, now)
     work_rows.queue(connection, outcome.follow_up, now)
 
 
-def _hold_pools(connection: Connection, outcome: Outcome) -> None:
-    """Every pool whose room this changes, at once and in their order: volumes may be moving in opposite directions."""
+def _lock_pools(connection: Connection, outcome: Outcome) -> None:
+    """Lock all pools that this changes at once and in order: volumes may be moving in opposite directions."""
     affected = pool_room.pools_of(
         connection, (*outcome.confirm, *outcome.release), outcome.volume_id if outcome.remove_volume else None
     )

@@ -1,4 +1,4 @@
-"""Work rows: queued, and held on to by a lease, as part of larger transactions."""
+"""Work items in larger transactions: queued, locked and ended."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from volsched.db.insert_once import unless_there
-from volsched.db.schema import work
+from volsched.db.schema import unless_there, work
 from volsched.exceptions import LeaseLost
 from volsched.model.trace_context import CURRENT, TRACE
 from volsched.model.work import Lease, WorkRequest, WorkState
@@ -19,7 +18,7 @@ UNFINISHED = (WorkState.QUEUED.value, WorkState.RUNNING.value)
 
 
 def queue(connection: Connection, requests: Iterable[WorkRequest], now: datetime) -> None:
-    """Queue work, in this order; what is there already, by its id, stays as it is."""
+    """Queue work, in this order; an id that is there already is ignored."""
     trace = CURRENT.get()
     for request in requests:
         connection.execute(
@@ -57,7 +56,7 @@ def _beginning(request: WorkRequest, now: datetime) -> dict[str, Any]:
 
 
 def known(connection: Connection, requests: Iterable[WorkRequest]) -> bool:
-    """Whether there is work, and all of it was queued before."""
+    """Return whether there is work, and all of it was queued before."""
     wanted = {request.id for request in requests}
     return bool(wanted) and set(connection.execute(_OF_IDS, {"ids": list(wanted)}).scalars()) == wanted
 
@@ -67,7 +66,7 @@ _OF_IDS = sa.select(work.c.id).where(work.c.id.in_(sa.bindparam("ids", expanding
 
 
 def held_by(lease: Lease) -> sa.ColumnElement[bool]:
-    """The condition that the lease is still the one in force."""
+    """Return the condition that the lease is still valid."""
     return sa.and_(
         work.c.id == lease.work_id,
         work.c.owner == lease.owner,
@@ -77,15 +76,15 @@ def held_by(lease: Lease) -> sa.ColumnElement[bool]:
 
 
 def hold(connection: Connection, lease: Lease) -> None:
-    """Nobody can take the work over before this transaction ends. Raises LeaseLost where somebody has."""
+    """Lock the work item until this transaction ends. Raises LeaseLost."""
     if connection.execute(sa.select(work.c.seq).where(held_by(lease)).with_for_update()).first() is None:
         raise LeaseLost(lease.work_id)
 
 
 def end(connection: Connection, lease: Lease, state: WorkState, now: datetime, *, problem: str | None = None) -> bool:
-    """End the work, or put it back (QUEUED). False where this very lease ended it so before: there is nothing to do.
+    """End the work item, or put it back (QUEUED); return False if this lease ended it so before.
 
-    Nobody can take the work over before this transaction ends. Raises LeaseLost where somebody has.
+    The row stays locked until this transaction ends. Raises LeaseLost.
     """
     ended = connection.execute(
         _END,

@@ -133,7 +133,7 @@ class Application(Stores):
     @cached_property
     def driver(self) -> PlacingScheduler:
         """The selected scheduler driver."""
-        from volsched.db.failures import Failures
+        from volsched.db.records import Failures
         from volsched.plugins import SchedulerResources
 
         plugins, options = self.plugins, self.conf.scheduler

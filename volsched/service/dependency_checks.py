@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from volsched.db import backlog, revisions
+from volsched.db import backlog, upgrade
 from volsched.db.backends import Backends
 from volsched.db.database import Database
 from volsched.exceptions import DatabaseUnavailable
@@ -39,7 +39,7 @@ class Results:
 
     at: float
     checks: tuple[Check, ...] = ()
-    figures: backlog.Figures | None = None
+    figures: backlog.Backlog | None = None
     services: Sequence[ServiceState] = ()
     pools: tuple[int, int] | None = None  # of a scheduler: how many take part, how many are set aside
 
@@ -130,10 +130,10 @@ class DependencyChecks:
     def _in_database(self, application: Application) -> Results:
         try:
             version = self._database.version()
-            if version != revisions.latest():
-                why = f"its tables are at {version}, this service needs {revisions.latest()}"
+            if version != upgrade.latest():
+                why = f"its tables are at {version}, this service needs {upgrade.latest()}"
                 return Results(at=0.0, checks=(Check("database", Status.FAILED, why),))
-            seen = self._database.read(lambda it: backlog.look(it, self._database.now(it)))
+            seen = self._database.read(lambda it: backlog.read(it, self._database.now(it)))
             down_after = application.conf.scheduler.service_down_time
             services = Backends(self._database, down_after_seconds=down_after).services()
         except DatabaseUnavailable as problem:

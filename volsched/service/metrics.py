@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from volsched.db.backlog import Figures
+from volsched.db.backlog import Backlog
 from volsched.exceptions import EventRefused
 from volsched.model.candidates import Candidates
 from volsched.model.claim import Placement
@@ -157,7 +157,7 @@ class CheckedMetrics(Collector):
             yield from _of_backends(found.services)
 
 
-def _of_database(figures: Figures) -> Iterable[Metric]:
+def _of_database(figures: Backlog) -> Iterable[Metric]:
     length = _labelled("queue_length", "Unfinished work, by state.", "queue", "state")
     for (queue, state), count in sorted(figures.queues.items()):
         length.add_metric([queue, state], count)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from volsched.db.backends import Backends
     from volsched.db.claims import Claims
     from volsched.db.database import Database
-    from volsched.db.facts import Facts
     from volsched.db.outbox import Outbox
     from volsched.db.volume_types import VolumeTypes
+    from volsched.db.volumes import Facts
     from volsched.db.work import WorkQueue
     from volsched.scheduler.compute_api import ComputeApi
     from volsched.service.telemetry import Telemetry
@@ -60,10 +60,9 @@ class Stores:
     def stores(self) -> VolumeDatabase:
         """Volumes and what goes with them: the flows' `db_api`."""
         from volsched.api.resources import VolumeDatabase
-        from volsched.db.decisions import Decisions
         from volsched.db.groups import Groups
-        from volsched.db.messages import Messages
         from volsched.db.quotas import Quotas
+        from volsched.db.records import Decisions, Messages
         from volsched.db.snapshots import Snapshots
         from volsched.db.volumes import Volumes
 
@@ -110,7 +109,7 @@ class Stores:
 
     @cached_property
     def facts(self) -> Facts:
-        from volsched.db.facts import Facts
+        from volsched.db.volumes import Facts
 
         if not self.conf.compute.auth_url:
             return Facts(self.database)

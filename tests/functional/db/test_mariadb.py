@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stores import audit, backends, claims, deliveries, figures, groups, outbox, quotas, volumes, work, world
+from tests.stores import audit, backends, backlog, claims, deliveries, groups, outbox, quotas, volumes, work, world
 
 
 class TestClaimsOnMariaDB(claims.ClaimsContract, world.OnMariaDB):
@@ -57,5 +57,5 @@ class TestAuditOnMariaDB(audit.AuditContract, world.OnMariaDB):
     pass
 
 
-class TestFiguresOnMariaDB(figures.FiguresContract, world.OnMariaDB):
+class TestBacklogOnMariaDB(backlog.BacklogContract, world.OnMariaDB):
     pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stores import audit, backends, claims, deliveries, figures, groups, outbox, quotas, volumes, work, world
+from tests.stores import audit, backends, backlog, claims, deliveries, groups, outbox, quotas, volumes, work, world
 
 
 class TestClaimsOnPostgreSQL(claims.ClaimsContract, world.OnPostgreSQL):
@@ -57,5 +57,5 @@ class TestAuditOnPostgreSQL(audit.AuditContract, world.OnPostgreSQL):
     pass
 
 
-class TestFiguresOnPostgreSQL(figures.FiguresContract, world.OnPostgreSQL):
+class TestBacklogOnPostgreSQL(backlog.BacklogContract, world.OnPostgreSQL):
     pass

@@ -17,8 +17,8 @@ from volsched.agent.agent import Agent
 from volsched.db.backends import Backends
 from volsched.db.claims import Claims
 from volsched.db.database import Database
-from volsched.db.messages import Messages
 from volsched.db.outbox import Outbox
+from volsched.db.records import Messages
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
 from volsched.exceptions import DatabaseUnavailable, StorageError, VolumeNotFound

@@ -11,9 +11,8 @@ from sqlalchemy.engine import Engine
 
 from tests.stores.world import BACKEND, NOON, OnSQLite, a_pool_state, a_volume, reported
 from volsched.db.claims import Claims
-from volsched.db.decisions import Decisions
-from volsched.db.failures import Failures
 from volsched.db.outbox import Outbox
+from volsched.db.records import Decisions, Failures
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
 from volsched.flows.scheduler_queue import scheduler_work

@@ -1,9 +1,9 @@
-"""The figures for metrics on SQLite."""
+"""The backlog on SQLite."""
 
 from __future__ import annotations
 
-from tests.stores import figures, world
+from tests.stores import backlog, world
 
 
-class TestFiguresOnSQLite(figures.FiguresContract, world.OnSQLite):
+class TestBacklogOnSQLite(backlog.BacklogContract, world.OnSQLite):
     pass

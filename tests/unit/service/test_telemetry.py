@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry
 from tests.stores.world import OnSQLite, a_placement, a_pool_state, an_event, created, reported, some_work
 from volsched.db.backends import Backends
 from volsched.db.claims import Claims
-from volsched.db.failures import Failures
 from volsched.db.outbox import Outbox
+from volsched.db.records import Failures
 from volsched.db.work import WorkQueue
 from volsched.exceptions import ClaimConflict, PluginError
 from volsched.model.inconsistency import Inconsistency

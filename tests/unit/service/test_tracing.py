@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from tests.stores.world import OnSQLite, a_placement, an_event, created, reported, some_work
 from volsched.db.claims import Claims
-from volsched.db.failures import Failures
+from volsched.db.records import Failures
 from volsched.db.work import WorkQueue
 from volsched.exceptions import ClaimConflict, ConfigurationError
 from volsched.model.observer import Observer, observed

@@ -193,12 +193,10 @@ def trial_resources() -> Iterator[SchedulerResources]:
     """Resources for one scheduler driver: the production stores on an empty database in memory, and no pools."""
     from volsched.db.claims import Claims
     from volsched.db.database import Database
-    from volsched.db.decisions import Decisions
-    from volsched.db.facts import Facts
-    from volsched.db.failures import Failures
     from volsched.db.outbox import Outbox
+    from volsched.db.records import Decisions, Failures
     from volsched.db.volume_types import VolumeTypes
-    from volsched.db.volumes import Volumes
+    from volsched.db.volumes import Facts, Volumes
     from volsched.messaging.caster import LocalCaster
 
     database = Database("sqlite://")

@@ -9,9 +9,9 @@ from volsched.db.work import WorkQueue
 from volsched.model.work import Outcome
 
 
-class FiguresContract(World):
-    def look(self) -> backlog.Figures:
-        return self.database.read(lambda connection: backlog.look(connection, self.clock()))
+class BacklogContract(World):
+    def look(self) -> backlog.Backlog:
+        return self.database.read(lambda connection: backlog.read(connection, self.clock()))
 
     def test_nothing_waits(self) -> None:
         seen = self.look()

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from tests import servers
-from volsched.ops.devcluster.server import Site, free_ports, group_of, set_up, who_runs
+from volsched.ops.devcluster.server import Site, free_ports, group_of, set_up, user_of
 
 #: What is committed outlives the server, though not the machine.
 SETTINGS: dict[str, dict[str, object]] = {
@@ -35,7 +35,7 @@ class MortalServer:
 
     def __enter__(self) -> Self:
         folder = Path(tempfile.mkdtemp(prefix=f"volsched-test-{self._server.name}-"))
-        user = who_runs(self._server)
+        user = user_of(self._server)
         if user is not None:
             shutil.chown(folder, user, group_of(user))
         ports, settings = free_ports(self._server.ports), SETTINGS[self._server.name]

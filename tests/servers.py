@@ -34,7 +34,7 @@ from volsched.ops.devcluster import server as dev
 from volsched.ops.devcluster.mariadb import MariaDB
 from volsched.ops.devcluster.postgresql import PostgreSQL
 from volsched.ops.devcluster.rabbitmq import RabbitMQ
-from volsched.ops.devcluster.server import Process, Site, free_ports, group_of, set_up, who_runs
+from volsched.ops.devcluster.server import Process, Site, free_ports, group_of, set_up, user_of
 
 START_SECONDS = 60
 PR_SET_PDEATHSIG = 1
@@ -157,7 +157,7 @@ def keep(kind: str) -> None:
     for stale in shared.glob(f"{kind}-*"):
         shutil.rmtree(stale, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=shared))
-    user = who_runs(recipe)
+    user = user_of(recipe)
     if user is not None:
         shutil.chown(folder, user, group_of(user))
     try:

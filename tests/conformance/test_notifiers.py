@@ -1,4 +1,4 @@
-"""Every notifier that is shipped keeps to the laws."""
+"""Every shipped notifier passes the laws."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes of volsched in any number: each forked from one that has everything imported, and mortal at a moment."""
+"""Any number of volsched processes, forked from one with all imports done; each may be killed at a given moment."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def start(
     sign: signal.Signals = signal.SIGKILL,
     prepared: Callable[[], object] | None = None,
 ) -> BaseProcess:
-    """Start `scheduler`, `agent`, `command`, `client` or `customer`; what it says goes to the end of a file.
+    """Start `scheduler`, `agent`, `command`, `client` or `customer`; its output is appended to a file.
 
-    It dies with us. `prepared`: called in it before anything else, a function that can be pickled.
+    It ends with this process. `prepared`: a function, which can be pickled, that it calls before anything else.
     """
     given = (program, str(file), arguments, str(log), dies_at, sign, prepared)
     process = _CONTEXT.Process(target=_run, name=program, args=given, daemon=True)
@@ -70,10 +70,10 @@ def start(
 
 
 class Fleet:
-    """Processes over one database, in a folder of their own. They die with the block."""
+    """Processes over one database, in a folder of their own, which are killed at the end of the block."""
 
     def __init__(self, folder: Path, url: str, more: str = "") -> None:
-        """`more`: what the configuration of every host says beside."""
+        """`more`: further lines of every host's configuration."""
         self.folder = folder
         self.url = url
         self.more = more
@@ -98,7 +98,7 @@ class Fleet:
         return self.folder / "disks"
 
     def host(self, name: str, pools: str, *, thick: str = "", ratio: float = 1.0) -> Path:
-        """The configuration of a host. `pools`: "one:40, two:20"; `thick`: which of them are thick."""
+        """Write the configuration of a host. `pools`: "one:40, two:20"; `thick`: the thick ones."""
         file = self.folder / f"{name}.conf"
         names = ", ".join(pool.partition(":")[0].strip() for pool in pools.split(","))
         values = {"folder": self.folder, "url": self.url.replace("%", "%%"), "host": name}
@@ -124,15 +124,15 @@ class Fleet:
         return self.folder / f"{file.stem}-{program}.log"
 
     def until(self, true: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-        """Raises AssertionError where it does not become true in time, with what the processes said.
+        """Wait for a condition. Raises AssertionError, with the logs, where it does not become true in time.
 
-        Sooner where a service ended by itself, which is not waited for in vain.
+        Raises at once where a service has ended by itself.
         """
         end, nap = time.monotonic() + seconds, threading.Event()
         while not true():
             if time.monotonic() > end or (self.watchful and any(map(_failed, self.processes))):
                 said = (f"{log.name}: {log.read_text()[-2000:]}" for log in self.folder.glob("*.log"))
-                raise AssertionError("in vain\n" + "\n".join(said))
+                raise AssertionError("the condition did not become true\n" + "\n".join(said))
             nap.wait(0.05)
 
 
@@ -141,7 +141,7 @@ def _failed(process: BaseProcess) -> bool:
 
 
 def is_stopped(process: BaseProcess) -> bool:
-    """Whether it was stopped by a signal, and goes on when told to."""
+    """Return whether a signal stopped the process, to be continued."""
     return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 

@@ -1,4 +1,4 @@
-"""Imported once by the process that the others are forked from: everything."""
+"""All imports, done once by the process that the others are forked from."""
 
 from __future__ import annotations
 

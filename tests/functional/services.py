@@ -1,4 +1,4 @@
-"""volsched-scheduler and volsched-agent as their operators run them: real processes, whose logs are waited for."""
+"""volsched-scheduler and volsched-agent as real processes, with waits for lines of their logs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Service:
 
     def __enter__(self) -> Self:
         log, said = os.pipe()
-        self._log = open(log)  # closed by who reads it
+        self._log = open(log)  # closed by the reader
         with open(os.devnull, "r+") as nothing, open(said, "w"):
             self.process = warm.server().start(
                 self._call,
@@ -54,27 +54,27 @@ class Service:
         self._lines.put(None)
 
     def until(self, words: str) -> str:
-        """The next line of the log that has these words. Raises AssertionError where there is none."""
+        """Return the next line of the log that contains `words`. Raises AssertionError at the end of the log."""
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
             line = self._lines.get(timeout=max(0.0, end - time.monotonic()))
             if line is None:
-                raise AssertionError(f"{words!r} was not said:\n{''.join(self.log)}")
+                raise AssertionError(f"{words!r} was not logged:\n{''.join(self.log)}")
             self.log.append(line)
             if words in line:
                 return line
 
     def rest(self) -> str:
-        """The whole log, of a service that has ended."""
+        """Return the whole log of a service that has ended."""
         while (line := self._lines.get(timeout=PATIENCE_SECONDS)) is not None:
             self.log.append(line)
         return "".join(self.log)
 
     def reload(self) -> None:
-        """Ask it to read its configuration again."""
+        """Let it reload its configuration."""
         self.process.send_signal(signal.SIGHUP)
 
     def end(self) -> int:
-        """Ask it to end; its exit status."""
+        """Stop it; return its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=PATIENCE_SECONDS)

@@ -53,7 +53,7 @@ class TestDev(TestCase):
     def pids(self) -> dict[str, int | None]:
         return {part["Part"]: part["PID"] for part in self.dev("status", "-f", "json").json()}
 
-    def test_from_the_first_start_to_its_removal(self) -> None:
+    def test_installation_starts_stops_and_is_removed(self) -> None:
         made = self.up()
         parts = {part["name"]: part for part in made["parts"]}
         self.assertEqual(["postgresql", "rabbitmq", "epmd", "scheduler-1", "agent-1"], list(parts))

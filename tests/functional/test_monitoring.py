@@ -1,4 +1,4 @@
-"""What running services say about themselves, and the trace of a request through all of them: real processes."""
+"""Health, metrics and traces of running services: real processes."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class TestMonitoring(TestCase):
         command.join()
         return fleet.log("command", file).read_text()
 
-    def test_health_and_metrics(self) -> None:
+    def test_health_and_metrics_follow_the_services(self) -> None:
         server = servers.require("postgresql")
         with server.database() as url, Relay(sa.make_url(url).port or 0) as relay:
             through = sa.make_url(url).set(port=relay.port).render_as_string(hide_password=False)
@@ -178,7 +178,7 @@ class TestMonitoring(TestCase):
         fleet.until(lambda: self.services.ready(scheduler)[0] == 200)
         self.assertEqual(1, self.services.metrics(scheduler)["database_up",])
 
-    def test_one_trace_runs_through_all_processes(self) -> None:
+    def test_one_trace_spans_all_processes(self) -> None:
         with Collector() as collector:
             folder = self.folder()
             more = TRACING.format(url=collector.url)

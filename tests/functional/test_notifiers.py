@@ -1,4 +1,4 @@
-"""Notifiers that hang, are down, or refuse: no request waits for them, no event is lost: through real processes."""
+"""Notifiers that hang, are down, or refuse: no request waits for them and no event is lost; real processes."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class NotifierTestCase(TestCase):
         return done.json() if done.output.startswith(("{", "[")) else done.output
 
 
-class TestWebhookThatIsAway(NotifierTestCase):
+class TestUnreachableWebhook(NotifierTestCase):
     """It hangs, is down, and comes back, while volumes come and go and a service is killed."""
 
     def setUp(self) -> None:
@@ -164,7 +164,7 @@ def _has_all(received: Sequence[Received], outbox: Outbox, volume_ids: Sequence[
 
 
 class TestParked(NotifierTestCase):
-    def test_what_is_refused_is_parked_shown_and_tried_again(self) -> None:
+    def test_refused_event_is_parked_shown_and_tried_again(self) -> None:
         receiver = self.enterContext(Receiver(self.folder(), answering=lambda received: (422, {})))
         file = self.configured(self.webhook(receiver.url, receiver, processes="command"))
         program = WarmProgram(self.home, file)
@@ -189,7 +189,7 @@ class TestParked(NotifierTestCase):
         self.assertEqual([one["Event"] for one in parked], [received.id for received in receiver.received])
         self.assertIn("no events are parked", program.run("event", "retry", "--all").errors)
 
-    def test_what_cannot_be_meant_is_refused(self) -> None:
+    def test_bad_arguments_of_retry_are_refused(self) -> None:
         file = self.configured("driver = noop\n")
         program = WarmProgram(self.home, file)
         self.ran(program, "db", "upgrade")
@@ -208,7 +208,7 @@ class TestParked(NotifierTestCase):
 
 
 class TestDatabase(NotifierTestCase):
-    def test_the_owner_reads_what_was_done_and_what_was_refused(self) -> None:
+    def test_owner_reads_successes_and_refusals(self) -> None:
         file = self.configured("driver = database\n")
         program = WarmProgram(self.home, file)
         self.ran(program, "db", "upgrade")
@@ -218,13 +218,13 @@ class TestDatabase(NotifierTestCase):
         self.ran(program, "volume", "delete", "it")
         told = self.ran(program, "volume", "messages", made["ID"], "-f", "json")
         self.assertEqual(["VS-DONE", "VS-DONE", "VS-NO-POOL", "VS-DONE"], [one["Code"] for one in told])
-        self.assertEqual("the volume has 2 GiB now", told[1]["Text"])
+        self.assertEqual("the volume has been extended to 2 GiB", told[1]["Text"])
 
 
 class TestBus(NotifierTestCase):
     """The messaging notifier and a real listener over a real broker."""
 
-    def test_a_listener_hears_of_a_volume(self) -> None:
+    def test_listener_receives_the_events_of_a_volume(self) -> None:
         url = servers.require("rabbitmq").url
         topic = f"volsched_test_{self.home.name}"
         file = self.configured(f"driver = messaging\ntransport_url = {url}\ntopic = {topic}\n")
@@ -250,7 +250,7 @@ class TestBus(NotifierTestCase):
         self.assertEqual(refusal.message_id, refusal.payload["id"])
         self.assertEqual("NoValidBackend", json.loads(json.dumps(refusal.payload))["payload"]["error"])
 
-    def test_a_broker_that_refuses_us_is_an_error_and_soon(self) -> None:
+    def test_broker_that_refuses_the_login_is_an_error_within_the_timeout(self) -> None:
         from volsched.testing import an_event
         from volsched_drivers.notifiers.messaging import MessagingNotifier
 

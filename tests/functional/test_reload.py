@@ -1,4 +1,4 @@
-"""Reload with a seat belt: a running scheduler takes up a good configuration whole, and nothing of a bad one."""
+"""Reload of running services: a good configuration is in force as a whole, a bad one changes nothing."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class ReloadTest(TestCase):
         file = self.home / f"{name}.jsonl"
         return len(file.read_text().splitlines()) if file.exists() else 0
 
-    def test_between_two_requests(self) -> None:
+    def test_scheduler_reloads_between_two_requests(self) -> None:
         with Service("scheduler", self.file) as scheduler:
             scheduler.until("ready")
             first = self.decided()
@@ -107,7 +107,7 @@ class ReloadTest(TestCase):
             with self.subTest("a bad one changes nothing, and all that is wrong is told"):
                 self.change("filters = capabilities, capacity\n", "filters = capcity\nmax_attempts = 0\n")
                 scheduler.reload()
-                scheduler.until("was not reloaded, and nothing has changed")
+                scheduler.until("configuration not reloaded, nothing has changed")
                 scheduler.until("VS108 [scheduler] max_attempts")
                 scheduler.until("VS101 [scheduler] filters")
                 third = self.decided()
@@ -150,7 +150,7 @@ class ReloadTest(TestCase):
         self.assertTrue(self.application.scheduler.work_once())
         self.eventually(lambda: self.application.api(CONTEXT).volumes.get(volume).status == "available")
 
-    def test_of_an_agent(self) -> None:
+    def test_agent_keeps_its_backends_until_a_restart(self) -> None:
         with Service("agent", self.file) as agent:
             agent.until("ready")
             self.made()
@@ -172,7 +172,7 @@ class ReloadTest(TestCase):
             with self.subTest("a bad one changes nothing"):
                 self.change("notifiers = ops, third", "notifiers = ops, nobody")
                 agent.reload()
-                agent.until("was not reloaded, and nothing has changed")
+                agent.until("configuration not reloaded, nothing has changed")
                 before = self.events("third")
                 self.made()
                 self.eventually(lambda: self.events("third") > before)
@@ -180,7 +180,7 @@ class ReloadTest(TestCase):
             self.assertEqual(0, agent.end())
         self.assertEqual([], list((self.home / "run").iterdir()))
 
-    def test_no_service_runs(self) -> None:
+    def test_reload_without_a_service_is_an_error(self) -> None:
         done = WarmProgram(self.home, self.file).run("config", "reload")
         self.assertEqual(1, done.status)
         self.assertIn(f"no service that keeps its state in {self.home} runs on this machine", done.errors)

@@ -1,4 +1,4 @@
-"""Services with several worker processes: what reaches each of them, what they survive, and how they end."""
+"""Services with several worker processes: reloads, crashes and how they end."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ path = {folder}/ops.jsonl
 
 
 def serve(program: str, folder: str) -> None:
-    """A service in a process of its own. `tasks`: one whose loop does what files in the folder ask for."""
+    """Run a service in a process of its own. `tasks`: one whose loop works on files in the folder."""
     said = os.open(f"{folder}/{program}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number in (1, 2):
         os.dup2(said, number)
@@ -72,9 +72,9 @@ def _tasks(file: str) -> int:
 
 
 def _loops(current: CurrentApplication, first: bool) -> list[Loop]:
-    """A piece of work is a file `task-…`: it has begun when it is gone, and ends when there is a file `go`.
+    """Return a loop whose pieces of work are files `task-…`, each of which ends when there is a file `go`.
 
-    As a storage backend may, it has a program do it, which must not be disturbed.
+    Like a storage backend, it runs a program meanwhile, which no signal may reach.
     """
     current.application.start()
     folder, nap = Path(current.application.conf.paths.state_path), threading.Event()
@@ -119,7 +119,7 @@ class WorkersCase(TestCase):
         self.file.write_text(text.replace(old, new))
 
     def start(self, program: str) -> BaseProcess:
-        """A service, which goes with the test."""
+        """Start a service that ends with the test."""
         process: BaseProcess = fleet._CONTEXT.Process(target=serve, args=(program, str(self.home)))
         process.start()
         self.addCleanup(process.close)
@@ -128,7 +128,7 @@ class WorkersCase(TestCase):
         return process
 
     def started(self, program: str) -> tuple[BaseProcess, list[PidFile]]:
-        """A service of which both workers are ready."""
+        """Return a service whose two workers are ready, and their pidfiles."""
         process = self.start(program)
         self.until(lambda: self.said(program).count(": ready") == 2)
         return process, self.workers()
@@ -141,43 +141,43 @@ class WorkersCase(TestCase):
         return [record for record in self.records.alive() if record.program == program]
 
     def until(self, true: Callable[[], object]) -> None:
-        """Raises AssertionError where it does not come true."""
+        """Wait for a condition. Raises AssertionError where it does not become true."""
         end, nap = time.monotonic() + PATIENCE_SECONDS, threading.Event()
         while not true():
             self.assertLess(time.monotonic(), end, "\n".join(log.read_text() for log in self.home.glob("*.log")))
             nap.wait(0.02)
 
     def ended(self, process: BaseProcess, program: str) -> int | None:
-        """The exit status of a service that ends, after which nothing of it is left."""
+        """Return the exit status of a service that ends, and check that no worker is left."""
         process.join(PATIENCE_SECONDS)
         self.assertEqual([], self.workers(), self.said(program))
         return process.exitcode
 
 
-class TestWhatTheySurvive(WorkersCase):
+class TestWorkers(WorkersCase):
     """Scheduler and agent, two workers each."""
 
     def asked_to_reload(self) -> tuple[int | None, list[dict[str, object]]]:
-        """`volsched config reload`: its exit status, and what it says of each worker."""
+        """Run `volsched config reload`; return its exit status and its row for each worker."""
         output = self.home / "output"
         output.unlink(missing_ok=True)
         process = fleet.start("command", self.file, "config", "reload", "-f", "json", log=output)
         process.join(PATIENCE_SECONDS)
         return process.exitcode, json.loads(output.read_text())
 
-    def test_one_after_the_other(self) -> None:
+    def test_workers_reload_survive_and_end_in_order(self) -> None:
         agent, _ = self.started("agent")
         process, workers = self.started("scheduler")
         self.assertEqual(2, len(workers))
         self.assertEqual([process.pid] * 2, [int(worker.head.split(":")[-2]) for worker in workers])
 
-        with self.subTest("a good configuration is taken up by each"):
+        with self.subTest("each worker reloads a good configuration"):
             self.change("filters = capacity", "filters = capabilities, capacity")
             status, rows = self.asked_to_reload()
             self.assertEqual((0, [2] * 4), (status, [row["Generation"] for row in rows]), rows)
             self.assertEqual({worker.pid for worker in self.workers()}, {worker.pid for worker in workers})
 
-        with self.subTest("a bad one by none"):
+        with self.subTest("no worker reloads a bad one"):
             self.change("filters = capabilities", "filters = capabilites")
             os.kill(process.pid or 0, signal.SIGHUP)
             self.until(lambda: all(worker.reloads == 2 for worker in self.workers()))
@@ -185,14 +185,14 @@ class TestWhatTheySurvive(WorkersCase):
             for worker in self.workers():
                 self.assertIn("VS101", worker.problem or "")
 
-        with self.subTest("one that is killed is started anew, as the others are and not as the bad file says"):
+        with self.subTest("a killed worker is replaced, with the configuration of the others"):
             doomed = self.workers()[0]
             os.kill(doomed.pid, signal.SIGKILL)
             self.until(lambda: self.said("scheduler").count(": ready") == 3)
             new = [worker for worker in self.workers() if worker.pid not in {old.pid for old in workers}]
             self.assertEqual([(2, None)], [(worker.generation, worker.problem) for worker in new])
 
-        with self.subTest("they work, and every event is delivered"):
+        with self.subTest("volumes are placed, and every event is delivered"):
             self.file.write_text(SETTINGS.format(folder=self.home))
             application = self.enterContext(open_application(conf.load([str(self.file)], use_env=False)))
             asked = {"project_id": "p1", "user_id": "u1", "is_admin": True}
@@ -201,7 +201,7 @@ class TestWhatTheySurvive(WorkersCase):
             self.until(lambda: all(volumes.get(id).status == "available" for id in made))
             self.until(lambda: self.placed() == sorted(made))
 
-        with self.subTest("they end"):
+        with self.subTest("both services end"):
             for each in (process, agent):
                 os.kill(each.pid or 0, signal.SIGTERM)
                 each.join(PATIENCE_SECONDS)
@@ -215,11 +215,11 @@ class TestWhatTheySurvive(WorkersCase):
         )
 
 
-class TestHowTheyEnd(WorkersCase):
-    """Workers whose work is a file, so that it lasts as long as it should."""
+class TestEnd(WorkersCase):
+    """Workers whose work is a file, so that the test controls how long it lasts."""
 
     def busy(self) -> tuple[BaseProcess, list[PidFile]]:
-        """Two workers with work in hand."""
+        """Return two workers with work in progress."""
         process, workers = self.started("tasks")
         for number in range(2):
             (self.home / f"task-{number}").touch()
@@ -229,7 +229,7 @@ class TestHowTheyEnd(WorkersCase):
     def done(self) -> int:
         return len(list(self.home.glob("done-*")))
 
-    def test_the_work_in_hand_is_ended_first(self) -> None:
+    def test_work_in_progress_ends_first(self) -> None:
         process, workers = self.busy()
         os.kill(process.pid or 0, signal.SIGHUP)
         self.until(lambda: [worker.reloads for worker in self.workers()] == [1, 1])
@@ -239,7 +239,7 @@ class TestHowTheyEnd(WorkersCase):
         (self.home / "go").touch()
         self.assertEqual((0, 2), (self.ended(process, "tasks"), self.done()), self.said("tasks"))
 
-    def test_alone(self) -> None:
+    def test_single_process_is_cut_off_after_its_timeout(self) -> None:
         self.change("workers = 2\npoll", "graceful_shutdown_timeout = 1\npoll")
         process = self.start("tasks")
         self.until(lambda: ": ready" in self.said("tasks"))
@@ -250,14 +250,14 @@ class TestHowTheyEnd(WorkersCase):
         self.assertEqual((1, 0), (self.ended(process, "tasks"), self.done()), self.said("tasks"))
         self.assertIn("did not end in 1 s; it is cut off", self.said("tasks"))
 
-    def test_not_for_ever(self) -> None:
+    def test_workers_are_cut_off_after_their_timeout(self) -> None:
         self.change("workers = 2\npoll", "workers = 2\ngraceful_shutdown_timeout = 1\npoll")
         process, _ = self.busy()
         os.kill(process.pid or 0, signal.SIGTERM)
         self.assertEqual((1, 0), (self.ended(process, "tasks"), self.done()))
         self.assertIn("Graceful shutdown timeout (1) exceeded", self.said("tasks"))
 
-    def test_without_their_master(self) -> None:
+    def test_workers_finish_their_work_without_their_master(self) -> None:
         process, workers = self.busy()
         process.kill()
         process.join()
@@ -267,13 +267,13 @@ class TestHowTheyEnd(WorkersCase):
         self.until(lambda: all(is_dead(worker.owner) for worker in workers))
         self.assertEqual(2, self.done())
 
-    def test_all_when_a_part_of_one_dies(self) -> None:
+    def test_failed_loop_stops_all_workers(self) -> None:
         process, _ = self.started("tasks")
         (self.home / "break").touch()
         self.assertEqual(1, self.ended(process, "tasks"))
         self.assertIn("broken on purpose", self.said("tasks"))
 
-    def test_at_once_where_the_configuration_is_wrong(self) -> None:
+    def test_bad_configuration_stops_the_service_at_once(self) -> None:
         for old, new, words in (
             ("filters = capacity", "filters = capcity", "VS101"),
             ("{folder}/ops.jsonl", "{folder}/missing/ops.jsonl", "VS111"),

@@ -1,6 +1,6 @@
-"""Programs that start at once: each is a process of its own, forked from one that has everything imported.
+"""Programs that start fast: processes forked from a server that has done all imports.
 
-That one is started when it is first needed, and ends with this process.
+The server is started at its first use, and ends with this process.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ sys.exit(status)
 
 @dataclass(frozen=True)
 class Ended:
-    """How a program ended: minus a signal's number where that ended it."""
+    """The end of a program. `status`: minus the number of a signal that ended it."""
 
     status: int
     output: str
@@ -87,7 +87,7 @@ class Process:
         return status
 
     def send_signal(self, number: int) -> None:
-        """Nothing happens where it has ended."""
+        """Send a signal, unless the process has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
@@ -116,11 +116,11 @@ class Process:
 
 
 class Server:
-    """The process that the others are forked from."""
+    """The process that the programs are forked from."""
 
     def __init__(self) -> None:
         name = f"volsched-test-{uuid.uuid4()}"
-        self.address = f"\0{name}"  # in no folder: nothing is left behind, however this ends
+        self.address = f"\0{name}"  # an abstract address: no file is left behind
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("OS_", "XDG_", "PYTHON"))}
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("server.py")), name],
@@ -144,9 +144,9 @@ class Server:
         path: Sequence[str] = (),
         kill_at: int = 0,
     ) -> Process:
-        """Start `module:function` with these arguments and standard streams; whoever calls ends it.
+        """Start `module:function` with these arguments and standard streams; the caller ends it.
 
-        `path`: where else its packages are. `kill_at`: see tests.functional.deadly.
+        `path`: further folders of packages. `kill_at`: see tests.functional.deadly.
         """
         asked = {
             "call": call,
@@ -162,7 +162,7 @@ class Server:
         return Process(connection)
 
     def shim(self, file: Path) -> None:
-        """Write an executable file that is `volsched` for a shell."""
+        """Write an executable file that a shell runs as `volsched`."""
         text = _SHIM.format(python=sys.executable, call=VOLSCHED, address=self.address)
         file.write_text(text)
         file.chmod(0o755)
@@ -172,11 +172,11 @@ class Server:
 
 
 _guard = threading.Lock()
-_servers: dict[int, Server] = {}  # by process: a forked one does not use its parent's
+_servers: dict[int, Server] = {}  # by pid: a forked process does not use its parent's
 
 
 def server() -> Server:
-    """This process's server."""
+    """Return the server of this process."""
     with _guard:
         if os.getpid() not in _servers:
             _servers[os.getpid()] = made = Server()
@@ -193,7 +193,7 @@ def run(
     path: Sequence[str] = (),
     kill_at: int = 0,
 ) -> Ended:
-    """Run a program to its end. Raises subprocess.TimeoutExpired, having killed it."""
+    """Run a program to its end. Raises subprocess.TimeoutExpired after killing it."""
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors, open(os.devnull) as nothing:
         streams = (nothing.fileno(), output.fileno(), errors.fileno())
         with server().start(

@@ -1,8 +1,7 @@
-"""A process that has everything imported, and forks one for each program that is started.
+"""A server that does all imports once, and forks a process for each program.
 
-Listens on the abstract Unix socket that it is told. A connection brings a line of JSON that says what to run, and its
-standard streams; it is answered with a line for the number of the process, and one for its exit status. Ends with its
-stdin.
+It listens on an abstract Unix socket. A client sends a line of JSON that describes the program, with its standard
+streams, and receives a line with the pid and one with the exit status. The server ends at the end of its stdin.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 LONGEST = 1 << 20
-#: What libraries import when it is first needed.
+#: Modules that libraries import at their first use.
 ALSO = (
     "alembic.command",
     "cliff.formatters.json_format",
@@ -38,11 +37,11 @@ ALSO = (
 
 
 def serve(address: str) -> None:
-    """Answer until stdin ends."""
+    """Serve until stdin ends."""
     _import()
     gc.collect()
-    gc.freeze()  # so that the children do not copy what they only look at
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the minders
+    gc.freeze()  # children share objects that they only read
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the forked supervisors are not waited for
     with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as selector:
         listener.bind(address)
         listener.listen(64)
@@ -54,7 +53,7 @@ def serve(address: str) -> None:
             if os.fork() == 0:
                 listener.close()
                 selector.close()
-                _mind(connection)
+                _supervise(connection)
             connection.close()
 
 
@@ -73,11 +72,11 @@ def _import() -> None:
     from volsched.library_warnings import hush
 
     hush()
-    warnings.filterwarnings("ignore", message=r"Using fork\(\)")  # eventlet, which others import and nobody uses
+    warnings.filterwarnings("ignore", message=r"Using fork\(\)")  # from eventlet, which libraries import
 
 
-def _mind(connection: socket.socket) -> None:
-    """Start one program, and say how it ended."""
+def _supervise(connection: socket.socket) -> None:
+    """Run one program, and send its exit status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     text, streams, _, _ = socket.recv_fds(connection, LONGEST, 3)
     while not text.endswith(b"\n"):
@@ -93,12 +92,12 @@ def _mind(connection: socket.socket) -> None:
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         connection.sendall(f"{status}\n".encode())
     except BrokenPipeError:
-        pass  # who asked is gone
+        pass  # the client has ended
     os._exit(0)
 
 
 def _become(asked: Mapping[str, Any], streams: Sequence[int]) -> None:
-    """Be that program: `call` is `module:function`, which is given the arguments."""
+    """Turn into the program: run `call`, a `module:function`, with the arguments."""
     status = 70
     try:
         for number, stream in enumerate(streams):
@@ -117,7 +116,7 @@ def _become(asked: Mapping[str, Any], streams: Sequence[int]) -> None:
         status = getattr(importlib.import_module(module), function)(asked["arguments"])
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except Exception:  # noqa: BLE001 - shown and told as the interpreter would
+    except Exception:  # noqa: BLE001 - printed as the interpreter does
         traceback.print_exc()
         status = 1
     finally:
@@ -125,7 +124,7 @@ def _become(asked: Mapping[str, Any], streams: Sequence[int]) -> None:
             try:
                 output.flush()
             except BrokenPipeError:
-                pass  # who read it has gone
+                pass  # the reader has ended
         os._exit(status)
 
 
@@ -136,5 +135,5 @@ def _arm(step: int) -> None:
 
 
 if __name__ == "__main__":
-    del sys.path[0]  # this folder, which others know by longer names
+    del sys.path[0]  # this folder: its modules are imported as tests.warm
     serve(f"\0{sys.argv[1]}")

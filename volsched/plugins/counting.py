@@ -1,4 +1,4 @@
-"""Events as figures for Prometheus: the same names and labels wherever they are counted."""
+"""Prometheus metrics of events: the same names and labels wherever events are counted."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 NAMESPACE = "volsched"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-#: So many events are remembered, so that one that comes twice is counted once.
+#: How many event ids are remembered: an event that is delivered twice is counted once.
 REMEMBERED = 10_000
 
 
 class Bound:
-    """A metric whose labels are looked up once for each combination of values."""
+    """A metric that resolves each combination of label values once."""
 
     def __init__(self, metric: Any) -> None:
         self._metric = metric
         self._bound: dict[tuple[str, ...], Any] = {}
 
     def __call__(self, *values: str) -> Any:
-        """The counter or histogram of these values."""
+        """Return the counter or histogram of these label values."""
         found = self._bound.get(values)
         if found is None:
             found = self._bound[values] = self._metric.labels(*values)
@@ -35,7 +35,7 @@ class Bound:
 
 
 class EventCounts:
-    """Decisions, refusals, claims that lost their race, and events. Safe for threads."""
+    """Counts decisions, refusals, claim conflicts and events. Safe for threads."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         from prometheus_client import Counter, Histogram
@@ -49,22 +49,20 @@ class EventCounts:
         self._guard = threading.Lock()
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._events = counter("events", "Events, by type and priority.", "event_type", "priority")
-        self._decisions = counter(
-            "decisions", "Requests that the scheduler answered.", "operation", "driver", "outcome"
-        )
+        self._decisions = counter("decisions", "Requests that the scheduler decided.", "operation", "driver", "outcome")
         self._latency = seconds(
-            "decision_seconds", "From taking a request to its answer.", "operation", "driver", "outcome"
+            "decision_seconds", "From taking a request to its decision.", "operation", "driver", "outcome"
         )
-        self._rejections = counter("filter_rejections", "Pools that a filter turned away.", "filter")
+        self._rejections = counter("filter_rejections", "Pools that a filter rejected.", "filter")
         self._conflicts = Counter(
-            "claim_conflicts", "Claims that lost their race for a pool.", namespace=NAMESPACE, registry=registry
+            "claim_conflicts", "Claims that lost the race for a pool.", namespace=NAMESPACE, registry=registry
         )
-        self._shadow = counter("shadow", "Questions to a driver on trial.", "driver", "outcome")
-        self._storage = counter("storage_operations", "What agents did.", "operation", "outcome")
-        self._storing = seconds("storage_seconds", "From taking the work to its end.", "operation", "outcome")
+        self._shadow = counter("shadow", "Decisions of a shadow driver, compared.", "driver", "outcome")
+        self._storage = counter("storage_operations", "Operations of agents.", "operation", "outcome")
+        self._storing = seconds("storage_seconds", "From taking work to its end.", "operation", "outcome")
 
     def count(self, event: Event) -> None:
-        """Count an event, once. Raises EventRefused where its figures are none."""
+        """Count an event, once. Raises EventRefused where its payload has unusable values."""
         with self._guard:
             if event.id in self._seen:
                 return
@@ -72,7 +70,7 @@ class EventCounts:
                 self._count(event)
             except (TypeError, ValueError, AttributeError) as problem:
                 raise EventRefused(
-                    f"its figures cannot be understood: {type(problem).__name__}: {problem}"
+                    f"event {event.id}: unusable values in its payload: {type(problem).__name__}: {problem}"
                 ) from problem
             self._seen[event.id] = None
             if len(self._seen) > REMEMBERED:
@@ -99,12 +97,12 @@ class EventCounts:
         self._conflicts.inc(decision.get("conflicts") or 0)
         beside = (decision.get("remarks") or {}).get("beside")
         if beside is not None:
-            told = "failed" if beside["problem"] else "differs" if beside["differs"] else "agrees"
-            self._shadow(str(beside["driver"]), told).inc()
+            outcome = "failed" if beside["problem"] else "differs" if beside["differs"] else "agrees"
+            self._shadow(str(beside["driver"]), outcome).inc()
 
 
 def _outcome(payload: Mapping[str, Any]) -> str:
-    """Whether the answer was no, or there was none."""
+    """Return refused for a decision without a valid backend, failed for any other error."""
     return "refused" if payload.get("error") == "NoValidBackend" else "failed"
 
 

@@ -1,6 +1,6 @@
-"""One process of volsched, put together from one configuration.
+"""The assembly of one process from one configuration.
 
-Each part is made when it is first asked for, so that a command which only reads starts fast.
+Each part is constructed at its first use, so that a command that only reads starts fast.
 """
 
 from __future__ import annotations
@@ -35,15 +35,12 @@ LOG = logging.getLogger(__name__)
 
 
 def utcnow() -> datetime:
-    """Now, in UTC, naive: the clock of everything that is not told another."""
+    """Return the time in UTC, naive: the default clock."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
 class Application(Stores):
-    """volsched, put together from one configuration. Made by `open_application`, which also takes it apart.
-
-    `process` says which one this is: scheduler, agent or command.
-    """
+    """The running objects of one configuration, see `open_application`. `process`: scheduler, agent or command."""
 
     def __init__(self, conf: Configuration, process: str = "command") -> None:
         super().__init__(conf, process)
@@ -54,7 +51,7 @@ class Application(Stores):
 
     @cached_property
     def plugins(self) -> Plugins:
-        """Everything that the configuration selects. Raises LoadProblems with all that is wrong."""
+        """The plugins that the configuration selects. Raises LoadProblems with all errors."""
         from volsched.loader.catalog import Catalog
         from volsched.loader.loader import load
 
@@ -62,19 +59,19 @@ class Application(Stores):
 
     @cached_property
     def generation(self) -> int:
-        """The number of this configuration, which every decision names."""
+        """The number of this configuration, which every decision records."""
         from volsched.loader.reload_difference import generation_of
 
         return generation_of(self.conf, self.plugins)
 
     @property
     def embedded(self) -> bool:
-        """Whether commands do the work of scheduler and agent themselves: no message bus is configured."""
+        """Whether commands do the work of scheduler and agent themselves, because no message bus is configured."""
         return not self.conf.messaging.transport_url
 
     @cached_property
     def bus(self) -> Any:
-        """The message bus. Raises ConfigurationError where the URL names none."""
+        """The message bus. Raises ConfigurationError where the URL is not usable."""
         from volsched.messaging import transport
 
         return transport.connect(self.conf.messaging.transport_url)
@@ -126,7 +123,7 @@ class Application(Stores):
 
     @cached_property
     def chooser(self) -> Chooser:
-        """The selected filters and weighers, and those of the profiles."""
+        """The selected filters and weighers, and those of the profiles, under the watchdog."""
         slow_seconds = self.conf.scheduler.slow_plugin_seconds
         return self.plugins.chooser(slow_seconds=slow_seconds, observer=self.telemetry.observer)
 
@@ -174,10 +171,10 @@ class Application(Stores):
 
     @cached_property
     def agent(self) -> Agent:
-        """The agent of the configured backends, which are started with it. Raises LoadProblems where one cannot.
+        """The agent of the configured backends, which are started with it. Raises LoadProblems where one cannot start.
 
-        It goes by the database's clock, as every agent: what one has done is compared with what another reports, and a
-        host's clock may be set right between.
+        Agents use the database's clock: what one agent did is compared with what another reports, and clocks of hosts
+        may be corrected in between.
         """
         from volsched.agent.agent import Agent
 
@@ -223,7 +220,7 @@ class Application(Stores):
 
     @cached_property
     def queued_scheduler(self) -> QueuedScheduler:
-        """The scheduler as the flows of the API side see it."""
+        """The scheduler for the flows of the API side: requests are queued as work."""
         from volsched.flows.scheduler_queue import QueuedScheduler
 
         seconds = self.conf.scheduler.lease_seconds
@@ -251,23 +248,23 @@ class Application(Stores):
     # -- life ----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the plugins, once. Raises LoadProblems naming all that would not."""
+        """Start the plugins, once. Raises LoadProblems with all that cannot start."""
         if not self._started:
-            self._equip_notifiers()
+            self._connect_notifiers()
             self.plugins.start()
             self._started = True
 
     def take_over(self, other: Application, plugins: Plugins) -> None:
-        """Go on instead of another application: over its database, with these plugins, which run."""
+        """Replace another application: use its database and bus, and these plugins, which are started."""
         self.process, self.database, self.owner, self.woken = other.process, other.database, other.owner, other.woken
         self.telemetry = other.telemetry
         if "bus" in vars(other):
             self.bus = other.bus
         self.plugins, self._started = plugins, True
-        self._equip_notifiers()
+        self._connect_notifiers()
 
-    def _equip_notifiers(self) -> None:
-        """Give those that write messages for users the log of these."""
+    def _connect_notifiers(self) -> None:
+        """Give the message store to notifiers that write messages for users."""
         from volsched.plugins import MESSAGES
 
         for notifier in self.plugins.notifiers.values():
@@ -298,7 +295,7 @@ class Application(Stores):
             self.pools.sync()
 
     def recover(self) -> None:
-        """Take up what dead processes of this host left."""
+        """Release the leases and events that dead processes of this host hold."""
         from volsched.scheduler.recovery import release_events, release_the_dead
 
         release_the_dead(self.work)
@@ -307,7 +304,7 @@ class Application(Stores):
 
 @contextmanager
 def open_application(conf: Configuration) -> Iterator[Application]:
-    """volsched for one `with` block."""
+    """Yield an application, and close it after the block."""
     made = Application(conf)
     try:
         yield made

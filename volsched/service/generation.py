@@ -1,4 +1,4 @@
-"""The application that a service works with now, which is exchanged whole between two pieces of work."""
+"""The application of the current configuration generation, which a reload replaces as a whole."""
 
 from __future__ import annotations
 
@@ -9,33 +9,32 @@ from contextlib import contextmanager
 
 from volsched.service.application import Application
 
-Afterwards = Callable[[], None]
+Retire = Callable[[], None]
 
 
 class CurrentApplication:
-    """Who works takes the application of the moment and keeps it until the piece of work is done.
+    """The current application. A loop uses one application for a whole piece of work.
 
-    Nobody waits for anybody: after an exchange the old application serves whoever has it, and is retired when the last
-    one is done with it.
+    Nothing waits for a replacement: loops that use the old application finish with it, and the last of them retires it.
     """
 
     def __init__(self, application: Application) -> None:
         self._lock = threading.Lock()
         self._application = application
         self._users: dict[int, int] = {}
-        self._retired: dict[int, Afterwards] = {}
-        self._steps: dict[int, tuple[str, float | None]] = {}  # by thread: what it does, since when (None: it waits)
+        self._retired: dict[int, Retire] = {}
+        self._steps: dict[int, tuple[str, float | None]] = {}  # by thread: its step, and since when (None: it waits)
         self.reloads, self.refusals = 0, 0
-        self.refused = False  # whether the last reload was
+        self.refused = False  # whether the last reload was refused
 
     @property
     def application(self) -> Application:
-        """The one of this moment, to look at."""
+        """The current application, for reading only."""
         return self._application
 
     @contextmanager
     def used(self, step: str = "") -> Iterator[Application]:
-        """The application of the moment, for one piece of work. `step`: what the thread's loop does with it."""
+        """Use the current application for one piece of work. `step`: the name of the thread's loop."""
         thread = threading.get_ident()
         with self._lock:
             application = self._application
@@ -47,22 +46,22 @@ class CurrentApplication:
         finally:
             if step:
                 self._steps[thread] = (step, None)
-            self._done_with(application)
+            self._released(application)
 
     def steps(self) -> Sequence[tuple[str, float]]:
-        """Every loop that has begun, with the seconds that it has been at its step; 0 while it waits for the next."""
+        """Return every loop with the seconds that its step has lasted; 0 while it waits for the next one."""
         now = time.monotonic()
         with self._lock:
             return [(step, 0.0 if begun is None else now - begun) for step, begun in self._steps.values()]
 
     def reloaded(self, *, refused: bool) -> None:
-        """Somebody asked for another configuration."""
+        """Count a reload."""
         self.refused = refused
         self.reloads += not refused
         self.refusals += refused
 
-    def exchange(self, application: Application, retire: Afterwards) -> None:
-        """From now on this one; `retire` is called when nobody works with the old one any more."""
+    def replace(self, application: Application, retire: Retire) -> None:
+        """Make `application` the current one; call `retire` when the old one is no longer used."""
         with self._lock:
             old, self._application = self._application, application
             idle = not self._users.get(id(old))
@@ -71,7 +70,7 @@ class CurrentApplication:
         if idle:
             retire()
 
-    def _done_with(self, application: Application) -> None:
+    def _released(self, application: Application) -> None:
         key = id(application)
         with self._lock:
             self._users[key] -= 1
@@ -83,8 +82,8 @@ class CurrentApplication:
             retire()
 
 
-class Interruption(threading.Event):
-    """Set by itself, or together with another event."""
+class EitherEvent(threading.Event):
+    """An event that is set by itself or by another event."""
 
     def __init__(self, other: threading.Event) -> None:
         super().__init__()
@@ -95,25 +94,25 @@ class Interruption(threading.Event):
 
 
 class DeliveryLoop:
-    """Delivers events with the notifiers of the moment; can be held while these are exchanged."""
+    """Delivers events with the current notifiers; can be paused while a reload replaces them."""
 
     def __init__(self, current: CurrentApplication) -> None:
         self._current = current
         self._turn = threading.Condition()
-        self._held = False
-        self._running: Interruption | None = None
+        self._paused = False
+        self._running: EitherEvent | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until `stop` is set."""
         while not stop.is_set():
             with self._turn:
-                while self._held and not stop.is_set():
+                while self._paused and not stop.is_set():
                     self._turn.wait(0.5)
                 if stop.is_set():
                     return
-                running = self._running = Interruption(stop)
+                running = self._running = EitherEvent(stop)
             try:
-                # Read here, not under `used`: what delivery works with is stopped by `held`, not when it retires.
+                # Not under `used`: a reload stops delivery with `paused`, and does not wait for its end to retire.
                 self._current.application.delivery.run(running)
             finally:
                 with self._turn:
@@ -121,10 +120,10 @@ class DeliveryLoop:
                     self._turn.notify_all()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Nothing is delivered in this block: what is on its way is waited for, within the notifiers' timeouts."""
+    def paused(self) -> Iterator[None]:
+        """Deliver nothing in this block; deliveries in progress end first, within the notifiers' timeouts."""
         with self._turn:
-            self._held = True
+            self._paused = True
             if self._running is not None:
                 self._running.set()
             while self._running is not None:
@@ -133,5 +132,5 @@ class DeliveryLoop:
             yield
         finally:
             with self._turn:
-                self._held = False
+                self._paused = False
                 self._turn.notify_all()

@@ -1,4 +1,4 @@
-"""What a running service writes about itself, so that commands on its machine find it."""
+"""Pidfiles: what running services write about themselves for commands on the same machine."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ FOLDER = "run"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PidFile:
-    """One running service. `reloads` counts the attempts to reload; `problem` is why the last one was refused."""
+    """One running process of a service. `reloads` counts attempts; `problem` is why the last one was refused."""
 
     program: str
-    owner: str  # host:pid:start time, so that a number that was given out again is noticed
+    owner: str  # host:pid:start time, for the system assigns pids again
     since: str
     files: tuple[str, ...]
     generation: int
     reloads: int = 0
     problem: str | None = None
-    until_restart: tuple[str, ...] = ()  # options that the last reload could not take up
-    monitoring: str | None = None  # host:port of its health and metrics; None where that is off
-    master: str | None = None  # who looks after it, where it is one of several workers
+    until_restart: tuple[str, ...] = ()  # options that the last reload could not change
+    monitoring: str | None = None  # host:port of health and metrics; None where monitoring is off
+    master: str | None = None  # owner string of the master of several workers
 
     @property
     def pid(self) -> int:
@@ -44,58 +44,58 @@ class PidFile:
 
 
 class PidFiles:
-    """The services of this machine that keep their state in one folder."""
+    """The pidfiles in the state folder of this machine's services."""
 
     def __init__(self, state_path: str) -> None:
         self.folder = Path(state_path) / FOLDER
 
-    def write(self, record: PidFile) -> None:
-        """Whole or not at all. Raises OSError."""
+    def write(self, pidfile: PidFile) -> None:
+        """Write the file atomically. Raises OSError."""
         self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=self.folder, prefix=".", delete=False) as draft:
             os.fchmod(draft.fileno(), 0o640)
-            json.dump(asdict(record), draft)
-        os.replace(draft.name, self._file(record))
+            json.dump(asdict(pidfile), draft)
+        os.replace(draft.name, self._file(pidfile))
 
-    def remove(self, record: PidFile) -> None:
-        """The service ends."""
-        self._file(record).unlink(missing_ok=True)
+    def remove(self, pidfile: PidFile) -> None:
+        """Delete the file of a process that ends."""
+        self._file(pidfile).unlink(missing_ok=True)
 
     def alive(self) -> Iterator[PidFile]:
-        """The services that run now. What dead ones left is removed."""
+        """Yield the pidfiles of running processes. Files of dead processes are deleted."""
         for file in sorted(self.folder.glob("*.json")):
-            record = _read(file)
-            if record is None:
+            pidfile = _read(file)
+            if pidfile is None:
                 continue
-            if is_dead(record.owner):
-                with suppress(OSError):  # another user's: harmless, it is passed over every time
+            if is_dead(pidfile.owner):
+                with suppress(OSError):  # another user's file: skipped every time
                     file.unlink(missing_ok=True)
-            elif _is_of_its_writer(file, record):
-                yield record
+            elif _is_of_its_writer(file, pidfile):
+                yield pidfile
 
-    def current(self, record: PidFile) -> PidFile | None:
-        """What the same service says now; None where it ended."""
-        found = _read(self._file(record))
-        return found if found is not None and found.owner == record.owner else None
+    def current(self, pidfile: PidFile) -> PidFile | None:
+        """Return the present pidfile of the same process; None where it has ended."""
+        found = _read(self._file(pidfile))
+        return found if found is not None and found.owner == pidfile.owner else None
 
-    def _file(self, record: PidFile) -> Path:
-        return self.folder / f"{record.program}-{record.pid}.json"
+    def _file(self, pidfile: PidFile) -> Path:
+        return self.folder / f"{pidfile.program}-{pidfile.pid}.json"
 
 
 def made(program: str, files: tuple[str, ...], generation: int) -> PidFile:
-    """The record of this process."""
+    """Return the pidfile of this process."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
     return PidFile(program=program, owner=this_owner(), since=since, files=files, generation=generation)
 
 
 def send(owner: str, number: signal.Signals) -> bool:
-    """Send a signal to a process, and to no other that may have got its number; False where it is gone."""
+    """Send a signal to this very process; False where it has ended, even if its pid was assigned again."""
     try:
         process = os.pidfd_open(_pid(owner))
     except ProcessLookupError:
         return False
     try:
-        if is_dead(owner):  # looked at while the handle keeps the number from being given out again
+        if is_dead(owner):  # while the handle keeps the pid from being assigned again
             return False
         signal.pidfd_send_signal(process, number)
     except ProcessLookupError:
@@ -113,16 +113,16 @@ def _read(file: Path) -> PidFile | None:
     try:
         values: dict[str, Any] = json.loads(file.read_text())
         lists = {name: tuple(values[name]) for name in ("files", "until_restart")}
-        record = PidFile(**{**values, **lists})
-        return record if record.pid > 1 and _pid(record.head) > 1 else None
+        pidfile = PidFile(**{**values, **lists})
+        return pidfile if pidfile.pid > 1 and _pid(pidfile.head) > 1 else None
     except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return None  # not one of ours
+        return None  # not a pidfile of volsched
 
 
-def _is_of_its_writer(file: Path, record: PidFile) -> bool:
-    """Whether the processes belong to who wrote the file: nobody's file speaks for another's process."""
+def _is_of_its_writer(file: Path, pidfile: PidFile) -> bool:
+    """Return whether the processes belong to the user who wrote the file."""
     try:
-        owners = {Path(f"/proc/{pid}").stat().st_uid for pid in (record.pid, _pid(record.head))}
+        owners = {Path(f"/proc/{pid}").stat().st_uid for pid in (pidfile.pid, _pid(pidfile.head))}
         return owners == {file.stat().st_uid}
     except OSError:
         return False

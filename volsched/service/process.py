@@ -1,4 +1,4 @@
-"""A service from its start to its stop: all of its loops, and another configuration when it is asked for."""
+"""One process of a service from start to stop: its loops, and reloads of its configuration."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from volsched.service.reload import Reloader
 
 LOG = logging.getLogger(__name__)
 
-#: Who waits for a signal looks again after so long. Python handles signals in its main thread, which is not woken by
-#: one that the system gives to another thread.
+#: Interval, in seconds, at which a waiting main thread runs Python code: only then it handles a signal that the system
+#: delivered to another thread.
 NAP_SECONDS = 0.5
 
 Ready = Callable[[], object]
@@ -35,143 +35,146 @@ class Program:
 
     @property
     def process(self) -> str:
-        """What its section of the configuration is called, and what it is for notifiers."""
+        """The name of its section in the configuration, and of the process for notifiers: scheduler or agent."""
         return self.name.removeprefix("volsched-")
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerIdentity:
-    """Which of the processes of its service this one is."""
+    """Which of the worker processes of its service a process is."""
 
     number: int = 0
     workers: int = 1
-    master: str | None = None  # the owner of leases that the master would be; None where there is none
+    master: str | None = None  # host:pid:start time of the master; None where there is none
 
     @property
     def first(self) -> bool:
-        """Whether it does what must be done once: reports, audits, and the delivery of events."""
+        """Whether it does what is needed once a machine: reports, audits, and the delivery of events."""
         return self.number == 0
 
     def name_of(self, program: str) -> str:
-        """How people tell it from the others."""
+        """Return the name of this process for people."""
         return program if self.workers == 1 else f"{program} worker {self.number + 1}"
 
 
 class Control:
-    """What a service is told from outside: to stop, or to take up another configuration."""
+    """Requests from outside the process: to stop, and to reload."""
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
         self.reloading = threading.Event()
 
     def stop(self, *_: object) -> None:
-        """End when the work in hand has ended."""
+        """Request a stop after the work in progress."""
         self.stopping.set()
-        self.reloading.set()  # who waits for this looks at the other then
+        self.reloading.set()  # wakes whoever waits for it, and finds `stopping` set
 
     def reload(self, *_: object) -> None:
-        """Read the configuration again."""
+        """Request a reload of the configuration."""
         self.reloading.set()
 
 
 def run(
-    program: Program, conf: Configuration, control: Control, place: WorkerIdentity, ready: Ready = lambda: None
+    program: Program, conf: Configuration, control: Control, identity: WorkerIdentity, ready: Ready = lambda: None
 ) -> int:
-    """One process of a service, from its start until its stop was asked for (0), or one of its loops died (1).
+    """Run one process of a service until it is stopped (0), or one of its loops failed (1).
 
-    Raises VolschedError where it cannot start. `ready` is called when it has.
+    Calls `ready` when it has started. Raises VolschedError where it cannot start.
     """
-    # Notifiers are started in the first: several would take one another's ports and files.
-    process = program.process if place.first else place.name_of(program.process)
+    # Only the first worker starts notifiers: several would use the same ports and files.
+    process = program.process if identity.first else identity.name_of(program.process)
     current = CurrentApplication(Application(conf, process))
     try:
-        return _serve(program, current, control, place, ready)
+        return _serve(program, current, control, identity, ready)
     finally:
         current.application.close()
 
 
-def _serve(program: Program, current: CurrentApplication, control: Control, place: WorkerIdentity, ready: Ready) -> int:
-    died = threading.Event()
+def _serve(
+    program: Program, current: CurrentApplication, control: Control, identity: WorkerIdentity, ready: Ready
+) -> int:
+    failed = threading.Event()
     delivery = DeliveryLoop(current)
 
     def watched(loop: Loop) -> None:
         try:
             loop(control.stopping)
         except Exception:
-            LOG.exception("a part of %s died; stopping", place.name_of(program.name))
-            died.set()
+            LOG.exception("%s: a loop failed; stopping", identity.name_of(program.name))
+            failed.set()
             control.stop()
 
-    loops = program.loops(current, place.first)
-    if place.first:
+    loops = program.loops(current, identity.first)
+    if identity.first:
         loops.append(delivery.run)
-    monitor = Monitor(program.name, current, control.stopping, worker=place.number)
-    reloading = _Reloading(program, current, delivery, place, monitor.address)
+    monitor = Monitor(program.name, current, control.stopping, worker=identity.number)
+    reloading = _Reloading(program, current, delivery, identity, monitor.address)
     if control.reloading.is_set() and not control.stopping.is_set():
-        # Before anything runs: this worker follows others that have done so.
-        reloading.take_up(control)
+        # The other workers have reloaded already: do so before any loop runs.
+        reloading.reload(control)
     threads = [threading.Thread(target=watched, args=(loop,)) for loop in (*loops, reloading.loop(control))]
     for thread in threads:
         thread.start()
     monitor.start()
-    sys.stderr.write(f"{place.name_of(program.name)}: ready\n")
+    sys.stderr.write(f"{identity.name_of(program.name)}: ready\n")
     ready()
     for thread in threads:
         while thread.is_alive():
             thread.join(NAP_SECONDS)
     monitor.stop()
-    return 1 if died.is_set() else 0
+    return 1 if failed.is_set() else 0
 
 
 class _Reloading:
-    """Takes up another configuration when it is asked to, and says on this machine that the service runs, and how."""
+    """Reloads the configuration on request, and keeps the pidfile of the process up to date."""
 
     def __init__(
         self,
         program: Program,
         current: CurrentApplication,
         delivery: DeliveryLoop,
-        place: WorkerIdentity,
+        identity: WorkerIdentity,
         monitoring: str | None,
     ) -> None:
-        """`monitoring`: where its health can be asked for."""
+        """`monitoring`: the address of its health pages."""
         application = current.application
-        self._records = pidfile.PidFiles(application.conf.paths.state_path)
+        self._pidfiles = pidfile.PidFiles(application.conf.paths.state_path)
         made = pidfile.made(program.name, application.conf.settings.files, application.generation)
-        self._record = replace(made, master=place.master, monitoring=monitoring)
+        self._pidfile = replace(made, master=identity.master, monitoring=monitoring)
         self._reloader = Reloader(current, delivery, program.read)
-        self._tell()
+        self._write()
 
     def loop(self, control: Control) -> Loop:
-        """Reloads each time that it is ordered."""
+        """Return the loop that reloads on each request."""
 
         def run(stop: threading.Event) -> None:
             try:
                 while not stop.is_set():
                     if control.reloading.wait(NAP_SECONDS) and not stop.is_set():
-                        self.take_up(control)
+                        self.reload(control)
             finally:
-                self._records.remove(self._record)
+                self._pidfiles.remove(self._pidfile)
 
         return run
 
-    def take_up(self, control: Control) -> None:
-        """Another configuration, if it is good."""
-        control.reloading.clear()  # before it is read: who asks meanwhile asks for another time
+    def reload(self, control: Control) -> None:
+        """Reload once, and write the result into the pidfile."""
+        control.reloading.clear()  # before reading: a request from now on is another one
         done = self._reloader.reload()
-        self._record = replace(
-            self._record,
+        self._pidfile = replace(
+            self._pidfile,
             generation=done.generation,
-            reloads=self._record.reloads + 1,
+            reloads=self._pidfile.reloads + 1,
             problem=done.problem,
             until_restart=done.until_restart,
         )
-        self._tell()
+        self._write()
 
-    def _tell(self) -> None:
+    def _write(self) -> None:
         try:
-            self._records.write(self._record)
+            self._pidfiles.write(self._pidfile)
         except OSError as problem:
             LOG.warning(
-                "volsched config reload will not find this service (SIGHUP reloads it all the same): %s", problem
+                "pidfile: cannot write: %s; volsched config reload does not find this service, SIGHUP reloads it",
+                problem,
             )

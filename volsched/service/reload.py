@@ -1,4 +1,4 @@
-"""Reload with a seat belt: a candidate is read and checked whole, then exchanged; a bad one changes nothing."""
+"""Reload of the configuration: the candidate is read and checked as a whole; a bad one changes nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from volsched.service.generation import CurrentApplication, DeliveryLoop
 
 LOG = logging.getLogger(__name__)
 
-#: What a running service goes on with as it was, whatever a file says now.
+#: Options that a running service keeps until it is restarted.
 FIXED = (
     ("database", "connection"),
     ("agent", "host"),
@@ -32,22 +32,22 @@ FIXED = (
     *(("tracing", option.dest) for option in tracing_options()),
 )
 BACKENDS = "backend_"
-#: The options of [scheduler] that say how reports are understood.
-OF_POOLS = ("max_over_subscription_ratio", "service_down_time")
+#: The options of [scheduler] that the pool table depends on.
+POOL_OPTIONS = ("max_over_subscription_ratio", "service_down_time")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reloaded:
-    """How it went. `problem` None: the new configuration is in force, as far as `until_restart` is empty."""
+    """The result of a reload. `problem` None: the new configuration is in force, except for `until_restart`."""
 
     generation: int
     changed: tuple[str, ...] = ()  # options by name: values may be secret
-    until_restart: tuple[str, ...] = ()  # those of `changed` that only a restart takes up
+    until_restart: tuple[str, ...] = ()  # those of `changed` that need a restart
     problem: str | None = None
 
 
 class Reloader:
-    """Gives a running service another configuration between two pieces of work."""
+    """Replaces the configuration of a running service between two pieces of work."""
 
     def __init__(self, current: CurrentApplication, delivery: DeliveryLoop, read: Callable[[], Configuration]) -> None:
         self._current = current
@@ -55,7 +55,7 @@ class Reloader:
         self._read = read
 
     def reload(self) -> Reloaded:
-        """Never raises what a bad configuration or a plugin raises: it is logged, all of it, and told."""
+        """Reload once. Errors of the configuration and of plugins are logged and returned, never raised."""
         done = self._reloaded()
         self._current.reloaded(refused=done.problem is not None)
         return done
@@ -67,20 +67,20 @@ class Reloader:
             return self._refused("\n".join(map(str, problems.problems)))
         except VolschedError as problem:
             return self._refused(str(problem))
-        except Exception as problem:  # the service goes on as it was, whatever this is; it is told
-            LOG.debug("the configuration was not reloaded", exc_info=True)
+        except Exception as problem:  # a defect, e.g. of a plugin: the service keeps its configuration
+            LOG.debug("configuration not reloaded", exc_info=True)
             return self._refused(f"unexpected error: {type(problem).__name__}: {problem}")
         LOG.info(
             "configuration reloaded, now generation %d; %s",
             done.generation,
-            f"changed: {', '.join(done.changed)}" if done.changed else "no option has another value",
+            f"changed: {', '.join(done.changed)}" if done.changed else "no option changed",
         )
         for name in done.until_restart:
-            LOG.warning("%s cannot be reloaded: it stays as it was until this service is started anew", name)
+            LOG.warning("%s cannot be reloaded: the old value stays in force until this service is restarted", name)
         return done
 
     def _refused(self, problem: str) -> Reloaded:
-        LOG.error("the configuration was not reloaded, and nothing has changed:\n%s", problem)
+        LOG.error("configuration not reloaded, nothing has changed:\n%s", problem)
         return Reloaded(generation=self._current.application.generation, problem=problem)
 
     def _exchange(self) -> Reloaded:
@@ -91,7 +91,7 @@ class Reloader:
             raise LoadProblems(problem for problem in problems if problem.fatal)
         changed = tuple(_changed(old.conf, conf))
         until_restart = tuple(name for name in changed if _is_fixed(name))
-        _hold_on_to(old.conf, conf)
+        _keep_fixed(old.conf, conf)
         exchange = ReloadDifference(old.plugins, selected.in_process(old.process))
         with ExitStack() as undo:
             undo.callback(exchange.start_placing())
@@ -100,17 +100,17 @@ class Reloader:
             fresh.generation = generation_of(conf, exchange.plugins, after=old.generation)
             undo.callback(fresh.stop_driver)
             _prepare(fresh, old)
-            with self._delivery.held():
+            with self._delivery.paused():
                 exchange.exchange_notifiers()
                 undo.pop_all()
-                self._current.exchange(fresh, lambda: _retire(old, exchange))
+                self._current.replace(fresh, lambda: _retire(old, exchange))
         log_warnings(selected.warnings)
         return Reloaded(generation=fresh.generation, changed=changed, until_restart=until_restart)
 
 
 def _prepare(fresh: Application, old: Application) -> None:
-    """Make what the old one has made, so that what is wrong is known now."""
-    if "pools" in vars(old) and all(old.conf.scheduler[name] == fresh.conf.scheduler[name] for name in OF_POOLS):
+    """Construct the parts that the old application has constructed, so that errors are raised now."""
+    if "pools" in vars(old) and all(old.conf.scheduler[name] == fresh.conf.scheduler[name] for name in POOL_OPTIONS):
         fresh.pools = old.pools  # it has every report already
     for name in ("driver", "scheduler", "agent", "pools", "delivery"):
         if name in vars(old):
@@ -134,11 +134,11 @@ def _value(conf: Configuration, group: str, name: str) -> object:
     try:
         return conf[group][name]
     except BadValue:
-        return None  # of a section that nobody uses any more
+        return None  # a section that is no longer used
 
 
 def _changed(old: Configuration, new: Configuration) -> Iterator[str]:
-    """The names of options that have another value now, or that only one of them has."""
+    """Yield the names of options whose values differ, or that only one of the two has."""
     before, after = _values(old), _values(new)
     for name in sorted({*before, *after}):
         if before.get(name) != after.get(name):
@@ -149,10 +149,10 @@ def _is_fixed(name: str) -> bool:
     return name.startswith(f"[{BACKENDS}") or name in {f"[{group}] {option}" for group, option in FIXED}
 
 
-def _hold_on_to(old: Configuration, new: Configuration) -> None:
-    """What is fixed stays in force."""
+def _keep_fixed(old: Configuration, new: Configuration) -> None:
+    """Set the fixed options of `new` to their old values."""
     for group, option in FIXED:
         value = old[group][option]
         if new[group][option] != value:
-            # What is set by the program is looked through for $ as well.
+            # oslo.config substitutes $ in overrides as well.
             new.set_override(option, value.replace("$", "$$") if isinstance(value, str) else value, group)

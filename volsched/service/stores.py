@@ -1,4 +1,4 @@
-"""The stores of one configuration, each made when it is first asked for."""
+"""The stores of one configuration, each constructed at its first use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Stores:
-    """What is kept: all over the one database of the configuration."""
+    """The stores over the database of the configuration, with the observers of this process."""
 
     def __init__(self, conf: Configuration, process: str = "command") -> None:
         self.conf = conf
@@ -36,7 +36,7 @@ class Stores:
 
     @cached_property
     def database(self) -> Database:
-        """Raises DatabaseUnavailable where it is not there or not of this version."""
+        """The database. Raises DatabaseUnavailable where it does not answer, or has tables of another version."""
         from volsched.db.database import Database
 
         database = Database.configured(self.conf)
@@ -58,7 +58,7 @@ class Stores:
 
     @cached_property
     def stores(self) -> VolumeDatabase:
-        """Volumes and what goes with them: the flows' `db_api`."""
+        """The stores of the API side and of the flows (`db_api`)."""
         from volsched.api.resources import VolumeDatabase
         from volsched.db.groups import Groups
         from volsched.db.quotas import Quotas
@@ -96,7 +96,7 @@ class Stores:
 
     @cached_property
     def authorizer(self) -> Authorizer:
-        """Who may do what. Raises ConfigurationError where the policy file cannot be used."""
+        """The policy. Raises ConfigurationError where the policy file cannot be used."""
         from volsched.api.authorization import Authorizer
 
         return Authorizer(self.conf.policy_file)
@@ -113,5 +113,5 @@ class Stores:
 
         if not self.conf.compute.auth_url:
             return Facts(self.database)
-        # asked late, for few requests name an instance and the client is slow to import
+        # A function, for few requests name an instance, and the client is slow to import.
         return Facts(self.database, instance_host=lambda instance_id: self.compute.instance_host(instance_id))

@@ -1,4 +1,4 @@
-"""The notifier that tells users in volsched's own database."""
+"""The notifier that writes messages for users into volsched's database."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def _size(payload: Mapping[str, Any]) -> str:
     return f"{payload.get('size_gb') or (payload.get('volume') or {}).get('size_gb')} GiB"
 
 
-#: What a user is told of an event, free of operators' detail. Refusals and failures are told with their very cause.
-TOLD: Mapping[str, tuple[str, Text]] = MappingProxyType(
+#: Messages by event type, without operators' detail. volsched itself writes those about refusals and failures.
+MESSAGE_TEXTS: Mapping[str, tuple[str, Text]] = MappingProxyType(
     {
         "volume.create.end": (DONE, lambda payload: f"the volume of {_size(payload)} is ready"),
         "volume.create.reschedule": (
             ELSEWHERE,
-            lambda payload: "the volume could not be made where it was to be; another place is looked for",
+            lambda payload: "the volume could not be created in the chosen pool; another pool is tried",
         ),
-        "volume.extend.end": (DONE, lambda payload: f"the volume has {_size(payload)} now"),
+        "volume.extend.end": (DONE, lambda payload: f"the volume has been extended to {_size(payload)}"),
         "volume.manage.end": (DONE, lambda payload: f"the volume of {_size(payload)} is under management"),
         "volume.migrate.end": (DONE, lambda payload: "the volume was moved to other storage"),
         "scheduler.retype_volume.end": (DONE, lambda payload: "the volume can have its new type"),
@@ -44,10 +44,9 @@ def _snapshot(payload: Mapping[str, Any]) -> str:
 
 
 class DatabaseNotifier(WritesMessages):
-    """Writes messages that a volume's owner reads with `volsched volume messages`: what was done, and where it stands.
+    """Writes messages about successful operations, which a volume's owner reads with `volsched volume messages`.
 
-    Why a request was refused or failed is told by volsched itself, whether or not this notifier is selected; this one
-    adds what went well.
+    Messages about refusals and failures are written by volsched itself, whether or not this notifier is selected.
     """
 
     contract = (1, 0)
@@ -60,13 +59,13 @@ class DatabaseNotifier(WritesMessages):
         self._log = log
 
     def notify(self, event: Event) -> None:
-        told = TOLD.get(event.event_type)
-        if told is None or event.volume_id is None:
+        message = MESSAGE_TEXTS.get(event.event_type)
+        if message is None or event.volume_id is None:
             return
         if self._log is None:
-            raise RuntimeError("nobody said where messages are written")
-        code, text = told
-        message = Message(
+            raise RuntimeError("messages() was not called before notify()")
+        code, text = message
+        written = Message(
             volume_id=event.volume_id, project_id=event.project_id or "", code=code, text=text(event.payload)
         )
-        self._log.record(message, derived_id("message", event.id))
+        self._log.record(written, derived_id("message", event.id))

@@ -1,4 +1,4 @@
-"""The notifier that hands each event on to others."""
+"""The notifier that delivers each event to several others."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from oslo_config import cfg
 
 ALL, FIRST = "all", "first"
-#: So many events are remembered with who has taken them, for the next try.
+#: How many events are remembered with the targets that received them, for the next try.
 REMEMBERED = 1000
 
 
 class FanoutNotifier(WritesMessages):
-    """Hands each event to the notifiers that it is made of, by what their sections say of event types and priorities.
+    """Delivers each event to its targets, by the event types and priorities of their sections.
 
-    `all`: to every one of them; where some fail, only those get it again at the next try. `first`: to the first that
-    takes it, so that the others stand in where it is down.
+    `all`: to every target; where some fail, only those receive it again at the next try. `first`: to the first target
+    that accepts it; the others are fallbacks.
     """
 
     contract = (1, 0)
@@ -34,7 +34,9 @@ class FanoutNotifier(WritesMessages):
         self.targets = tuple(targets)
         self.mode = mode
         self._guard = threading.Lock()
-        self._taken: OrderedDict[str, frozenset[str]] = OrderedDict()  # event id -> who has it, where others have not
+        self._taken: OrderedDict[str, frozenset[str]] = (
+            OrderedDict()
+        )  # event id -> targets that have it, while others have not
 
     @classmethod
     def config_opts(cls) -> Sequence[cfg.Opt]:
@@ -45,25 +47,24 @@ class FanoutNotifier(WritesMessages):
                 "targets",
                 kind="volsched.notifiers",
                 required=True,
-                help="The notifiers that it is made of, by names of your own. Each NAME has a section [notifier_NAME] "
-                "as those in [notifications] notifiers have, where it need not be named.",
+                help="The targets, by names of your choice. Each NAME has a section [notifier_NAME], as notifiers in "
+                "[notifications] notifiers have; it need not be listed there.",
             ),
             cfg.StrOpt(
                 "mode",
                 default=ALL,
                 choices=[
-                    (ALL, "every target that is to be told the event gets it"),
-                    (FIRST, "the first target that is to be told the event and takes it; the others stand in for it"),
+                    (ALL, "every target that is interested in the event receives it"),
+                    (FIRST, "the first interested target that accepts the event receives it; the others are fallbacks"),
                 ],
-                help="Who gets an event. All tries together have the time that [notifications] timeout gives one "
-                "notifier.",
+                help="The targets of an event. All of them together have the time of [notifications] timeout.",
             ),
         )
 
     def validate(self) -> list[str]:
-        problems = [] if self.targets else ["targets is empty: name the notifiers that it is made of"]
+        problems = [] if self.targets else ["targets: expected at least one notifier, got none"]
         for target in self.targets:
-            problems.extend(f"{target.name} says: {problem}" for problem in target.plugin.validate())
+            problems.extend(f"{target.name}: {problem}" for problem in target.plugin.validate())
         return problems
 
     def messages(self, log: MessageLog) -> None:
@@ -92,7 +93,7 @@ class FanoutNotifier(WritesMessages):
                 continue
             try:
                 target.plugin.notify(event)
-            except Exception as problem:  # noqa: BLE001 - a stranger's; the others are told, and it is raised below
+            except Exception as problem:  # noqa: BLE001 - a plugin's; raised below, after the other targets
                 failures[target.name] = problem
                 continue
             taken |= {target.name}
@@ -113,7 +114,7 @@ class FanoutNotifier(WritesMessages):
 
 
 def _raise_all(failures: dict[str, Exception]) -> None:
-    """Raises EventRefused where none of them will ever take it."""
+    """Raises EventRefused where none of them will ever accept it, else ConnectionError."""
     text = "; ".join(f"{name}: {type(problem).__name__}: {problem}" for name, problem in failures.items())
     if all(isinstance(problem, EventRefused) for problem in failures.values()):
         raise EventRefused(text)

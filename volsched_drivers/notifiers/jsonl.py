@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class JsonlNotifier(Notifier):
     """Appends each event as one line of JSON; several processes may share the file.
 
-    A line is written by one write to a file opened for appending, so lines of several processes do not mix. The path is
-    looked at before each event: a file that was moved away (log rotation) is left, and a new one is begun.
+    Each line is one write to a file opened for appending, so lines of several processes do not mix. The path is checked
+    before each event: after log rotation, a new file is created.
     """
 
     contract = (1, 0)
@@ -33,7 +33,7 @@ class JsonlNotifier(Notifier):
         self.mode = mode
         self._guard = threading.Lock()
         self._file: int | None = None
-        self._torn = False  # whether the file ends in the middle of a line
+        self._torn = False  # whether the file ends with an incomplete line
 
     @classmethod
     def config_opts(cls) -> Sequence[cfg.Opt]:
@@ -43,27 +43,27 @@ class JsonlNotifier(Notifier):
             cfg.StrOpt(
                 "path",
                 required=True,
-                help="File that events are appended to; it is made where it is missing, its folder is not.",
+                help="File that events are appended to; created if missing, but not its folder.",
             ),
             cfg.BoolOpt(
                 "fsync",
                 default=False,
-                help="Wait after each event until it is on the disk: no event is lost to a power failure, "
-                "and each takes milliseconds.",
+                help="Write each event through to the disk: no event is lost in a power failure, at the cost of "
+                "milliseconds for each.",
             ),
-            cfg.StrOpt("mode", default="0640", help="Permissions of the file where it is made, in octal."),
+            cfg.StrOpt("mode", default="0640", help="Permissions of a new file, in octal."),
         )
 
     def validate(self) -> list[str]:
         problems = []
         if not self.path.strip() or "\0" in self.path:
-            problems.append("path is empty: name the file that events are appended to")
+            problems.append("path: expected the name of a file, got an empty one")
         try:
             fits = 0 <= int(self.mode, 8) <= 0o777
         except ValueError:
             fits = False
         if not fits:
-            problems.append(f"mode {self.mode!r} is no octal permission: give three or four octal digits such as 0640")
+            problems.append(f"mode: expected three or four octal digits such as 0640, got {self.mode!r}")
         return problems
 
     def start(self) -> None:
@@ -91,31 +91,31 @@ class JsonlNotifier(Notifier):
                 os.fsync(file)
 
     def _append(self, file: int, line: bytes) -> None:
-        """The whole line or an error. A part of a line stands alone: the next one begins with a line end."""
+        """Write the whole line or raise. After an incomplete line, the next one starts with a line end."""
         if self._torn:
             line = b"\n" + line
-        with _alone(file):
+        with _locked(file):
             written = os.write(file, line)
         self._torn = 0 < written < len(line)
         if self._torn:
-            raise OSError(f"{self.path}: only {written} of {len(line)} bytes could be written: is the disk full?")
+            raise OSError(f"{self.path}: only {written} of {len(line)} bytes were written; is the disk full?")
 
     def _opened(self) -> int:
-        """The open file at the path; opened anew where another file, or none, is there now."""
+        """Return the open file; open the path again where it is another file by now, or missing."""
         if self._file is not None and self._is_at_path(self._file):
             return self._file
         self._close()
         path = Path(self.path)
         if path.is_dir():
-            raise IsADirectoryError(f"{self.path} is a directory: name a file in it")
-        # Without O_NONBLOCK the opening of a pipe that nobody reads would hang.
+            raise IsADirectoryError(f"{self.path}: expected a file, got a directory")
+        # O_NONBLOCK: opening a pipe without a reader must not hang.
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
         file = os.open(path, flags, int(self.mode, 8))
         facts = os.fstat(file)
         if not stat.S_ISREG(facts.st_mode):
             os.close(file)
-            raise OSError(f"{self.path} is not a regular file: name one")
-        with _alone(file):  # what another process is writing is no torn line
+            raise OSError(f"{self.path}: expected a regular file")
+        with _locked(file):  # a line that another process is writing is not incomplete
             size = os.fstat(file).st_size
             self._torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
         self._file = file
@@ -135,8 +135,8 @@ class JsonlNotifier(Notifier):
 
 
 @contextmanager
-def _alone(file: int) -> Iterator[None]:
-    """No other process writes to the file in this block."""
+def _locked(file: int) -> Iterator[None]:
+    """Keep other processes from writing to the file in this block."""
     fcntl.flock(file, fcntl.LOCK_EX)
     try:
         yield

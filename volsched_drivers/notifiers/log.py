@@ -16,7 +16,7 @@ LEVELS = {Priority.INFO: logging.INFO, Priority.WARN: logging.WARNING, Priority.
 
 
 class LogNotifier(Notifier):
-    """One log line an event: its type, then the event as JSON, at the level of its priority."""
+    """Writes one log line per event: its type, then the event as JSON, at the level of its priority."""
 
     contract = (1, 0)
 
@@ -31,12 +31,16 @@ class LogNotifier(Notifier):
             cfg.StrOpt(
                 "logger",
                 default="volsched.notification",
-                help="Name of the logger that events are written to, so that logging can be set up for them alone.",
+                help="Name of the logger that events are written to, for a logging configuration of its own.",
             ),
         )
 
     def validate(self) -> list[str]:
-        return [] if self.logger.strip() else ["logger is empty: name a logger, for example volsched.notification"]
+        return (
+            []
+            if self.logger.strip()
+            else ["logger: expected the name of a logger, for example volsched.notification, got an empty one"]
+        )
 
     def notify(self, event: Event) -> None:
         logging.getLogger(self.logger).log(

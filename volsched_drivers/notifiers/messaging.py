@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from oslo_config import cfg
 
 AMQP_PORT = 5672
-#: Queues that outlive a restart of the broker; the URL's query may say otherwise, and listeners must say the same.
+#: Queues that survive a restart of the broker. The URL's query may override it; listeners must use the same.
 QUORUM = "rabbit_quorum_queue"
 
 
 class MessagingNotifier(Notifier):
     """Sends each event as an oslo.messaging notification (format messagingv2) to the topic `TOPIC.PRIORITY`.
 
-    Any listener made by oslo.messaging gets them. The message id is the event's id; the payload is the whole event. A
-    notification counts as delivered when the broker has confirmed it.
+    Any listener that uses oslo.messaging receives them. The message id is the event's id; the payload is the whole
+    event. A notification is delivered when the broker has confirmed it.
     """
 
     contract = (1, 0)
@@ -47,7 +47,7 @@ class MessagingNotifier(Notifier):
         self.retry = retry
         self.timeout = timeout
         self._guard = threading.Lock()
-        self._sending = threading.Lock()  # one at a time: what comes later may not overtake
+        self._sending = threading.Lock()  # one at a time, to keep the order
         self._transport: Any = None
 
     @classmethod
@@ -65,27 +65,27 @@ class MessagingNotifier(Notifier):
             cfg.StrOpt(
                 "topic",
                 default="volsched_notifications.v1",
-                help="Topic of the notifications; the version is that of the events' schema (its major number).",
+                help="Topic of the notifications; its version is the major number of the events' schema.",
             ),
             cfg.StrOpt(
                 "exchange",
                 default="volsched",
-                help="Exchange of the notifications: what listeners call the control exchange, or their target's.",
+                help="Exchange of the notifications: the control exchange of listeners, or that of their target.",
             ),
             cfg.IntOpt(
                 "retry",
                 default=1,
                 min=0,
                 max=10,
-                help="How often oslo.messaging connects anew for one event; after that the event goes back to the "
-                "outbox, which tries again later.",
+                help="How often oslo.messaging reconnects for one event; then the event waits in the outbox for the "
+                "next delivery.",
             ),
             cfg.FloatOpt(
                 "timeout",
                 default=5.0,
                 min=0.1,
                 max=60.0,
-                help="Seconds that one event may take. Less than [notifications] timeout.",
+                help="Seconds for one event. Must be less than [notifications] timeout (10).",
             ),
         )
 
@@ -94,25 +94,25 @@ class MessagingNotifier(Notifier):
         try:
             scheme, _ = urlsplit(self.transport_url).scheme, _brokers(self.transport_url)
         except ValueError as problem:
-            return [f"transport_url cannot be understood: {problem}"]
+            return [f"transport_url: expected a URL, got one that cannot be parsed: {problem}"]
         if not scheme:
-            problems.append("transport_url names no driver: write rabbit://USER:PASSWORD@HOST:5672/")
+            problems.append("transport_url: expected rabbit://USER:PASSWORD@HOST:5672/, got a URL without a driver")
         if not self.topic.strip() or not self.exchange.strip():
-            problems.append("topic and exchange must not be empty")
+            problems.append("topic, exchange: expected names, got an empty one")
         return problems
 
     def start(self) -> None:
-        """Raises where the URL names no bus. A broker that is down is no reason not to start: events wait for it."""
+        """Raises where the URL is not usable. A broker that is down is not an error: events wait in the outbox."""
         with self._guard:
             self._opened()
 
     def stop(self) -> None:
         with self._guard:
             transport, self._transport = self._transport, None
-        # What still hangs in it is left to the end of the process: cleaning up would hang as well.
+        # A send that still hangs is left to the end of the process: cleaning up would hang as well.
         if transport is not None and self._sending.acquire(timeout=self.timeout):
             try:
-                if urlsplit(self.transport_url).scheme != "fake":  # it would throw away what was sent
+                if urlsplit(self.transport_url).scheme != "fake":  # its cleanup discards what was sent
                     transport.cleanup()
             finally:
                 self._sending.release()
@@ -131,11 +131,11 @@ class MessagingNotifier(Notifier):
         return "no broker answers: " + "; ".join(problems)
 
     def notify(self, event: Event) -> None:
-        """Raises EventRefused where it is no JSON, TimeoutError, or what oslo.messaging said."""
+        """Raises EventRefused where it cannot be written as JSON, TimeoutError, and errors of oslo.messaging."""
         message = _message_of(event)
         until = time.monotonic() + self.timeout
         if not self._sending.acquire(timeout=self.timeout):
-            raise TimeoutError(f"an earlier event is still on its way to the broker after {self.timeout:g} s")
+            raise TimeoutError(f"an earlier event is not confirmed by the broker after {self.timeout:g} s")
         answers: list[BaseException | None] = []
         try:
             with self._guard:
@@ -149,15 +149,14 @@ class MessagingNotifier(Notifier):
             raise
         sender.join(max(0.0, until - time.monotonic()))
         if not answers:
-            raise TimeoutError(f"the broker did not confirm it within {self.timeout:g} s")
+            raise TimeoutError(f"the broker did not confirm the event within {self.timeout:g} s")
         if answers[0] is not None:
             raise answers[0]
 
     def _send(self, transport: Any, message: Mapping[str, Any], answers: list[BaseException | None]) -> None:
-        """In a thread of its own, for a connection that hangs cannot be interrupted.
+        """Send in a thread of its own, for a connection that hangs cannot be interrupted.
 
-        oslo.messaging's Notifier logs what goes wrong and returns as if nothing had; this is the call within it that
-        raises instead.
+        oslo.messaging's Notifier logs errors and returns normally; this method, which it calls, raises them.
         """
         try:
             target = oslo_messaging_on_threads().Target(
@@ -165,7 +164,7 @@ class MessagingNotifier(Notifier):
             )
             transport._send_notification(target, {}, message, version=2.0, retry=self.retry)
             answers.append(None)
-        except BaseException as problem:  # noqa: BLE001 - raised again by whoever waits for it
+        except BaseException as problem:  # noqa: BLE001 - raised again by `notify`
             answers.append(problem)
         finally:
             self._sending.release()
@@ -180,11 +179,11 @@ class MessagingNotifier(Notifier):
 
 
 def _message_of(event: Event) -> dict[str, Any]:
-    """What oslo.messaging's own notifier sends, but for the id, which stays the same when it is sent again."""
+    """Return the message of oslo.messaging's own notifier, with an id that stays the same when it is sent again."""
     try:
         payload = json.loads(json.dumps(event.plain(), allow_nan=False))
     except (TypeError, ValueError) as problem:
-        raise EventRefused(f"the event is no JSON: {problem}") from None
+        raise EventRefused(f"the event cannot be written as JSON: {problem}") from None
     return {
         "message_id": event.id,
         "publisher_id": event.publisher,
@@ -196,7 +195,7 @@ def _message_of(event: Event) -> dict[str, Any]:
 
 
 def _brokers(url: str) -> list[tuple[str, int]]:
-    """Host and port of each broker that a URL names. Raises ValueError."""
+    """Return host and port of each broker in a URL. Raises ValueError."""
     found = []
     for one in urlsplit(url).netloc.split(","):
         parts = urlsplit(f"//{one}")

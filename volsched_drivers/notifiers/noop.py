@@ -6,9 +6,9 @@ from volsched.plugins import Event, Notifier
 
 
 class NoopNotifier(Notifier):
-    """Takes every event and does nothing with it: for those who want no notifications, and say so."""
+    """Accepts and discards every event, for installations that want no notifications."""
 
     contract = (1, 0)
 
     def notify(self, event: Event) -> None:
-        """Nothing."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""The notifier that counts, for Prometheus to scrape."""
+"""The notifier that counts events and serves the metrics to Prometheus."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LISTENING_SECONDS = 1.0
 
 
 class PrometheusNotifier(Notifier):
-    """Counts decisions, refusals, claims that lost their race and events, and serves the counts at /metrics.
+    """Counts decisions, refusals, claim conflicts and events, and serves the metrics at /metrics.
 
-    Each event is delivered by one process, and counted there: let only one kind of process deliver (`processes`), and
-    add up what several of them say.
+    Each event is counted in the one process that delivers it: let only one kind of process deliver (`processes`), and
+    add the metrics of several processes up.
     """
 
     contract = (1, 0)
@@ -40,13 +40,17 @@ class PrometheusNotifier(Notifier):
             cfg.StrOpt(
                 "host",
                 default="127.0.0.1",
-                help="Address to listen at. What is served is readable to all who can reach it.",
+                help="Address to listen on. Everybody who can reach it can read the metrics.",
             ),
-            cfg.IntOpt("port", default=9464, min=0, max=65535, help="Port to listen at; 0: any that is free."),
+            cfg.IntOpt("port", default=9464, min=0, max=65535, help="Port to listen on; 0: any free one."),
         )
 
     def validate(self) -> list[str]:
-        return [] if self.host.strip() else ["host is empty: give the address to listen at, for example 127.0.0.1"]
+        return (
+            []
+            if self.host.strip()
+            else ["host: expected an address to listen on, for example 127.0.0.1, got an empty one"]
+        )
 
     def start(self) -> None:
         """Raises OSError where the port is taken."""
@@ -60,8 +64,8 @@ class PrometheusNotifier(Notifier):
                 self._served = start_http_server(self.port, self.host, registry=registry)
             except OSError as problem:
                 raise OSError(
-                    f"{self.host}:{self.port} cannot be listened at: {problem.strerror or problem}; give another port, "
-                    "or let only one kind of process deliver: processes = scheduler"
+                    f"cannot listen on {self.host}:{self.port}: {problem.strerror or problem}; set another port, or "
+                    "let only one kind of process deliver: processes = scheduler"
                 ) from problem
 
     def stop(self) -> None:
@@ -75,11 +79,11 @@ class PrometheusNotifier(Notifier):
 
     @property
     def address(self) -> tuple[str, int] | None:
-        """Where it listens; None where it does not."""
+        """The address that it listens on; None while stopped."""
         return self._served[0].server_address[:2] if self._served is not None else None
 
     def notify(self, event: Event) -> None:
-        """Raises EventRefused where the event's figures are none."""
+        """Raises EventRefused where the event has unusable values."""
         with self._guard:
             counts, _ = self._counted()
         counts.count(event)

@@ -119,7 +119,7 @@ class TestDelivery(DeliveryTestCase):
         retry_policy = RetryPolicy(first_pause=2.0, longest_pause=60.0)
         self.assertEqual([2, 4, 8, 60, 60], [retry_policy.pause(count).total_seconds() for count in (1, 2, 3, 7, 5000)])
 
-    def test_event_is_parked_after_so_many_tries_and_holds_up_nothing(self) -> None:
+    def test_event_is_parked_after_its_tries_and_delays_no_other(self) -> None:
         def not_this_one(event: Event) -> None:
             if event.id == "e1":
                 raise SystemExit("odd")
@@ -138,7 +138,7 @@ class TestDelivery(DeliveryTestCase):
         )
         self.assertEqual([("n", "e1", "SystemExit: odd")], [(n, e.id, why) for n, e, why in self.outbox.parked()])
 
-    def test_hanging_notifier_delays_no_other_and_is_not_asked_without_end(self) -> None:
+    def test_hanging_notifier_delays_no_other_and_blocks_few_threads(self) -> None:
         released = threading.Event()
         self.addCleanup(released.set)
         hanging, other = Recorder(lambda event: released.wait()), Recorder()
@@ -165,7 +165,7 @@ class TestDelivery(DeliveryTestCase):
         self.assertIn("accepts events again", log.output[0])
         self.assertEqual({f"e{number}" for number in range(MOST_HANGING + 3)}, set(hanging.got))
 
-    def test_outbox_that_is_away_kills_no_lane(self) -> None:
+    def test_lane_survives_an_unreachable_outbox(self) -> None:
         class Away(Outbox):
             away = True
 
@@ -183,7 +183,7 @@ class TestDelivery(DeliveryTestCase):
         delivery.deliver_once()
         self.assertEqual(["e1"], seen.got)
 
-    def test_outcome_that_was_not_written_down_means_delivered_again(self) -> None:
+    def test_event_is_delivered_again_where_the_outcome_was_not_stored(self) -> None:
         class Lossy(Outbox):
             lost = False
 
@@ -203,7 +203,7 @@ class TestDelivery(DeliveryTestCase):
 
 
 class TestRun(DeliveryTestCase):
-    def test_delivers_when_woken_until_told_to_stop(self) -> None:
+    def test_delivers_when_woken_until_stopped(self) -> None:
         stop, came = threading.Event(), threading.Event()
         seen = Recorder(lambda event: came.set() if event.id == "e2" else None)
         delivery = self.delivery({"n": seen})
@@ -244,7 +244,7 @@ class TestInterests(DeliveryTestCase):
             **options,
         )
 
-    def test_it_is_told_what_it_wants_and_the_rest_waits_for_nobody(self) -> None:
+    def test_notifier_receives_the_events_of_its_interest_only(self) -> None:
         seen = Recorder()
         for number, priority in enumerate((Priority.INFO, Priority.ERROR, Priority.WARN, Priority.ERROR)):
             self.outbox.emit(replace(an_event(f"e{number}"), priority=priority))
@@ -254,7 +254,7 @@ class TestInterests(DeliveryTestCase):
         self.assertEqual(0, delivery.deliver_once())
         self.assertEqual(4, self.outbox.purge(before=self.now + timedelta(days=1)))
 
-    def test_what_it_does_not_want_is_not_held_back_by_what_it_does_not_take(self) -> None:
+    def test_uninteresting_event_is_not_held_back_by_a_failed_one(self) -> None:
         self.emit("e1")
         self.outbox.emit(replace(an_event("e2"), event_type="volume.delete.end"))
         delivery = self.delivery_of(Interest(event_types=("volume.create.*",)), Recorder(refuse))
@@ -273,7 +273,7 @@ class TestInterests(DeliveryTestCase):
 
 
 class TestRefusals(DeliveryTestCase):
-    def test_what_will_never_be_taken_is_parked_at_once_and_holds_up_nothing(self) -> None:
+    def test_refused_event_is_parked_at_once_and_delays_no_other(self) -> None:
         def never(event: Event) -> None:
             if event.id == "e1":
                 raise EventRefused("too large")
@@ -288,7 +288,7 @@ class TestRefusals(DeliveryTestCase):
 
 
 class TestPurging(DeliveryTestCase):
-    def test_a_service_forgets_what_was_delivered_long_ago(self) -> None:
+    def test_old_delivered_events_are_removed(self) -> None:
         self.emit("e1", "e2")
         seen = Recorder()
         self.delivery({"n": seen}).deliver_once()
@@ -305,7 +305,7 @@ class TestPurging(DeliveryTestCase):
         forgetting.run(stop)
         self.assertEqual(["e3"], [event.id for event in self.outbox.of("v1")])
 
-    def test_without_any_notifier_it_rests_until_it_is_to_stop(self) -> None:
+    def test_without_notifiers_it_waits_for_the_stop(self) -> None:
         stop = threading.Event()
         thread = threading.Thread(target=self.delivery({}).run, args=(stop,))
         thread.start()

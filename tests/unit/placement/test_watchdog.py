@@ -1,4 +1,4 @@
-"""Plugins that break, cheat or dawdle: each is named with its package, in the error, the decision and the log."""
+"""Plugins that raise, return bad results or take long: each is named with its package in error, decision and log."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EVERY = Callable[[RequestSpec, Candidates], Any]
 
 
 class Rack(ColumnFilter):
-    """Answers as it is told."""
+    """Returns a given result."""
 
     contract = (1, 0)
 
@@ -40,7 +40,7 @@ class Rack(ColumnFilter):
 
 
 class Scale(ColumnWeigher):
-    """Answers as it is told."""
+    """Returns a given result."""
 
     contract = (1, 0)
 
@@ -52,7 +52,7 @@ class Scale(ColumnWeigher):
 
 
 class Judge(WeightHandler):
-    """Answers as it is told."""
+    """Returns a given result."""
 
     contract = (1, 0)
 
@@ -87,7 +87,7 @@ def ranked(order: Any, weights: Any, shares: Any = NO_SHARES) -> EVERY:
 
 
 def into(change: Callable[[RequestSpec, Candidates], None]) -> EVERY:
-    """A plugin that writes to what it was given."""
+    """Return a plugin that writes to its arguments."""
 
     def answer(request: RequestSpec, candidates: Candidates) -> Any:
         change(request, candidates)
@@ -126,7 +126,7 @@ def wrote_request(request: RequestSpec, candidates: Candidates) -> None:
     request.size_gb = 1  # type: ignore[misc]
 
 
-#: A filter's misdeed, and what is said of it.
+#: A filter's misbehavior, and what the error says.
 OF_FILTERS: Sequence[tuple[str, EVERY, str]] = (
     ("raises", raising(KeyError("shelf")), "KeyError: 'shelf'"),
     ("raises what is no ordinary exception", raising(SystemExit("no licence")), "SystemExit: no licence"),
@@ -203,22 +203,22 @@ class TestBadInput(TestCase):
         self.assertEqual(str(problem), decision.plain()["reason"])
         self.assertNotIn("acme", decision.told(), "the user is told what is the operator's")
 
-    def test_filters(self) -> None:
-        for misdeed, answer, said in OF_FILTERS:
-            with self.subTest(misdeed):
+    def test_filters_that_misbehave_are_named(self) -> None:
+        for misbehavior, answer, said in OF_FILTERS:
+            with self.subTest(misbehavior):
                 self.assert_named(self.supervised(answer), "rack", said)
 
-    def test_weighers(self) -> None:
-        for misdeed, answer, said in OF_WEIGHERS:
-            with self.subTest(misdeed):
+    def test_weighers_that_misbehave_are_named(self) -> None:
+        for misbehavior, answer, said in OF_WEIGHERS:
+            with self.subTest(misbehavior):
                 self.assert_named(self.supervised(weigh=answer), "scale", said)
 
-    def test_weight_handlers(self) -> None:
-        for misdeed, answer, said in OF_HANDLERS:
-            with self.subTest(misdeed):
+    def test_weight_handlers_that_misbehave_are_named(self) -> None:
+        for misbehavior, answer, said in OF_HANDLERS:
+            with self.subTest(misbehavior):
                 self.assert_named(self.supervised(rank=answer), "judge", said)
 
-    def test_what_was_written_to_is_as_it_was(self) -> None:
+    def test_candidates_are_unchanged_after_a_write(self) -> None:
         def halves(request: RequestSpec, candidates: Candidates) -> Screening:
             passed = np.array([True, False, True])
             return Screening(passed, lambda _: "no")
@@ -230,7 +230,7 @@ class TestBadInput(TestCase):
         self.assert_named(self.supervised(halves, writes), "scale", "read-only")
         self.assertEqual(["a", "b", "c"], [pool.name for pool in self.pools.candidates()])
 
-    def test_a_reason_that_cannot_be_given_is_told_and_the_verdict_stands(self) -> None:
+    def test_rejection_stands_where_the_filter_cannot_give_its_reason(self) -> None:
         def rejecting(request: RequestSpec, candidates: Candidates) -> Screening:
             def why(position: int) -> str:
                 raise KeyError(position)
@@ -242,7 +242,7 @@ class TestBadInput(TestCase):
         self.assertIn("the filter rack cannot say why: KeyError: 0", decision.reason())
         self.assertIn("cannot say why", decision.plain()["filters"][0]["rejected"][2]["why"])
 
-    def test_what_is_wrong_with_the_request_is_not_the_plugins_fault(self) -> None:
+    def test_invalid_request_is_not_a_plugin_error(self) -> None:
         with self.assertRaises(InvalidRequest):
             self.supervised(raising(InvalidRequest("query", "not JSON"))).place(a_request(), self.pools.candidates())
 
@@ -250,13 +250,13 @@ class TestBadInput(TestCase):
         with self.assertRaisesRegex(PluginError, "of acme-rack 1.2"):
             self.supervised(raising(OSError("gone"))).screen(a_request(), self.pools.candidates())
 
-    def test_nothing_of_a_request_can_be_written_to(self) -> None:
+    def test_request_is_read_only(self) -> None:
         request = a_request(volume_type=a_volume_type(), hints={}, metadata={})
         for name in ("operation", "size_gb", "hints", "volume_type"):
             with self.subTest(name), self.assertRaises(AttributeError):
                 setattr(request, name, None)
 
-    # -- who takes long ------------------------------------------------------------------------------------------
+    # -- slow plugins ------------------------------------------------------------------------------------------
 
     def test_slow_plugin_is_named_while_it_runs_and_when_it_has_finished(self) -> None:
         named, done = threading.Event(), threading.Event()
@@ -267,7 +267,7 @@ class TestBadInput(TestCase):
                 (done if "finished" in lines[-1] else named).set()
 
         def dawdles(request: RequestSpec, candidates: Candidates) -> Screening:
-            self.assertTrue(named.wait(60), "nobody noticed")
+            self.assertTrue(named.wait(60), "the plugin was not named")
             return passing(request, candidates)
 
         lines: list[str] = []
@@ -276,7 +276,7 @@ class TestBadInput(TestCase):
         self.addCleanup(logger.removeHandler, handler)
         watchdog = self.supervised(dawdles, slow_seconds=0.02)
         self.assertTrue(watchdog.place(a_request(), self.pools.candidates()))
-        self.assertTrue(done.wait(60), "nobody said that it is over")
+        self.assertTrue(done.wait(60), "the end was not logged")
         self.assertEqual(2, len(lines))
         self.assertRegex(lines[0], r"^filter rack of acme-rack 1.2 has been running for \d.*slow_plugin_seconds")
         self.assertIn("cannot be interrupted", lines[0])

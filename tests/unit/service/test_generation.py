@@ -1,4 +1,4 @@
-"""Tests of the exchange of applications: who works keeps what he began with, and nobody waits."""
+"""Replacement of the application: a piece of work keeps the one that it began with, and nothing waits."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, cast
 
 from tests import TestCase
 from volsched.service.application import Application
-from volsched.service.generation import CurrentApplication, DeliveryLoop, Interruption
+from volsched.service.generation import CurrentApplication, DeliveryLoop, EitherEvent
 
 
 class Delivering:
-    """A delivery that says when it runs, and runs until it is told to end."""
+    """A delivery that runs until it is stopped, and signals its start and end."""
 
     def __init__(self) -> None:
         self.begun, self.ended = threading.Semaphore(0), threading.Semaphore(0)
@@ -23,34 +23,34 @@ class Delivering:
         self.ended.release()
 
 
-class Stand:
-    """What stands for an application."""
+class FakeApplication:
+    """The part of an application that the delivery loop uses."""
 
     def __init__(self) -> None:
         self.delivery = Delivering()
 
 
 def an_application() -> Application:
-    return cast("Application", cast("Any", Stand()))
+    return cast("Application", cast("Any", FakeApplication()))
 
 
-class TestCurrent(TestCase):
+class TestCurrentApplication(TestCase):
     def setUp(self) -> None:
         self.old, self.new = an_application(), an_application()
         self.current = CurrentApplication(self.old)
         self.retired: list[str] = []
 
-    def test_at_once_where_nobody_works(self) -> None:
+    def test_unused_application_is_retired_at_once(self) -> None:
         with self.current.used() as application:
             self.assertIs(self.old, application)
-        self.current.exchange(self.new, lambda: self.retired.append("old"))
+        self.current.replace(self.new, lambda: self.retired.append("old"))
         self.assertEqual(["old"], self.retired)
         with self.current.used() as application:
             self.assertIs(self.new, application)
 
-    def test_who_works_keeps_the_old_one_until_he_is_done(self) -> None:
+    def test_used_application_is_retired_after_its_last_use(self) -> None:
         with self.current.used() as first, self.current.used():
-            self.current.exchange(self.new, lambda: self.retired.append("old"))
+            self.current.replace(self.new, lambda: self.retired.append("old"))
             self.assertIs(self.old, first)
             with self.current.used() as later:
                 self.assertIs(self.new, later)
@@ -59,7 +59,7 @@ class TestCurrent(TestCase):
 
 
 class TestDeliveryLoop(TestCase):
-    def test_held_while_notifiers_are_exchanged(self) -> None:
+    def test_delivery_is_paused_while_notifiers_are_replaced(self) -> None:
         old, new = an_application(), an_application()
         current, stop = CurrentApplication(old), threading.Event()
         loop = DeliveryLoop(current)
@@ -67,9 +67,9 @@ class TestDeliveryLoop(TestCase):
         thread.start()
         before, after = cast("Any", old).delivery, cast("Any", new).delivery
         self.assertTrue(before.begun.acquire(timeout=30))
-        with loop.held():
+        with loop.paused():
             self.assertTrue(before.ended.acquire(blocking=False), "it has ended before the block begins")
-            current.exchange(new, lambda: None)
+            current.replace(new, lambda: None)
             self.assertFalse(after.begun.acquire(blocking=False))
         self.assertTrue(after.begun.acquire(timeout=30))
         stop.set()
@@ -78,10 +78,10 @@ class TestDeliveryLoop(TestCase):
         self.assertFalse(before.begun.acquire(blocking=False))
 
 
-class TestInterruption(TestCase):
-    def test_by_itself_or_with_the_other(self) -> None:
+class TestEitherEvent(TestCase):
+    def test_set_by_itself_or_with_the_other(self) -> None:
         other = threading.Event()
-        one, two = Interruption(other), Interruption(other)
+        one, two = EitherEvent(other), EitherEvent(other)
         one.set()
         self.assertEqual((True, False), (one.is_set(), two.is_set()))
         other.set()

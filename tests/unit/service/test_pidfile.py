@@ -1,4 +1,4 @@
-"""Tests of the records of running services."""
+"""Pidfiles of running services."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ WAITS = (
 )
 
 
-class TestRecords(tests.TestCase):
+class TestPidFiles(tests.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.home = self.folder()
         self.records = PidFiles(str(self.home))
         self.record = made("volsched-scheduler", ("/etc/volsched.conf",), 4)
 
-    def test_what_is_written_is_found(self) -> None:
+    def test_written_pidfile_is_found(self) -> None:
         self.records.write(self.record)
         self.assertEqual([self.record], list(self.records.alive()))
         self.assertEqual(self.record, self.records.current(self.record))
@@ -36,7 +36,7 @@ class TestRecords(tests.TestCase):
         self.assertEqual([], list(self.records.alive()))
         self.assertIsNone(self.records.current(self.record))
 
-    def test_what_the_dead_left_is_removed(self) -> None:
+    def test_pidfile_of_a_dead_process_is_removed(self) -> None:
         host, pid, _ = this_owner().rsplit(":", 2)
         dead = replace(self.record, owner=f"{host}:{pid}:1")
         self.records.write(dead)
@@ -44,20 +44,20 @@ class TestRecords(tests.TestCase):
         self.assertEqual([], list(self.records.folder.iterdir()))
         self.assertFalse(send(dead.owner, signal.SIGHUP), "the number belongs to another process now")
 
-    def test_what_is_none_is_passed_over(self) -> None:
+    def test_other_files_are_skipped(self) -> None:
         self.records.folder.mkdir()
         for number, text in enumerate(("", "[]", "{}", '{"program": 1}', '{"owner": "x"}')):
             Path(self.records.folder / f"{number}.json").write_text(text)
         self.assertEqual([], list(self.records.alive()))
 
-    def test_nobody_speaks_for_process_1(self) -> None:
+    def test_pidfile_of_process_1_is_skipped(self) -> None:
         self.records.write(replace(self.record, owner=this_owner().split(":")[0] + ":1:1"))
         self.assertEqual([], list(self.records.alive()))
 
-    def test_no_folder(self) -> None:
+    def test_missing_folder_has_no_pidfiles(self) -> None:
         self.assertEqual([], list(PidFiles(str(self.home / "not there")).alive()))
 
-    def test_a_signal_arrives(self) -> None:
+    def test_signal_reaches_the_process(self) -> None:
         with subprocess.Popen([sys.executable, "-c", WAITS], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             record: PidFile = replace(self.record, owner=process.stdout.readline().strip())

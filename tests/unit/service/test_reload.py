@@ -1,4 +1,4 @@
-"""Tests of reload: all of a good candidate, nothing of a bad one, whatever is bad about it."""
+"""Reload: a good candidate is in force as a whole, a bad one changes nothing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class TestReload(tests.TestCase):
         self.assertIsNone(done.problem)
         return done
 
-    def test_a_good_one(self) -> None:
+    def test_good_configuration_is_in_force(self) -> None:
         done = self.reloaded(BASE.replace("filters = capacity", "filters = capabilities, capacity\nmax_attempts = 9"))
         self.assertEqual(("[scheduler] filters", "[scheduler] max_attempts"), done.changed)
         self.assertEqual((2, ()), (done.generation, done.until_restart))
@@ -76,27 +76,27 @@ class TestReload(tests.TestCase):
         self.assertIs(self.first.plugins.notifiers["ops"], now.plugins.notifiers["ops"])
         self.assertEqual((9, 2), (now.driver.resources.max_attempts, now.driver.resources.config_generation))
 
-    def test_the_same_again_is_another_generation(self) -> None:
+    def test_unchanged_configuration_is_a_new_generation(self) -> None:
         self.assertEqual(((), 2), (self.reloaded(BASE).changed, self.current.application.generation))
         self.assertEqual(3, self.reloaded(BASE).generation)
 
-    def test_a_file_that_is_gone(self) -> None:
+    def test_missing_file_is_refused(self) -> None:
         self.file.unlink()
         with self.assertLogs(LOGGER, "ERROR"):
             self.assertIn("expected a file, got none", self.reloader.reload().problem or "")
 
-    def test_a_file_that_cannot_be_read(self) -> None:
+    def test_malformed_file_is_refused(self) -> None:
         self.refused(BASE + "what is this\n", "volsched.conf:11")
 
-    def test_everything_that_is_wrong(self) -> None:
+    def test_all_errors_are_reported(self) -> None:
         text = BASE.replace("filters = capacity", "filters = capcity\nmax_attempts = 0")
         self.refused(text, "VS101")
         self.refused(text, "VS108")
 
-    def test_a_notifier_that_cannot_start(self) -> None:
+    def test_notifier_that_cannot_start_is_refused(self) -> None:
         self.refused(BASE.replace("HOME/ops", "HOME/no folder/ops"), "VS111 [notifier_ops]")
 
-    def test_what_only_a_restart_takes_up_stays(self) -> None:
+    def test_fixed_options_keep_their_values(self) -> None:
         other = "[database]\nconnection = sqlite:////elsewhere/pa$$word.db\n[agent]\nhost = another\n"
         done = self.reloaded(BASE + other)
         self.assertEqual(("[agent] host", "[database] connection"), done.until_restart)
@@ -105,7 +105,7 @@ class TestReload(tests.TestCase):
         back = self.reloaded(BASE)
         self.assertEqual((), back.changed)
 
-    def test_what_was_kept_with_a_dollar_in_it(self) -> None:
+    def test_fixed_value_with_a_dollar_is_kept(self) -> None:
         state = Path(str(self.home) + "$more")
         state.mkdir()
         self.addCleanup(state.rmdir)

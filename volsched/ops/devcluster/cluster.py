@@ -1,4 +1,4 @@
-"""A developer's installation: started part by part, looked at, and stopped in order."""
+"""A developer's installation: start, status and stop of its servers and services."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from volsched.ops.devcluster.plan import Plan
 from volsched.ops.devcluster.server import LOOPBACK, PATH, Process, Server, set_up
 from volsched.service.pidfile import PidFiles
 
-#: So long at most until a part is ready, and until it has ended.
+#: Time, in seconds, for a part to become ready, and to end.
 START_SECONDS = 120.0
 STOP_SECONDS = 90.0
-LOOK_EVERY = 0.1
+CHECK_SECONDS = 0.1
 SERVICE = "import sys; from volsched.cli.services import {name}_main; sys.exit({name}_main())"
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 class PartFailed(VolschedError):
@@ -35,7 +35,7 @@ class PartFailed(VolschedError):
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A process as it is now."""
+    """The present state of a process."""
 
     name: str
     pid: int | None
@@ -45,19 +45,19 @@ class Part:
 
 
 class Cluster:
-    """An installation in a folder. Commands that change it wait for one another: see `locked`."""
+    """An installation in a folder. Commands that change it take turns: see `locked`."""
 
-    def __init__(self, plan: Plan, tell: Tell) -> None:
+    def __init__(self, plan: Plan, report: Report) -> None:
         self.plan = plan
-        self._tell = tell
+        self._report = report
         self._started: list[str] = []
 
     # -- up ----------------------------------------------------------------------------------------------------------
 
     def up(self) -> None:
-        """Start what does not run, and wait until all of it is ready.
+        """Start all parts that do not run, and wait until all are ready.
 
-        What this call started is stopped again where it fails. Raises InvalidRequest, PartFailed.
+        After a failure, the parts that this call started are stopped again. Raises InvalidRequest, PartFailed.
         """
         self._check()
         try:
@@ -75,7 +75,7 @@ class Cluster:
             self._await_reports()
         except BaseException:
             if self._started:
-                self._tell("it failed; what was started is stopped again")
+                self._report("failed; the parts that were started are stopped again")
                 self._stop(self._started)
             raise
 
@@ -85,15 +85,15 @@ class Cluster:
             if why is not None:
                 raise InvalidRequest(
                     server.name,
-                    f"{server.title} is not installed here (there is no {why}): apt-get install {server.package}; "
-                    f"in volsched's source tree, tools/install-servers {server.name}",
+                    f"{server.title} is not installed (no program {why}); fix: apt-get install {server.package}, or "
+                    f"tools/install-servers {server.name} in volsched's source tree",
                 )
             user = self._site_user(server)
             if user is not None and not _may_enter(self.plan.folder, user):
                 raise InvalidRequest(
                     "--folder",
-                    f"{self.plan.folder} is closed to the user {user}, whom {server.title} runs as; "
-                    "take one that others may pass through, e.g. --folder /var/tmp/volsched-dev",
+                    f"{self.plan.folder}: not accessible to the user {user}, who runs {server.title}; "
+                    "use an accessible folder, e.g. --folder /var/tmp/volsched-dev",
                 )
 
     def _site_user(self, server: Server) -> str | None:
@@ -103,9 +103,9 @@ class Cluster:
         site, begun = self.plan.site(server), time.monotonic()
         parts = [process.name for process in server.processes(site)]
         if all(processes.is_running(self.plan.running.get(name)) for name in parts):
-            self._tell(f"{server.title} runs")
+            self._report(f"{server.title} runs")
         else:
-            self._tell(f"{server.title} starts at {LOOPBACK}:{site.ports[0]}")
+            self._report(f"{server.title} starts at {LOOPBACK}:{site.ports[0]}")
         if server.name not in self.plan.made:
             self._set_up(server)
         for process in server.processes(site):
@@ -114,19 +114,19 @@ class Cluster:
         url = self.plan.url(server)
         self._await(server.name, lambda: server.answers(url))
         if server.name in self._started:
-            self._tell(f"{server.title} is ready after {time.monotonic() - begun:.1f} s")
+            self._report(f"{server.title} is ready after {time.monotonic() - begun:.1f} s")
 
     def _set_up(self, server: Server) -> None:
         site = self.plan.site(server)
-        shutil.rmtree(site.folder, ignore_errors=True)  # what an attempt left that failed
+        shutil.rmtree(site.folder, ignore_errors=True)  # left by a failed attempt
         site.folder.mkdir(mode=0o700)
         if site.user is not None:
             shutil.chown(site.folder, site.user, site.user)
         try:
             set_up(server, site)
         except (OSError, subprocess.CalledProcessError) as problem:
-            words = processes.last_words(site.folder / "setup.log")
-            raise PartFailed(f"{server.title} could not be set up: {problem}\n{words}") from problem
+            words = processes.end_of_log(site.folder / "setup.log")
+            raise PartFailed(f"{server.title}: setup failed: {problem}\n{words}") from problem
         self._keep(made=(*self.plan.made, server.name))
 
     def _make_database(self) -> None:
@@ -152,7 +152,7 @@ class Cluster:
     def _start_service(self, name: str) -> None:
         if processes.is_running(self.plan.running.get(name)):
             return
-        self._tell(f"{name} starts")
+        self._report(f"{name} starts")
         program, _, number = name.partition("-")
         files = [self.plan.configuration]
         if program == "agent":
@@ -171,18 +171,18 @@ class Cluster:
         self._keep(running={**self.plan.running, process.name: owner})
 
     def _await(self, name: str, true: Callable[[], bool]) -> None:
-        """Raises PartFailed with what the part said last."""
+        """Wait for a part. Raises PartFailed with the end of its log."""
         pause, until = threading.Event(), time.monotonic() + START_SECONDS
         while not true():
             ended = not processes.is_running(self.plan.running[name])
             if ended or time.monotonic() > until:
                 why = "ended" if ended else f"is not ready after {START_SECONDS:.0f} s"
                 log = self.log(name)
-                raise PartFailed(f"{name} {why}; {log} ends so:\n{processes.last_words(log)}")
-            pause.wait(LOOK_EVERY)
+                raise PartFailed(f"{name} {why}; the end of {log}:\n{processes.end_of_log(log)}")
+            pause.wait(CHECK_SECONDS)
 
     def _await_reports(self) -> None:
-        """The backends have said what they have: a volume can be placed now."""
+        """Wait until every backend has reported, so that volumes can be placed."""
         from volsched.db.backends import Backends
         from volsched.db.database import Database
 
@@ -201,10 +201,10 @@ class Cluster:
     def _is_too_many(self, name: str) -> bool:
         return name.startswith(("scheduler-", "agent-")) and name not in self.plan.services
 
-    # -- what there is -----------------------------------------------------------------------------------------------
+    # -- status -----------------------------------------------------------------------------------------------
 
     def parts(self) -> Sequence[Part]:
-        """All that there should be, in the order of starting."""
+        """Return all parts of the plan, in the order of starting."""
         found = []
         for server in self.plan.servers:
             if server.name not in self.plan.ports:
@@ -225,7 +225,7 @@ class Cluster:
         return Part(name=name, pid=pid, state=state, address=address, log=self.log(name))
 
     def log(self, name: str) -> Path:
-        """What a part says."""
+        """Return the log file of a part."""
         for server in self.plan.servers:
             if name == server.name or (name == "epmd" and server.name == "rabbitmq"):
                 return self.plan.folder / server.name / f"{name}.log"
@@ -234,33 +234,33 @@ class Cluster:
     # -- down --------------------------------------------------------------------------------------------------------
 
     def down(self) -> None:
-        """Stop all of it: the services with their work in hand first, the database last."""
+        """Stop all parts: the services first, after their work in progress, the database last."""
         self._stop(list(self.plan.running))
 
     def remove(self) -> None:
-        """Delete everything that it kept. Nothing of it may run."""
+        """Delete the folder. No part may run."""
         shutil.rmtree(self.plan.folder)
 
     def _stop(self, names: Sequence[str]) -> None:
-        """Raises PartFailed where something had to be killed."""
+        """Raises PartFailed where a part had to be killed."""
         services = [name for name in names if name.startswith(("scheduler-", "agent-"))]
         servers = [name for name in self._servers_backwards() if name in names]
         killed = [*self._stop_together(services), *(late for name in servers for late in self._stop_together([name]))]
         if killed:
-            raise PartFailed(f"killed, for they did not end in {STOP_SECONDS:.0f} s: {', '.join(killed)}")
+            raise PartFailed(f"killed, because they did not end within {STOP_SECONDS:.0f} s: {', '.join(killed)}")
 
     def _stop_together(self, names: Sequence[str]) -> Iterator[str]:
-        """The names of those that had to be killed."""
+        """Stop parts together; yield the names of those that had to be killed."""
         owners = {name: self.plan.running[name] for name in names if name in self.plan.running}
         signals = {server.name: server.stop_signal for server in self.plan.servers}
         for name, owner in owners.items():
             if processes.is_running(owner):
-                self._tell(f"{name} stops")
-                processes.order_to_stop(owner, signals.get(name, signal.SIGTERM))
+                self._report(f"{name} stops")
+                processes.send_signal(owner, signals.get(name, signal.SIGTERM))
         until = time.monotonic() + STOP_SECONDS
         for name, owner in owners.items():
             if not processes.wait_until_gone(owner, max(0.0, until - time.monotonic())):
-                processes.order_to_stop(owner, signal.SIGKILL)
+                processes.send_signal(owner, signal.SIGKILL)
                 processes.wait_until_gone(owner, STOP_SECONDS)
                 yield name
         self._keep(running={name: owner for name, owner in self.plan.running.items() if name not in owners})
@@ -280,21 +280,21 @@ class Cluster:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Nobody else changes the installation in this block. Raises InvalidRequest where the folder holds other things."""
+    """Lock the installation for this block. Raises InvalidRequest where the folder contains other files."""
     import fcntl
 
-    others = 0o711 if os.geteuid() == 0 else 0o700  # servers that run as other users pass through
+    others = 0o711 if os.geteuid() == 0 else 0o700  # servers run as other users
     try:
         folder.mkdir(mode=others, parents=True, exist_ok=True)
         known = {"cluster.json", "lock"}
         if not known & set(os.listdir(folder)) and any(folder.iterdir()):
-            raise InvalidRequest("--folder", f"{folder} holds other things; name a folder that is new or empty")
+            raise InvalidRequest("--folder", f"{folder} contains other files; use a new or empty folder")
         with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             try:
                 yield
             finally:
-                if folder.exists() and os.listdir(folder) == ["lock"]:  # nothing came of it
+                if folder.exists() and os.listdir(folder) == ["lock"]:  # unused
                     shutil.rmtree(folder)
     except OSError as problem:
         if isinstance(problem, FileNotFoundError | PermissionError | NotADirectoryError | FileExistsError):

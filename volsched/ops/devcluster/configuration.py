@@ -1,4 +1,4 @@
-"""The configuration of a developer's installation: one file for all, and one more for each agent."""
+"""The configuration files of a developer's installation: one for all services, and one more for each agent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADING = "# Written by `volsched dev up`, and again by the next one.\n"
 
 
 def write(plan: Plan) -> None:
-    """Passwords are in it: nobody else may read it."""
+    """Write the files; they contain passwords, so that only the owner may read them."""
     database, broker = plan.servers
     _put(
         plan.configuration,
@@ -41,12 +41,12 @@ def write(plan: Plan) -> None:
 
 
 def host_of(number: int) -> str:
-    """What an agent calls itself."""
+    """Return the host name of an agent."""
     return f"dev{number + 1}"
 
 
 def agent_file(plan: Plan, number: int) -> Path:
-    """What an agent reads after the file for all."""
+    """Return the file that an agent reads after the common one."""
     return plan.folder / f"agent-{number + 1}.conf"
 
 

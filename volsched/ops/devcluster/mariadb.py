@@ -10,7 +10,7 @@ PROGRAMS = ("mariadbd", "mariadb-install-db")
 
 
 class MariaDB(Server):
-    """Passwords are asked for, and only loopback is listened at."""
+    """Requires passwords, and listens on loopback only."""
 
     name = "mariadb"
     title = "MariaDB"
@@ -21,7 +21,7 @@ class MariaDB(Server):
         return next((name for name in PROGRAMS if program(name) is None), None)
 
     def set_up(self, site: Site) -> Sequence[Sequence[str]]:
-        site.write(  # one statement a line; it is read at every start
+        site.write(  # one statement a line; executed at every start
             "first.sql",
             f"CREATE USER IF NOT EXISTS '{ACCOUNT}'@'{LOOPBACK}' IDENTIFIED BY '{site.password}';\n"
             f"GRANT ALL ON *.* TO '{ACCOUNT}'@'{LOOPBACK}' WITH GRANT OPTION;\n",

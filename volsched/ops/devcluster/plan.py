@@ -1,4 +1,4 @@
-"""What a developer's installation consists of, and what is known of it from one command to the next."""
+"""The plan of a developer's installation, kept in a file from one command to the next."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from volsched.exceptions import InvalidRequest
 from volsched.ops.devcluster.mariadb import MariaDB
 from volsched.ops.devcluster.postgresql import PostgreSQL
 from volsched.ops.devcluster.rabbitmq import RabbitMQ
-from volsched.ops.devcluster.server import Server, Site, free_ports, who_runs
+from volsched.ops.devcluster.server import Server, Site, free_ports, user_of
 
 FILE = "cluster.json"
 DATABASES: Mapping[str, type[Server]] = {"postgresql": PostgreSQL, "mariadb": MariaDB}
@@ -24,7 +24,7 @@ DEFAULT_NUMBER = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What there should be, where everything is, and which processes were started."""
+    """The parts of the installation, their places, and the processes that were started."""
 
     folder: Path
     database: str = DEFAULT_DATABASE
@@ -50,12 +50,12 @@ class Plan:
 
     @property
     def servers(self) -> tuple[Server, ...]:
-        """In the order in which they start."""
+        """The servers, in the order of starting."""
         return DATABASES[self.database](), RabbitMQ()
 
     @property
     def services(self) -> tuple[str, ...]:
-        """The names of the processes of volsched that there should be, in the order in which they start."""
+        """The names of volsched's processes, in the order of starting."""
         return (
             *(f"scheduler-{number + 1}" for number in range(self.schedulers)),
             *(f"agent-{number + 1}" for number in range(self.agents)),
@@ -66,15 +66,15 @@ class Plan:
             folder=self.folder / server.name,
             ports=self.ports[server.name],
             password=self.password,
-            user=who_runs(server),
+            user=user_of(server),
         )
 
     def url(self, server: Server, database: str = "") -> str:
-        """For a client, with the password."""
+        """Return the URL for clients, with the password."""
         return server.url(self.site(server), database)
 
     def with_ports(self) -> Plan:
-        """The same with a place to listen at for every server."""
+        """Return the plan with ports for every server."""
         ports = dict(self.ports)
         for server in self.servers:
             if server.name not in ports:
@@ -82,7 +82,7 @@ class Plan:
         return replace(self, ports=ports)
 
     def save(self) -> None:
-        """Whole or not at all, for nobody else to read."""
+        """Write the file atomically, readable by the owner only."""
         draft = self.file.with_suffix(".draft")
         values = {name: value for name, value in asdict(self).items() if name != "folder"}
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
@@ -91,7 +91,7 @@ class Plan:
 
 
 def read(folder: Path) -> Plan | None:
-    """What is known of the installation in a folder; None where there is none. Raises InvalidRequest."""
+    """Return the plan of the installation in a folder; None where there is none. Raises InvalidRequest."""
     file = folder / FILE
     try:
         values: dict[str, Any] = json.loads(file.read_text())
@@ -100,5 +100,5 @@ def read(folder: Path) -> Plan | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:
-        what = f"{file} cannot be read ({problem}); remove the folder when nothing of it runs"
+        what = f"{file} cannot be read ({problem}); remove the folder once none of its processes runs"
         raise InvalidRequest("--folder", what) from problem

@@ -10,7 +10,7 @@ from volsched.ops.devcluster.server import ACCOUNT, LOOPBACK, Process, Server, S
 
 
 class PostgreSQL(Server):
-    """Passwords are asked for, and only loopback is listened at."""
+    """Requires passwords, and listens on loopback only."""
 
     name = "postgresql"
     title = "PostgreSQL"
@@ -56,7 +56,7 @@ class PostgreSQL(Server):
 
 
 def _programs() -> Path | None:
-    """The folder of the newest installed server's programs."""
+    """Return the folder of the newest installed server's programs."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if versions:
         return versions[-1].parent

@@ -1,4 +1,4 @@
-"""Processes that outlive whoever starts them, and are known again by whoever stops them."""
+"""Processes that outlive the command that starts them, identified by pid and start time."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 from volsched.db.leases import is_dead, owner_of
 from volsched.ops.devcluster.server import Process, group_of
 
-LAST_WORDS = 2000
+MOST_CHARACTERS = 2000
 
 
 def start(process: Process, folder: Path, log: Path, *, user: str | None = None) -> str:
-    """Start it in a session of its own; returns who it is: host:pid:start time."""
+    """Start a process in a session of its own; return host:pid:start time."""
     with log.open("ab") as opened:
         running = subprocess.Popen(  # noqa: S603 - an installed server, or volsched itself
             process.arguments,
@@ -29,51 +29,51 @@ def start(process: Process, folder: Path, log: Path, *, user: str | None = None)
             stdin=subprocess.DEVNULL,
             stdout=opened,
             stderr=opened,
-            start_new_session=True,  # an interrupt of the command that started it is not meant for it
+            start_new_session=True,  # not interrupted with the command that starts it
         )
     owner = owner_of(running.pid)
-    running.returncode = 0  # it outlives us by design: no warning about a child that still runs
+    running.returncode = 0  # it outlives this command: no warning about a running child
     return owner
 
 
 def is_running(owner: str | None) -> bool:
-    """Whether that very process lives."""
+    """Return whether this very process runs."""
     return owner is not None and not is_dead(owner)
 
 
-def order_to_stop(owner: str, number: signal.Signals) -> None:
-    """Tell it, and nobody who got its number since."""
+def send_signal(owner: str, number: signal.Signals) -> None:
+    """Send a signal to this very process, even if its pid was assigned again."""
     with _handle(owner) as handle:
         if handle is not None:
-            with suppress(ProcessLookupError):  # it ends at this moment
+            with suppress(ProcessLookupError):  # it has just ended
                 signal.pidfd_send_signal(handle, number)
 
 
 def wait_until_gone(owner: str, seconds: float) -> bool:
-    """Whether it ended in time."""
+    """Return whether the process ended in time."""
     with _handle(owner) as handle:
         return handle is None or bool(select.select([handle], [], [], seconds)[0])
 
 
-def last_words(log: Path) -> str:
-    """The end of a log."""
-    return log.read_text(errors="replace")[-LAST_WORDS:].strip() if log.exists() else ""
+def end_of_log(log: Path) -> str:
+    """Return the end of a log."""
+    return log.read_text(errors="replace")[-MOST_CHARACTERS:].strip() if log.exists() else ""
 
 
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what would override the options of a configuration file."""
+    """Return the environment without variables that override options of configuration files."""
     return {name: value for name, value in environment.items() if not name.startswith("OS_")}
 
 
 @contextmanager
 def _handle(owner: str) -> Iterator[int | None]:
-    """A handle of a process; None where it is gone."""
+    """Yield a handle of the process; None where it has ended."""
     try:
         handle = os.pidfd_open(int(owner.split(":")[-2]))
     except ProcessLookupError:
         yield None
         return
     try:
-        yield None if is_dead(owner) else handle  # looked at while the number cannot be given out again
+        yield None if is_dead(owner) else handle  # while the handle keeps the pid from being assigned again
     finally:
         os.close(handle)

@@ -11,7 +11,7 @@ SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one in PATH change
 
 
 class RabbitMQ(Server):
-    """With a name server of its own, so that it meets no other; all on loopback."""
+    """Uses a name server of its own, apart from other installations; all on loopback."""
 
     name = "rabbitmq"
     title = "RabbitMQ"
@@ -45,7 +45,7 @@ class RabbitMQ(Server):
             "PATH": PATH,
             "HOME": str(site.folder),
             "LANG": "C.UTF-8",
-            "RUNNING_UNDER_SYSTEMD": "true",  # then the server takes the script's place, and ours is its process
+            "RUNNING_UNDER_SYSTEMD": "true",  # the script then executes the server in its own process
             "ERL_EPMD_ADDRESS": LOOPBACK,
             "ERL_EPMD_PORT": str(names),
             "RABBITMQ_NODENAME": f"volsched-{port}@localhost",
@@ -58,7 +58,7 @@ class RabbitMQ(Server):
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         }
-        # The name server would else be started in the background, and stay for ever.
+        # Otherwise the server starts the name server in the background, where it stays.
         name_server = (str(program("epmd")), "-address", LOOPBACK, "-port", str(names))
         return [
             Process(name="epmd", arguments=name_server),

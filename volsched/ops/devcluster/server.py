@@ -1,4 +1,4 @@
-"""What every kind of server needs so that it can be started from its installed programs, by anybody, on loopback."""
+"""Servers that any user can start from their installed programs, on loopback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-#: Programs of servers are not on everybody's path.
+#: Programs of servers are not on every user's path.
 PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin"])
 LOOPBACK = "127.0.0.1"
 ACCOUNT = "volsched"
@@ -22,16 +22,16 @@ ACCOUNT = "volsched"
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """Where a server lives: a folder of its own, its ports, and who runs it."""
+    """The folder of a server, its ports, and the user who runs it."""
 
     folder: Path
-    ports: tuple[int, ...]  # the first is the one that clients use
+    ports: tuple[int, ...]  # the first one is for clients
     password: str  # of the account `volsched`
-    user: str | None = None  # None: who we are
-    settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))  # in the server's own words
+    user: str | None = None  # None: the current user
+    settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))  # options of the server
 
     def write(self, name: str, text: str) -> Path:
-        """A file that only the server may read."""
+        """Write a file that only the server may read; return its path."""
         file = self.folder / name
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
             opened.write(text)
@@ -42,62 +42,62 @@ class Site:
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """A process that makes up a server."""
+    """A process of a server."""
 
     name: str
     arguments: tuple[str, ...]
-    environment: Mapping[str, str] | None = None  # None: that of who starts it
+    environment: Mapping[str, str] | None = None  # None: that of this process
 
 
 class Server(abc.ABC):
-    """A kind of server. Nothing of it is kept outside of its site."""
+    """A kind of server. All of its files are in its site."""
 
     name: str
     title: str
     package: str
-    user: str  # who runs it where we are root
+    user: str  # who runs it for root
     ports = 1
-    stop_signal = signal.SIGTERM  # ends it in order, without waiting for its clients
+    stop_signal = signal.SIGTERM  # stops it in order, without waiting for clients
 
     @abc.abstractmethod
     def missing(self) -> str | None:
-        """The program that is not installed; None where all are."""
+        """Return a program that is not installed; None where all are."""
 
     @abc.abstractmethod
     def set_up(self, site: Site) -> Sequence[Sequence[str]]:
-        """Write what the server reads when it is first started; returns commands to be run in the site before that."""
+        """Write the files for the first start; return commands to run in the site before it."""
 
     @abc.abstractmethod
     def processes(self, site: Site) -> Sequence[Process]:
-        """What is to run, in order; the last one is the server."""
+        """Return the processes to start, in order; the last one is the server."""
 
     @abc.abstractmethod
     def url(self, site: Site, database: str = "") -> str:
-        """For a client with the account's password. `database` "": the administrators'."""
+        """Return the URL for clients, with the password. `database` "": the administrative one."""
 
     @abc.abstractmethod
     def answers(self, url: str) -> bool:
-        """Whether it runs by now."""
+        """Return whether the server accepts connections."""
 
 
-def who_runs(server: Server) -> str | None:
-    """The user to run it as: database servers refuse to be run by root. None: who we are."""
+def user_of(server: Server) -> str | None:
+    """Return the user to run it as, for servers refuse to run as root. None: the current user."""
     return server.user if os.geteuid() == 0 else None
 
 
 def group_of(user: str | None) -> int | None:
-    """The number of a user's own group."""
+    """Return the number of a user's own group."""
     return None if user is None else pwd.getpwnam(user).pw_gid
 
 
 def free_ports(number: int, taken: Sequence[int] = ()) -> tuple[int, ...]:
-    """Ports of loopback that nobody listens at now, and that are not among `taken`."""
+    """Return free ports of loopback that are not among `taken`."""
     probes: list[socket.socket] = []
     found: list[int] = []
     try:
         while len(found) < number:
             probe = socket.socket()
-            probes.append(probe)  # held until all are found, so that none is found twice
+            probes.append(probe)  # kept open until all are found, so that none is found twice
             probe.bind((LOOPBACK, 0))
             port = int(probe.getsockname()[1])
             if port not in taken:
@@ -109,7 +109,7 @@ def free_ports(number: int, taken: Sequence[int] = ()) -> tuple[int, ...]:
 
 
 def set_up(server: Server, site: Site) -> None:
-    """Make the site ready for the first start. Raises CalledProcessError; `setup.log` says why."""
+    """Prepare the site for the first start. Raises CalledProcessError; the output is in `setup.log`."""
     with (site.folder / "setup.log").open("ab") as log:
         for command in server.set_up(site):
             subprocess.run(  # noqa: S603 - the installed server's own programs
@@ -126,7 +126,7 @@ def set_up(server: Server, site: Site) -> None:
 
 
 def database_answers(url: str) -> bool:
-    """Whether a database server lets us in."""
+    """Return whether a database server accepts the login."""
     import sqlalchemy as sa
     from sqlalchemy.pool import NullPool
 
@@ -138,10 +138,10 @@ def database_answers(url: str) -> bool:
 
 
 def flags(settings: Mapping[str, object]) -> tuple[str, ...]:
-    """--name=value for each."""
+    """Return --name=value for each setting."""
     return tuple(f"--{name}={value}" for name, value in settings.items())
 
 
 def program(name: str) -> str | None:
-    """The path of an installed program."""
+    """Return the path of an installed program."""
     return shutil.which(name, path=PATH)

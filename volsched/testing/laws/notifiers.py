@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class NotifierConformance(PluginConformance):
-    """What every notifier keeps to. Override `delivered` where a test can see what arrives."""
+    """The laws of every notifier. Override `delivered` where the test can read what arrives."""
 
     group = "volsched.notifiers"
     bases = (Notifier,)
@@ -28,22 +28,22 @@ class NotifierConformance(PluginConformance):
     known_capabilities = frozenset({MESSAGES})
 
     def message_log(self) -> MessageLog:
-        """Where a notifier with the capability MESSAGES writes."""
+        """Return the log that a notifier with the capability MESSAGES writes to."""
         return MemoryMessages()
 
     def make(self) -> Any:
-        """A new notifier, with what the host gives it."""
+        """Return a new notifier, set up as volsched does it."""
         plugin = super().make()
         if MESSAGES in plugin.capabilities:
             plugin.messages(self.message_log())
         return plugin
 
     def delivered(self) -> Sequence[str] | None:
-        """The ids of the events that have arrived, in order; None where the test cannot see them."""
+        """Return the ids of the events that have arrived, in order; None where the test cannot read them."""
         return None
 
     def events(self) -> Sequence[Event]:
-        """The events that it is tried on."""
+        """Return the events for the laws."""
         return (
             an_event("plain"),
             an_event("without-volume", volume_id=None, project_id=None, payload={}),
@@ -53,9 +53,9 @@ class NotifierConformance(PluginConformance):
 
     @contextmanager
     def started(self) -> Iterator[Any]:
-        """A notifier at work, or the law is skipped: only where the test sees what arrives may it send anything."""
+        """Yield a started notifier, or skip the law, without sending, where the test cannot read what arrives."""
         if self.delivered() is None:
-            self.skipTest("this test cannot see what is delivered: override delivered()")
+            self.skipTest("this test cannot read what is delivered: override delivered()")
         plugin = self.make()
         plugin.start()
         try:
@@ -78,7 +78,7 @@ class NotifierConformance(PluginConformance):
             self.assertIn(self.events()[0].id, self.delivered() or ())
 
     def test_it_delivers_after_a_pause(self) -> None:
-        """Stopped and started again, it works as before."""
+        """A notifier that is stopped and started again delivers as before."""
         with self.started() as plugin:
             plugin.stop()
             plugin.start()
@@ -86,16 +86,16 @@ class NotifierConformance(PluginConformance):
             self.assertEqual([self.events()[0].id], list(self.delivered() or ()))
 
     def test_it_leaves_the_event_as_it_was(self) -> None:
-        """The next notifier gets the same event."""
+        """The next notifier receives the same event."""
         with self.started() as plugin:
             for event in self.events():
                 before = json.dumps(event.plain(), sort_keys=True)
                 plugin.notify(event)
-                self.assertEqual(before, json.dumps(event.plain(), sort_keys=True), "it wrote to the event")
+                self.assertEqual(before, json.dumps(event.plain(), sort_keys=True), "the notifier changed the event")
 
     def test_it_is_safe_under_threads(self) -> None:
-        """Several workers may deliver at once: nothing is lost, nothing is mixed up."""
+        """Several workers may deliver at once: no event is lost or mixed up."""
         with self.started() as plugin:
             problems = together(lambda number: plugin.notify(an_event(f"round-{number}")))
-            self.assertFalse(problems, "it fails when several threads deliver at once")
+            self.assertFalse(problems, "the notifier fails when several threads deliver at once")
             self.assertEqual(ROUNDS * THREADS, len(self.delivered() or ()), "events were lost")

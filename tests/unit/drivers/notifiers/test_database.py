@@ -1,4 +1,4 @@
-"""The notifier that tells users in volsched's own database."""
+"""The notifier that writes messages for users."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class DatabaseTest(TestCase):
 
     @data(
         (about("volume.create.end"), "VS-DONE", "the volume of 5 GiB is ready"),
-        (about("volume.extend.end", size_gb=7), "VS-DONE", "the volume has 7 GiB now"),
+        (about("volume.extend.end", size_gb=7), "VS-DONE", "the volume has been extended to 7 GiB"),
         (about("volume.manage.end", size_gb=3), "VS-DONE", "the volume of 3 GiB is under management"),
         (about("volume.migrate.end", from_pool="a@b#c"), "VS-DONE", "the volume was moved to other storage"),
         (about("volume.snapshot.end", snapshot={"id": "s1"}), "VS-DONE", "snapshot s1 is ready"),
@@ -40,11 +40,11 @@ class DatabaseTest(TestCase):
         (
             about("volume.create.reschedule", reason="host1 is on fire"),
             "VS-RESCHEDULED",
-            "the volume could not be made where it was to be; another place is looked for",
+            "the volume could not be created in the chosen pool; another pool is tried",
         ),
     )
     @unpack
-    def test_what_the_owner_reads(self, event: Event, code: str, text: str) -> None:
+    def test_owner_reads_a_message_about_each_success(self, event: Event, code: str, text: str) -> None:
         for _ in range(2):
             self.notifier.notify(event)
         (message,) = self.log.recorded
@@ -52,7 +52,7 @@ class DatabaseTest(TestCase):
             (VOLUME_ID, PROJECT_ID, code, text), (message.volume_id, message.project_id, message.code, message.text)
         )
 
-    def test_what_is_nobody_s_news_or_is_told_anyway(self) -> None:
+    def test_other_events_write_no_message(self) -> None:
         for event in (
             about("volume.create.start"),
             an_event(event_type="scheduler.create_volume", priority=Priority.ERROR),
@@ -63,6 +63,6 @@ class DatabaseTest(TestCase):
             self.notifier.notify(event)
         self.assertEqual([], self.log.recorded)
 
-    def test_without_a_log_nothing_is_lost(self) -> None:
-        with self.assertRaisesRegex(RuntimeError, "where messages are written"):
+    def test_missing_log_is_an_error(self) -> None:
+        with self.assertRaisesRegex(RuntimeError, r"messages\(\) was not called"):
             DatabaseNotifier().notify(about("volume.create.end"))

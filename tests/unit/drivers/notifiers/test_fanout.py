@@ -1,4 +1,4 @@
-"""The notifier that hands each event on to others."""
+"""The notifier that delivers each event to several others."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def made_of(mode: str = "all", **targets: Any) -> FanoutNotifier:
 
 
 class TestAll(TestCase):
-    def test_each_gets_what_its_section_says(self) -> None:
+    def test_each_target_receives_the_events_of_its_section(self) -> None:
         ops, archive = Target(), Target()
         fanout = made_of(ops=(ops, ERRORS), archive=archive)
         for event_id, priority in (("e1", Priority.INFO), ("e2", Priority.ERROR)):
             fanout.notify(an_event(event_id, priority=priority))
         self.assertEqual((["e2"], ["e1", "e2"]), (ops.got, archive.got))
 
-    def test_only_those_that_failed_get_it_again(self) -> None:
+    def test_only_targets_that_failed_receive_the_event_again(self) -> None:
         broken, well = Target(ConnectionError("down")), Target()
         fanout = made_of(broken=broken, well=well)
         for _ in range(2):
@@ -73,14 +73,14 @@ class TestAll(TestCase):
         fanout.notify(an_event("e1"))
         self.assertEqual(["e1", "e1"], well.got, "nothing is remembered of what everybody got")
 
-    def test_refused_for_good_only_where_nobody_may_take_it_later(self) -> None:
+    def test_event_is_refused_only_where_no_target_may_accept_it_later(self) -> None:
         never, later = Target(EventRefused("too large")), Target(ConnectionError("down"))
         with self.assertRaisesRegex(ConnectionError, "never: EventRefused: too large; later: ConnectionError: down"):
             made_of(never=never, later=later).notify(an_event("e1"))
         with self.assertRaisesRegex(EventRefused, "too large"):
             made_of(never=never, well=Target()).notify(an_event("e1"))
 
-    def test_what_is_remembered_is_bounded(self) -> None:
+    def test_memory_of_deliveries_is_bounded(self) -> None:
         fanout = made_of(broken=Target(ConnectionError("down")), well=Target())
         for number in range(REMEMBERED + 10):
             with self.assertRaises(ConnectionError):
@@ -89,7 +89,7 @@ class TestAll(TestCase):
 
 
 class TestFirst(TestCase):
-    def test_the_others_stand_in(self) -> None:
+    def test_other_targets_are_fallbacks(self) -> None:
         main, spare = Target(), Target()
         fanout = made_of("first", main=main, spare=spare)
         fanout.notify(an_event("e1"))
@@ -100,7 +100,7 @@ class TestFirst(TestCase):
         with self.assertRaisesRegex(ConnectionError, "main: .*down; spare: .*down too"):
             fanout.notify(an_event("e3"))
 
-    def test_who_is_not_to_be_told_stands_in_for_nobody(self) -> None:
+    def test_target_without_interest_is_not_a_fallback(self) -> None:
         ops, spare = Target(), Target()
         fanout = made_of("first", ops=(ops, ERRORS), spare=spare)
         fanout.notify(an_event("e1"))
@@ -108,7 +108,7 @@ class TestFirst(TestCase):
 
 
 class TestLife(TestCase):
-    def test_it_is_that_of_its_targets(self) -> None:
+    def test_start_stop_and_health_are_those_of_the_targets(self) -> None:
         one, two = Target(), Target(ConnectionError("down"))
         fanout = made_of(one=one, two=two)
         fanout.start()
@@ -116,16 +116,18 @@ class TestLife(TestCase):
         fanout.stop()
         self.assertEqual([["start", "stop"]] * 2, [one.life, two.life])
 
-    def test_who_writes_messages_is_told_where(self) -> None:
+    def test_targets_that_write_messages_receive_the_log(self) -> None:
         log = MemoryMessages()
         database = DatabaseNotifier()
         made_of(database=database, other=Target()).messages(log)
         database.notify(an_event(event_type="volume.delete.end"))
         self.assertEqual(1, len(log.recorded))
 
-    def test_problems_of_targets_are_its_own(self) -> None:
-        self.assertRegex("; ".join(made_of().validate()), "name the notifiers")
-        self.assertRegex("; ".join(made_of(file=JsonlNotifier(path="")).validate()), "file says: path is empty")
+    def test_problems_of_targets_are_reported(self) -> None:
+        self.assertRegex("; ".join(made_of().validate()), "targets: expected at least one notifier")
+        self.assertRegex(
+            "; ".join(made_of(file=JsonlNotifier(path="")).validate()), "file: path: expected the name of a file"
+        )
 
 
 class TestConfigured(TestCase):
@@ -134,7 +136,7 @@ class TestConfigured(TestCase):
         path.write_text("[notifications]\nnotifiers = both\n[notifier_both]\ndriver = fanout\n" + text)
         return loader.load(conf.load([str(path)], use_env=False), loader.Catalog.discover())
 
-    def test_its_targets_are_instances_with_sections_of_their_own(self) -> None:
+    def test_targets_are_instances_with_sections_of_their_own(self) -> None:
         place = self.folder()
         plugins = self.load(
             "targets = ops, log\n[notifier_ops]\ndriver = jsonl\n"
@@ -151,7 +153,7 @@ class TestConfigured(TestCase):
         fanout.notify(an_event("e2", event_type="scheduler.create_volume", priority=Priority.ERROR))
         self.assertEqual(1, (place / "ops.jsonl").read_text().count("\n"))
 
-    def test_what_will_not_do_is_named(self) -> None:
+    def test_bad_options_are_named(self) -> None:
         for text, code, words in (
             ("targets = both\n", "VS108", "'both' would contain itself"),
             ("targets = log, log\n", "VS114", "'log' is listed twice"),

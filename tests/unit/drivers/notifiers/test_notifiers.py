@@ -32,12 +32,12 @@ def an_event(id: str = "e1", priority: Priority = Priority.INFO, payload: Mappin
 
 
 class TestNoop(TestCase):
-    def test_takes_every_event(self) -> None:
+    def test_every_event_is_accepted(self) -> None:
         NoopNotifier().notify(an_event())
 
 
 class TestLog(TestCase):
-    def test_writes_the_event_at_the_level_of_its_priority(self) -> None:
+    def test_event_is_logged_at_the_level_of_its_priority(self) -> None:
         for priority, level in ((Priority.INFO, "INFO"), (Priority.WARN, "WARNING"), (Priority.ERROR, "ERROR")):
             with self.subTest(priority=priority), self.assertLogs("volsched.notification", "DEBUG") as seen:
                 LogNotifier().notify(an_event(priority=priority))
@@ -46,11 +46,11 @@ class TestLog(TestCase):
                 self.assertEqual("volume.create.end", text.split(" ", 1)[0])
                 self.assertEqual(an_event(priority=priority).plain(), json.loads(text.split(" ", 1)[1]))
 
-    def test_uses_the_logger_that_it_was_given(self) -> None:
+    def test_configured_logger_is_used(self) -> None:
         with self.assertLogs("elsewhere", "INFO"):
             LogNotifier(logger="elsewhere").notify(an_event())
 
-    def test_refuses_an_empty_logger(self) -> None:
+    def test_empty_logger_is_refused(self) -> None:
         self.assertEqual(1, len(LogNotifier(logger=" ").validate()))
 
 
@@ -70,12 +70,12 @@ class TestJsonl(TestCase):
         self.notifier()
         self.assertFalse(self.path.exists())
 
-    def test_appends_one_line_an_event(self) -> None:
+    def test_each_event_is_one_line(self) -> None:
         for fsync in (False, True):
             self.notifier(fsync=fsync).notify(an_event(payload={"text": "two\nlines"}))
         self.assertEqual([an_event(payload={"text": "two\nlines"}).plain()] * 2, self.lines())
 
-    def test_goes_on_after_rotation(self) -> None:
+    def test_new_file_is_created_after_rotation(self) -> None:
         notifier = self.notifier()
         notifier.notify(an_event("before"))
         moved = self.path.rename(self.path.with_suffix(".1"))
@@ -83,19 +83,19 @@ class TestJsonl(TestCase):
         self.assertEqual(["after"], [line["id"] for line in self.lines()])
         self.assertEqual(1, len(moved.read_text().splitlines()))
 
-    def test_goes_on_after_the_file_was_removed(self) -> None:
+    def test_new_file_is_created_after_removal(self) -> None:
         notifier = self.notifier()
         notifier.notify(an_event("before"))
         self.path.unlink()
         notifier.notify(an_event("after"))
         self.assertEqual(["after"], [line["id"] for line in self.lines()])
 
-    def test_ends_the_part_of_a_line_that_somebody_left(self) -> None:
+    def test_incomplete_line_is_ended_first(self) -> None:
         self.path.write_text('{"id": "hal')
         self.notifier().notify(an_event("whole"))
         self.assertEqual("whole", json.loads(self.path.read_text().splitlines()[-1])["id"])
 
-    def test_short_write_is_an_error_and_the_next_line_stands_alone(self) -> None:
+    def test_short_write_is_an_error_and_the_next_line_is_separate(self) -> None:
         notifier = self.notifier()
         notifier.notify(an_event("first"))
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -109,12 +109,12 @@ class TestJsonl(TestCase):
         texts = self.path.read_text().splitlines()
         self.assertEqual(["first", "third"], [json.loads(texts[index])["id"] for index in (0, 2)])
 
-    def test_refuses_what_is_no_file(self) -> None:
+    def test_path_that_is_not_a_file_is_refused(self) -> None:
         folder = self.folder()
         os.mkfifo(folder / "pipe")
         for path, text in (
-            (folder, "is a directory: name a file in it"),
-            (folder / "pipe", "is not a regular file"),
+            (folder, "expected a file, got a directory"),
+            (folder / "pipe", "expected a regular file"),
             (folder / "missing" / "file", "No such file"),
         ):
             with self.subTest(path=path.name):
@@ -125,7 +125,7 @@ class TestJsonl(TestCase):
                 with self.assertRaisesRegex(OSError, text):
                     notifier.notify(an_event())
 
-    def test_names_every_bad_value(self) -> None:
+    def test_bad_options_are_named(self) -> None:
         self.assertEqual(2, len(JsonlNotifier(path="", mode="rw").validate()))
         self.assertEqual(1, len(JsonlNotifier(path="x", mode="7777").validate()))
         self.assertEqual([], JsonlNotifier(path="x").validate())
@@ -166,7 +166,7 @@ class TestJsonl(TestCase):
         self.assertEqual([0, 0], [other.wait() for other in others])
         self.assertEqual(800, len({line["id"] for line in self.lines()}))
 
-    def test_new_file_has_the_permissions_asked_for(self) -> None:
+    def test_new_file_has_the_configured_permissions(self) -> None:
         self.addCleanup(os.umask, os.umask(0))
         path = Path(self.folder()) / "private"
         notifier = JsonlNotifier(path=str(path), mode="0600")

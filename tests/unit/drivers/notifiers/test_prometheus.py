@@ -1,4 +1,4 @@
-"""The notifier that counts, scraped as Prometheus does it."""
+"""The notifier that counts events, scraped as Prometheus does it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class PrometheusTest(TestCase):
             }
         )
 
-    def test_a_volume_that_was_placed(self) -> None:
+    def test_placed_volume_is_counted(self) -> None:
         self.notifier.notify(an_event("e0", event_type="scheduler.create_volume.start", payload={"attempt": 1}))
         self.notifier.notify(placed("e1"))
         self.notifier.notify(placed("e2"))
@@ -72,7 +72,7 @@ class PrometheusTest(TestCase):
         self.assertEqual(1, seen["events_total", "scheduler.create_volume.start", "info"])
         self.assertEqual(2, seen["events_total", "scheduler.create_volume.end", "info"])
 
-    def test_what_was_refused_and_what_failed(self) -> None:
+    def test_refusals_and_failures_are_counted_apart(self) -> None:
         for event_id, error, decision in (("e1", "NoValidBackend", DECISION), ("e2", "PluginError", None)):
             payload = {"driver": "filter", "took_ms": 1.0, "error": error, "decision": decision}
             self.notifier.notify(
@@ -84,7 +84,7 @@ class PrometheusTest(TestCase):
         self.assertEqual(3, seen["filter_rejections_total", "capacity"])
         self.assertEqual(2, seen["events_total", "scheduler.create_volume", "error"])
 
-    def test_what_agents_did(self) -> None:
+    def test_operations_of_agents_are_counted(self) -> None:
         for event_id, moment in (("e1", "start"), ("e2", "end"), ("e3", "error")):
             payload = {} if moment == "start" else {"took_ms": 250.0}
             self.notifier.notify(an_event(event_id, event_type=f"volume.create.{moment}", payload=payload))
@@ -93,7 +93,7 @@ class PrometheusTest(TestCase):
         self.assertEqual(0.25, seen["storage_seconds_sum", "create", "end"])
         self.assertNotIn(("storage_operations_total", "create", "start"), seen)
 
-    def test_a_driver_on_trial(self) -> None:
+    def test_decisions_of_a_shadow_driver_are_compared(self) -> None:
         for number, (differs, problem) in enumerate(((True, None), (False, None), (False, "broke"), (False, "broke"))):
             beside = {"driver": "best_fit", "differs": differs, "problem": problem}
             self.notifier.notify(placed(f"e{number}", decision={**DECISION, "remarks": {"beside": beside}}))
@@ -103,20 +103,20 @@ class PrometheusTest(TestCase):
         self.assertEqual((1, 1, 2), tuple(seen["shadow_total", "best_fit", it] for it in outcomes))
         self.assertEqual(1, seen["events_total", "scheduler.shadow.differs", "info"])
 
-    def test_what_comes_twice_is_counted_once(self) -> None:
+    def test_event_that_is_delivered_twice_is_counted_once(self) -> None:
         for _ in range(3):
             self.notifier.notify(placed("e1"))
         self.assertEqual(1, self.scraped()["decisions_total", "create_volume", "filter", "placed"])
 
-    def test_events_of_an_older_schema_are_counted_as_far_as_they_say(self) -> None:
+    def test_events_without_new_fields_are_counted(self) -> None:
         self.notifier.notify(an_event("e1", event_type="scheduler.create_volume.end", payload={"pool": "a@b#c"}))
         self.assertEqual(1, self.scraped()["decisions_total", "create_volume", "", "placed"])
 
-    def test_figures_that_are_none_are_refused_for_good(self) -> None:
-        with self.assertRaisesRegex(EventRefused, "figures cannot be understood"):
+    def test_event_with_unusable_values_is_refused_for_good(self) -> None:
+        with self.assertRaisesRegex(EventRefused, "unusable values in its payload"):
             self.notifier.notify(placed("e1", took_ms="soon"))
 
-    def test_from_several_threads_nothing_is_lost(self) -> None:
+    def test_events_of_several_threads_are_all_counted(self) -> None:
         def work(thread: int) -> None:
             for number in range(50):
                 self.notifier.notify(placed(f"{thread}-{number}"))
@@ -128,7 +128,7 @@ class PrometheusTest(TestCase):
             thread.join()
         self.assertEqual(200, self.scraped()["decisions_total", "create_volume", "filter", "placed"])
 
-    def test_counting_goes_on_after_a_pause(self) -> None:
+    def test_counts_continue_after_stop_and_start(self) -> None:
         self.notifier.notify(placed("e1"))
         self.notifier.stop()
         self.assertIsNone(self.notifier.address)
@@ -136,13 +136,13 @@ class PrometheusTest(TestCase):
         self.notifier.start()
         self.assertEqual(2, self.scraped()["decisions_total", "create_volume", "filter", "placed"])
 
-    def test_a_port_that_is_taken_is_said_with_what_to_do(self) -> None:
+    def test_port_in_use_is_an_error_with_a_fix(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             second = PrometheusNotifier(port=taken.getsockname()[1])
-            with self.assertRaisesRegex(OSError, r"127.0.0.1:\d+ cannot be listened at: .* processes = scheduler"):
+            with self.assertRaisesRegex(OSError, r"cannot listen on 127.0.0.1:\d+: .* processes = scheduler"):
                 second.start()
 
-    def test_each_has_figures_of_its_own(self) -> None:
+    def test_each_notifier_has_counts_of_its_own(self) -> None:
         other = PrometheusNotifier(port=0)
         self.addCleanup(other.stop)
         other.start()

@@ -117,7 +117,7 @@ class TestWhatIsSent(WebhookTestCase):
         self.assertEqual([1], connections)
 
     def test_event_that_cannot_be_written_as_json_is_refused_for_good(self) -> None:
-        for payload in ({"at": {1, 2}}, {"size": float("nan")}):
+        for payload in ({"size": float("inf")}, {"size": float("nan")}):
             with self.assertRaisesRegex(EventRefused, "cannot be written as JSON"):
                 self.notifier().notify(an_event(payload=payload))
         self.assertEqual([], self.receiver.received)

@@ -1,4 +1,4 @@
-"""What is known of a developer's installation, and what is said where it cannot be made."""
+"""The plan of a developer's installation, and errors where it cannot be set up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TestPlan(tests.TestCase):
         self.place = self.folder()
         self.plan = Plan(folder=self.place, schedulers=1, agents=1).with_ports()
 
-    def test_it_is_read_as_it_was_saved(self) -> None:
+    def test_plan_is_read_as_it_was_saved(self) -> None:
         self.assertIsNone(read(self.place))
         plan = replace(self.plan, made=("postgresql",), running={"epmd": "here:7:9"})
         plan.save()
@@ -29,20 +29,20 @@ class TestPlan(tests.TestCase):
         self.assertEqual(0o600, stat.S_IMODE(plan.file.stat().st_mode))
         self.assertNotIn(plan.password, repr(plan))
 
-    def test_what_is_none_is_refused(self) -> None:
+    def test_malformed_plan_is_refused(self) -> None:
         for text in ("", "{", "[]", "{}", '{"ports": {}, "made": [], "colour": "red"}'):
             with self.subTest(text=text), self.assertRaises(InvalidRequest):
                 self.plan.file.write_text(text)
                 read(self.place)
 
-    def test_ports_are_remembered_and_no_two_are_the_same(self) -> None:
+    def test_ports_are_kept_and_distinct(self) -> None:
         ports = [port for taken in self.plan.ports.values() for port in taken]
         self.assertEqual(4, len(set(ports)))
         self.assertEqual(self.plan.ports, self.plan.with_ports().ports)
         other = free_ports(3)
         self.assertFalse(set(other) & set(free_ports(3, other)))
 
-    def test_a_server_that_is_missing_is_named_with_what_installs_it(self) -> None:
+    def test_missing_server_is_named_with_the_command_that_installs_it(self) -> None:
         plan = replace(self.plan, database="mariadb")
         with (
             unittest.mock.patch.object(mariadb, "PROGRAMS", ("no-such-server",)),
@@ -57,17 +57,17 @@ class TestPlan(tests.TestCase):
         ):
             self.assertIn(words, str(raised.exception))
 
-    def test_nothing_is_put_among_other_things(self) -> None:
+    def test_folder_with_other_files_is_refused(self) -> None:
         (self.place / "thesis.txt").touch()
-        with self.assertRaisesRegex(InvalidRequest, "holds other things"), locked(self.place):
+        with self.assertRaisesRegex(InvalidRequest, "contains other files"), locked(self.place):
             pass
 
-    def test_a_folder_of_which_nothing_came_is_left_as_it_was(self) -> None:
+    def test_unused_folder_is_removed_again(self) -> None:
         with self.assertRaises(ZeroDivisionError), locked(self.place / "new"):
             raise ZeroDivisionError
         self.assertFalse((self.place / "new").exists())
 
-    def test_a_configuration_is_written_for_each(self) -> None:
+    def test_each_agent_has_a_configuration_file(self) -> None:
         write(self.plan)
         texts = {file.name: file.read_text() for file in self.place.glob("*.conf")}
         self.assertEqual({"volsched.conf", "agent-1.conf"}, set(texts))

@@ -285,7 +285,10 @@ def locked(folder: Path) -> Iterator[None]:
 
     others = 0o711 if os.geteuid() == 0 else 0o700  # servers run as other users
     try:
-        folder.mkdir(mode=others, parents=True, exist_ok=True)
+        created = [each for each in (folder, *folder.parents) if not each.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in created:
+            each.chmod(others)  # whatever the umask
         known = {"cluster.json", "lock"}
         if not known & set(os.listdir(folder)) and any(folder.iterdir()):
             raise InvalidRequest("--folder", f"{folder} contains other files; use a new or empty folder")

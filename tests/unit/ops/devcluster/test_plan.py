@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import unittest.mock
 from dataclasses import replace
@@ -61,6 +62,13 @@ class TestPlan(tests.TestCase):
         (self.place / "thesis.txt").touch()
         with self.assertRaisesRegex(InvalidRequest, "contains other files"), locked(self.place):
             pass
+
+    def test_folder_is_accessible_to_servers_of_other_users_whatever_the_umask(self) -> None:
+        self.addCleanup(os.umask, os.umask(0o077))
+        place = self.place / "above" / "dev"
+        with locked(place):
+            modes = {each.stat().st_mode & 0o777 for each in (place, place.parent)}
+        self.assertEqual({0o711 if os.geteuid() == 0 else 0o700}, modes)
 
     def test_unused_folder_is_removed_again(self) -> None:
         with self.assertRaises(ZeroDivisionError), locked(self.place / "new"):

@@ -32,32 +32,32 @@ class NotFound(InvalidRequest):
 
 
 class VolumeNotFound(NotFound):
-    def __init__(self, name: str, fix: str = "volsched volume list names the ones there are") -> None:
+    def __init__(self, name: str, fix: str = "volsched volume list shows the known ones") -> None:
         super().__init__("volume", name, fix)
 
 
 class SnapshotNotFound(NotFound):
-    def __init__(self, name: str, fix: str = "volsched snapshot list names the ones there are") -> None:
+    def __init__(self, name: str, fix: str = "volsched snapshot list shows the known ones") -> None:
         super().__init__("snapshot", name, fix)
 
 
 class GroupNotFound(NotFound):
-    def __init__(self, name: str, fix: str = "volsched group list names the ones there are") -> None:
+    def __init__(self, name: str, fix: str = "volsched group list shows the known ones") -> None:
         super().__init__("group", name, fix)
 
 
 class VolumeTypeNotFound(NotFound):
-    def __init__(self, name: str, fix: str = "volsched type list names the ones there are") -> None:
+    def __init__(self, name: str, fix: str = "volsched type list shows the known ones") -> None:
         super().__init__("volume type", name, fix)
 
 
 class BackendNotFound(NotFound):
-    def __init__(self, name: str, fix: str = "volsched backend list names the ones there are") -> None:
+    def __init__(self, name: str, fix: str = "volsched backend list shows the known ones") -> None:
         super().__init__("backend", name, fix)
 
 
 class PoolNotFound(NotFound):
-    def __init__(self, name: str, fix: str = "volsched pool list names the ones there are") -> None:
+    def __init__(self, name: str, fix: str = "volsched pool list shows the known ones") -> None:
         super().__init__("pool", name, fix)
 
 

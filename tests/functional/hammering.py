@@ -158,7 +158,7 @@ def client(arguments: list[str]) -> int:
     with open_application(conf.load([options["--config-file"]])) as made:
         for number in range(int(options["--count"])):
             try:
-                made.volumes.create(WHO, size_gb=chance.choice(SIZES), name=f"{options['--seed']}-{number}")
+                made.api(WHO).volumes.create(size_gb=chance.choice(SIZES), name=f"{options['--seed']}-{number}")
             except VolschedError as refused:
                 print(refused, file=sys.stderr)
                 return 1

@@ -47,7 +47,7 @@ def run_and_die(file: str, url: str) -> None:
     made = stored_flows.configured(file)
     for case in CASES:
         if case.task in CREATION:
-            made.volumes.create(WHO, size_gb=2, name=case.name)
+            made.api(WHO).volumes.create(size_gb=2, name=case.name)
         child = os.fork()
         if not child:
             try:

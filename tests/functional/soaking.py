@@ -397,7 +397,7 @@ class _Asking:
 
     def ask(self) -> None:
         """One request, and wait for what becomes of it, for a while."""
-        resting = [one for one in self._made.volumes.list(WHO) if not one.status.in_progress]
+        resting = [one for one in self._made.api(WHO).volumes.list() if not one.status.in_progress]
         chance = self._chance.random()
         if chance < (0.4 if len(resting) > ENOUGH else 0.75) or not resting:
             volume_id = self._create()
@@ -406,7 +406,7 @@ class _Asking:
         until, nap = time.monotonic() + 20, threading.Event()
         while volume_id is not None and time.monotonic() < until:
             try:
-                if not self._made.volumes.get(WHO, volume_id).status.in_progress:
+                if not self._made.api(WHO).volumes.get(volume_id).status.in_progress:
                     return
             except NotFound:
                 return
@@ -420,18 +420,18 @@ class _Asking:
         return self._asked(
             "create",
             {"name": name},
-            lambda: self._made.volumes.create(WHO, size_gb=size, name=name, volume_type=kind),
+            lambda: self._made.api(WHO).volumes.create(size_gb=size, name=name, volume_type=kind),
         )
 
     def _change(self, volume: Any) -> str | None:
-        volumes, chance = self._made.volumes, self._chance.random()
+        volumes, chance = self._made.api(WHO).volumes, self._chance.random()
         if volume.status.value != "available" or chance < 0.5:
-            return self._asked("delete", {"volume_id": volume.id}, lambda: volumes.delete(WHO, volume.id))
+            return self._asked("delete", {"volume_id": volume.id}, lambda: volumes.delete(volume))
         if chance < 0.75:
             size = volume.size_gb + self._chance.choice(SIZES)
-            return self._asked("extend", {"volume_id": volume.id}, lambda: volumes.extend(WHO, volume.id, size))
+            return self._asked("extend", {"volume_id": volume.id}, lambda: volumes.extend(volume, size))
         kind = self._chance.choice(list(TYPES))
-        retype = lambda: volumes.retype(WHO, volume.id, kind, migration_policy="on-demand")  # noqa: E731
+        retype = lambda: volumes.retype(volume, kind, migration_policy="on-demand")  # noqa: E731
         return self._asked("retype", {"volume_id": volume.id}, retype)
 
     def _asked(self, operation: str, about: dict[str, Any], ask: Callable[[], Any]) -> str | None:

@@ -32,7 +32,7 @@ class TestBacklog(TestCase):
         agent.kill()
         for number in range(FITTING + TOO_LARGE):
             size = 1 if number % (FITTING // TOO_LARGE + 1) else 500
-            made.volumes.create(WHO, size_gb=size, name=str(number))
+            made.api(WHO).volumes.create(size_gb=size, name=str(number))
         self.assertEqual({"scheduler": FITTING + TOO_LARGE}, WorkQueue(fleet.database).lengths())
         fleet.start("scheduler", file)
         fleet.start("agent", file)

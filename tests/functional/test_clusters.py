@@ -50,7 +50,7 @@ class TestCluster(TestCase):
         self.assertTrue(by.scheduler.work_once())
         while by.agent.work_once():
             pass
-        return by.volumes.get(CONTEXT, volume.id)
+        return by.api(CONTEXT).volumes.get(volume.id)
 
     def test_it_is_one_backend(self) -> None:
         (backend,) = self.left.backends.list()
@@ -63,25 +63,25 @@ class TestCluster(TestCase):
         self.assertEqual(2, len(self.right.pools.table().pools))
 
     def test_a_volume_made_by_one_grows_by_another_and_is_retyped_in_its_pool(self) -> None:
-        made = self.done(self.left.volumes.create(CONTEXT, size_gb=2), self.left)
+        made = self.done(self.left.api(CONTEXT).volumes.create(size_gb=2), self.left)
         self.assertEqual(("available", "shared@disk#one", "shared@disk#one"), _where(made))
-        grown = self.done(self.left.volumes.extend(CONTEXT, made.id, 3), self.right)
+        grown = self.done(self.left.api(CONTEXT).volumes.extend(made.id, 3), self.right)
         self.assertEqual((3, *_where(made)), (grown.size_gb, *_where(grown)))
         self.left.types.create("archive")
-        retyped = self.done(self.right.volumes.retype(CONTEXT, made.id, "archive"), self.left)
+        retyped = self.done(self.right.api(CONTEXT).volumes.retype(made, "archive"), self.left)
         self.assertEqual(
             ("archive", *_where(made)), (self.left.types.find(retyped.volume_type_id or "").name, *_where(retyped))
         )
         self.assertEqual(3, sum(claim.size_gb for claim in self.right.claims.in_pools(["shared@disk#one"])))
 
     def test_what_one_left_another_does(self) -> None:
-        asked = self.left.volumes.create(CONTEXT, size_gb=1)
+        asked = self.left.api(CONTEXT).volumes.create(size_gb=1)
         self.assertTrue(self.left.scheduler.work_once())
         self.assertIsNotNone(self.left.work.take(self.left.agent.queues, "gone:1:1", 30.0))
         self.assertFalse(self.right.agent.work_once(), "it is another's")
         self.left.work.expire("gone:1:1")
         self.assertTrue(self.right.agent.work_once())
-        self.assertEqual("available", self.right.volumes.get(CONTEXT, asked.id).status)
+        self.assertEqual("available", self.right.api(CONTEXT).volumes.get(asked.id).status)
 
 
 def _where(volume: Volume) -> tuple[str, str | None, str | None]:

@@ -50,9 +50,9 @@ class InstanceLocalityTest(TestCase):
 
     def created(self) -> Volume:
         volumes = self.application.api(CONTEXT).volumes
-        settled = volumes.wait(volumes.create(size_gb=1, hints={"local_to_instance": INSTANCE}))
-        assert settled is not None
-        return settled
+        created = volumes.wait(volumes.create(size_gb=1, hints={"local_to_instance": INSTANCE}))
+        assert created is not None
+        return self.application.stores.volumes.get(created.id)
 
     def told(self, volume: Volume) -> str:
         return " ".join(message.text for message in self.application.api(CONTEXT).volumes.messages(volume))

@@ -183,4 +183,4 @@ class ReloadTest(TestCase):
     def test_reload_without_a_service_is_an_error(self) -> None:
         done = WarmProgram(self.home, self.file).run("config", "reload")
         self.assertEqual(1, done.status)
-        self.assertIn(f"no service that keeps its state in {self.home} runs on this machine", done.errors)
+        self.assertIn(f"no service with its state in {self.home} runs on this machine", done.errors)

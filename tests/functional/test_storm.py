@@ -93,7 +93,7 @@ class TestStorm(TestCase):
     def served(self, name: str, size_gb: int = 50) -> None:
         """A volume that only the real agent has room for is placed there and made, within the bound."""
         begun = time.monotonic()
-        volume = self.heard.volumes.create(WHO, size_gb=size_gb, name=name)
+        volume = self.heard.api(WHO).volumes.create(size_gb=size_gb, name=name)
         self.fleet.until(lambda: not Volumes(self.fleet.database).get(volume.id).status.in_progress)
         found = Volumes(self.fleet.database).get(volume.id)
         self.assertEqual(("available", "node@disk#thick"), (found.status, found.host))

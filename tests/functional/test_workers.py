@@ -248,7 +248,7 @@ class TestEnd(WorkersCase):
         self.until(lambda: any(self.home.glob("begun-*")))
         os.kill(process.pid or 0, signal.SIGTERM)
         self.assertEqual((1, 0), (self.ended(process, "tasks"), self.done()), self.said("tasks"))
-        self.assertIn("did not end in 1 s; it is cut off", self.said("tasks"))
+        self.assertIn("did not end in 1 s; it is aborted", self.said("tasks"))
 
     def test_workers_are_cut_off_after_their_timeout(self) -> None:
         self.change("workers = 2\npoll", "workers = 2\ngraceful_shutdown_timeout = 1\npoll")

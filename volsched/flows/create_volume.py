@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from oslo_context.context import RequestContext
+from taskflow.engines.base import Engine
 from taskflow.patterns import linear_flow
 
 from volsched.exceptions import DatabaseUnavailable, InvalidRequest, LeaseLost, NoValidBackend
@@ -20,12 +22,7 @@ from volsched.model.serialization import plain
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.work import Lease, Message
 from volsched.placement.scheduler import took_ms
-
-if TYPE_CHECKING:
-    from oslo_context.context import RequestContext
-    from taskflow.engines.base import Engine
-
-    from volsched.plugins import SchedulerDriver
+from volsched.plugins import SchedulerDriver
 
 LOG = logging.getLogger(__name__)
 

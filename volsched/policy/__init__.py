@@ -1,4 +1,4 @@
-"""Who may do what: the rules with their defaults, and how a policy file changes them."""
+"""The policy: rules that allow operations, with their defaults and the overrides of a policy file."""
 
 from volsched.policy.enforcing import Policy, of
 from volsched.policy.rules import BASES, RULES, Rule

@@ -1,4 +1,4 @@
-"""The rules that are in force: the defaults, and over them those of a policy file."""
+"""The rules in force: the defaults, with the overrides of a policy file."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from volsched.policy.rules import DEFAULTS
 
 OPTION = "[policy] file"
 NOTHING: Mapping[str, str] = MappingProxyType({})
-#: So many verdicts are remembered; who asks for more has them made anew.
+#: The size of the cache of verdicts; a full cache is emptied.
 MOST_VERDICTS = 4096
-#: Checks that oslo.policy could make over the network, or by packages that somebody installs.
+#: The supported checks. Others would be made over the network, or by code of other packages.
 UNDERSTOOD = frozenset(
     {"AndCheck", "OrCheck", "NotCheck", "TrueCheck", "FalseCheck", "RuleCheck", "RoleCheck", "GenericCheck"}
 )
 
 
 class Policy:
-    """The rules of one configuration. A verdict is a function of who asks and whose it is, so it is remembered.
+    """The rules of one configuration. A verdict depends only on the credentials and the target, so it is cached.
 
-    `overrides` are the rules of `file`. oslo.policy is imported when somebody asks who is not known to be allowed:
-    without a file, the defaults allow an administrator everything.
+    `overrides` are the rules of `file`. oslo.policy is imported for the first verdict that needs it: without a file,
+    an administrator is allowed everything.
     """
 
     def __init__(self, overrides: Mapping[str, str] = NOTHING, file: str = "") -> None:
-        """Raises ConfigurationError naming file, rule and fix where a rule cannot be used."""
+        """Raise ConfigurationError naming file, rule and fix if a rule cannot be used."""
         self.file = file
         self.overrides = MappingProxyType(dict(overrides))
         self.checks: Mapping[str, str] = MappingProxyType(
@@ -43,9 +43,9 @@ class Policy:
             self._check()
 
     def allows(self, rule: str, who: Mapping[str, Any], of: Mapping[str, Any]) -> bool:
-        """Whether `who` may do it to what belongs to `of`: project_id, and user_id if the thing has one.
+        """Return whether the credentials `who` may do this to a target `of`: its project_id, and user_id if it has one.
 
-        `who`: is_admin, roles, project_id, user_id… as a request context has them. Raises KeyError for no rule of ours.
+        `who`: is_admin, roles, project_id, user_id… of a request context. Raise KeyError for an unknown rule.
         """
         DEFAULTS[rule]
         if not self.overrides and who.get("is_admin") is True:
@@ -61,7 +61,7 @@ class Policy:
     def _asked(self, rule: str, who: Mapping[str, Any], of: Mapping[str, Any]) -> bool:
         with self._making:
             enforcer = self._enforcer
-        # What is not known of either must not be equal to what is not known of the other.
+        # An absent value of one must not equal an absent value of the other.
         given, target = ({name: value for name, value in it.items() if value not in (None, "")} for it in (who, of))
         return bool(enforcer.enforce(rule, target, {"roles": [], **given}))
 
@@ -77,16 +77,16 @@ class Policy:
         enforcer.set_rules(policy.Rules(rules), use_conf=False)
         return enforcer
 
-    # -- whether the file can be used ------------------------------------------------------------------------------
+    # -- validation ------------------------------------------------------------------------------------------------
 
     def _check(self) -> None:
         for name, text in self.overrides.items():
             if ":" in str(name) and name not in DEFAULTS:
                 near = difflib.get_close_matches(name, DEFAULTS, 1)
-                hint = f"did you mean {near[0]}?" if near else "volsched policy list names the ones there are"
-                raise self._bad(name, f"is no rule; {hint}")
+                hint = f"did you mean {near[0]}?" if near else "volsched policy list shows the known ones"
+                raise self._bad(name, f"is not a rule; {hint}")
             if not isinstance(text, str):
-                raise self._bad(name, f'{text!r} is no text; write {name!r}: "role:NAME", "" for everybody')
+                raise self._bad(name, f'expected text such as "role:NAME", or "" for everybody, got {text!r}')
         from oslo_policy import policy
 
         parts = {name: list(_parts(policy.RuleDefault(name, text).check)) for name, text in self.checks.items()}
@@ -97,17 +97,17 @@ class Policy:
         }
         for name in self.overrides:
             if _leads_to(name, refers):
-                raise self._bad(name, "refers to itself, through the rules that it names; fix one of them")
+                raise self._bad(name, "refers to itself through other rules; remove one of the references")
 
     def _check_parts(self, name: str, text: str, parts: list[Any]) -> None:
         if any(type(part).__name__ == "FalseCheck" for part in parts) and "!" not in text.split():
-            raise self._bad(name, f"{text!r} cannot be understood; write e.g. role:admin or rule:owner, ! for nobody")
+            raise self._bad(name, f"{text!r} cannot be parsed; write e.g. role:admin or rule:owner, ! for nobody")
         for part in parts:
             kind = type(part).__name__
             if kind not in UNDERSTOOD:
-                raise self._bad(name, f"{text!r} has a check of the kind {part.kind}, which volsched does not make")
+                raise self._bad(name, f"{text!r} has a check of the kind {part.kind}, which is not supported")
             if kind == "RuleCheck" and part.match not in self.checks:
-                raise self._bad(name, f"refers to rule:{part.match}, which is not there; add it, or correct the name")
+                raise self._bad(name, f"refers to rule:{part.match}, which does not exist; add it, or correct the name")
 
     def _bad(self, name: object, problem: str) -> ConfigurationError:
         return ConfigurationError(self._where(), f"{name!r} {problem}")
@@ -117,14 +117,14 @@ class Policy:
 
 
 def of(file: Path | None) -> Policy:
-    """The policy with the rules of a file; None: the defaults. Raises ConfigurationError."""
+    """Return the policy with the overrides of a file; None: the defaults. Raise ConfigurationError."""
     if file is None:
         return Policy()
     where = f"{OPTION} ({file})"
     try:
         text = file.read_text()
     except UnicodeDecodeError as error:
-        raise ConfigurationError(where, f"is not text: {error.reason} at byte {error.start}") from None
+        raise ConfigurationError(where, f"expected UTF-8 text: {error.reason} at byte {error.start}") from None
     except OSError as error:
         raise ConfigurationError(
             where, f"cannot be read: {error.strerror}; correct the name, or let volsched read it"
@@ -134,14 +134,16 @@ def of(file: Path | None) -> Policy:
     try:
         rules = policy.parse_file_contents(text)
     except ValueError as error:
-        raise ConfigurationError(where, f"is no YAML: {' '.join(str(error).split())}") from None
+        raise ConfigurationError(where, f"is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(rules, dict):
-        raise ConfigurationError(where, 'is no mapping; write one rule a line: "volume:delete": "role:admin"')
+        raise ConfigurationError(
+            where, 'expected a mapping with one rule a line, such as "volume:delete": "role:admin"'
+        )
     return Policy(rules, str(file))
 
 
 def _parts(check: Any) -> Iterator[Any]:
-    """A check and all that it is made of."""
+    """Yield a check and the checks that it consists of."""
     yield check
     inner = [check.rule] if hasattr(check, "rule") else getattr(check, "rules", ())
     for each in inner:
@@ -149,7 +151,7 @@ def _parts(check: Any) -> Iterator[Any]:
 
 
 def _leads_to(name: str, refers: Mapping[str, set[str]]) -> bool:
-    """Whether a rule needs itself. oslo.policy's own look does not go into what is negated."""
+    """Return whether a rule refers to itself. oslo.policy's own search ignores negated checks."""
     seen: set[str] = set()
     waiting = list(refers[name])
     while waiting:

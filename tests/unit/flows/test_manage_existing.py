@@ -1,4 +1,4 @@
-"""The manage_existing flow: its contract, its steps, and its reverts, shown by failing every task in turn."""
+"""The manage_existing flow: its contract, its steps, and its reverts, with a failure of each task."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 import json
 import subprocess
 import sys
+import typing
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,13 +17,26 @@ from taskflow.types.failure import Failure
 
 from tests import TestCase
 from volsched.exceptions import InvalidRequest, QuotaExceeded, VolumeNotFound
-from volsched.flows import manage_existing
+from volsched.flows import create_volume, manage_existing
 from volsched.flows.manage_existing import EntryCreateTask, ManageCastTask
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.work import WorkRequest
 
 CONTEXT = {"project_id": "p1", "user_id": "u1", "auth_token": "secret", "roles": ["member"]}
 ASKED = {"context": CONTEXT, "host": "h@b#p", "ref": {"source-name": "old"}, "name": "kept", "metadata": {"a": "b"}}
+
+
+#: The keyword arguments of EntryCreateTask.execute in Cinder.
+CINDERS = {
+    "name": "kept",
+    "description": None,
+    "metadata": {"a": "b"},
+    "availability_zone": "east",
+    "host": "h@b#p",
+    "bootable": True,
+    "volume_type": {"id": "t1", "name": "gold", "extra_specs": {}},
+    "ref": {"source-name": "old"},
+}
 
 
 class Rows:
@@ -52,7 +66,7 @@ class Rows:
 
 
 class Quotas:
-    """Reservations in a dict; refuses when told to."""
+    """Reservations in a dict; `full`: every one is refused."""
 
     def __init__(self, *, full: bool = False) -> None:
         self.full = full
@@ -81,7 +95,7 @@ class Database:
 
 
 class Scheduler:
-    """Records casts; fails when told to."""
+    """Records casts; `broken`: every one fails."""
 
     def __init__(self, *, broken: bool = False) -> None:
         self.broken = broken
@@ -94,19 +108,19 @@ class Scheduler:
 
 
 class Fail(task.Task):  # type: ignore[misc]
-    """The task after the one under test: it fails, so that everything before it is reverted."""
+    """A task that fails, so that everything before it is reverted."""
 
     def execute(self) -> None:
         raise RuntimeError("the task after it failed")
 
 
 def run_until(db: Database, scheduler: Scheduler, count: int) -> None:
-    """The flow's first `count` tasks, then one that fails."""
+    """Run the flow's first `count` tasks, then one that fails."""
     flow = linear_flow.Flow("cut short")
     whole = manage_existing.get_flow(scheduler, db, ASKED)
     tasks = [node for node, _ in whole._flow.iter_nodes()]
     flow.add(*tasks[:count], Fail())
-    engines.run(flow, store={**ASKED, "optional_args": None})
+    engines.run(flow, store=manage_existing.inputs_of(ASKED))
 
 
 class TestContract(TestCase):
@@ -133,13 +147,44 @@ class TestContract(TestCase):
             list(inspect.signature(manage_existing.get_flow).parameters),
         )
 
+    def test_type_hints_can_be_resolved(self) -> None:
+        flows = (manage_existing.get_flow, create_volume.get_flow)
+        for function in (*flows, EntryCreateTask.execute, ManageCastTask.execute):
+            with self.subTest(function.__qualname__):
+                self.assertIn("return", typing.get_type_hints(function))
+
+    def test_the_tasks_take_the_keyword_arguments_of_cinder(self) -> None:
+        db, scheduler = Database(), Scheduler()
+        entry, cast = EntryCreateTask(db.volumes), ManageCastTask(scheduler, db.volumes)
+        self.assertEqual({"context", *CINDERS}, set(entry.requires))
+        self.assertEqual({"context", "volume", "volume_properties", "volume_type", "ref"}, set(cast.requires))
+        made = entry.execute(CONTEXT, **CINDERS)
+        (row,) = db.volumes.rows.values()
+        self.assertEqual((VolumeStatus.MANAGING, "kept", "t1"), (row.status, row.name, row.volume_type_id))
+        volume_type, ref = CINDERS["volume_type"], CINDERS["ref"]
+        cast.execute(CONTEXT, **made, volume_type=volume_type, ref=ref)
+        ((_, volume, spec),) = scheduler.casts
+        self.assertEqual(row.id, volume["id"])
+        self.assertEqual((row.id, ref, volume_type), (spec["volume_id"], spec["ref"], spec["volume_type"]))
+        expected = {"size", "user_id", "project_id", "status", "attach_status", "display_name", "display_description"}
+        expected |= {"host", "availability_zone", "volume_type_id", "metadata", "bootable"}
+        self.assertEqual(expected, set(spec["volume_properties"]))
+
+    def test_the_tasks_run_in_a_flow_as_in_cinder(self) -> None:
+        db, scheduler = Database(), Scheduler()
+        flow = linear_flow.Flow("volume_manage_existing_api")
+        flow.add(EntryCreateTask(db.volumes), ManageCastTask(scheduler, db.volumes))
+        engines.run(flow, store={"context": CONTEXT, **CINDERS, "optional_args": None})
+        self.assertEqual(1, len(scheduler.casts))
+        self.assertEqual(1, len(db.volumes.rows))
+
 
 class TestFlow(TestCase):
     def setUp(self) -> None:
         self.db = Database()
         self.scheduler = Scheduler()
 
-    def test_makes_a_row_and_casts(self) -> None:
+    def test_the_flow_creates_a_row_and_casts(self) -> None:
         engine = manage_existing.get_flow(self.scheduler, self.db, ASKED)
         engine.run()
         (volume,) = self.db.volumes.rows.values()
@@ -152,14 +197,14 @@ class TestFlow(TestCase):
         self.assertEqual(["commit"], self.db.quotas.log)
         self.assertEqual({}, self.db.quotas.open)
 
-    def test_quota_refused(self) -> None:
+    def test_an_exceeded_quota_creates_nothing(self) -> None:
         self.db.quotas.full = True
         with self.assertRaises(QuotaExceeded):
             manage_existing.get_flow(self.scheduler, self.db, ASKED).run()
         self.assertEqual({}, self.db.volumes.rows)
         self.assertEqual([], self.scheduler.casts)
 
-    def test_bad_input_names_the_field(self) -> None:
+    def test_invalid_inputs_name_the_field(self) -> None:
         for field, changed in (
             ("host", {"host": "nowhere"}),
             ("host", {"host": 5}),
@@ -194,24 +239,23 @@ class TestFlow(TestCase):
         self.assertEqual([VolumeStatus.ERROR_MANAGING], [status for _, status in self.db.volumes.statuses])
         self.assertIn("no broker", logs.output[0])
 
-    def test_reverted_late_a_volume_that_is_in_use_by_now_stays_as_it_is(self) -> None:
-        """The cast's result got lost with the process, and the request was served all the same."""
+    def test_a_late_revert_keeps_a_volume_that_is_in_use(self) -> None:
+        """The process died after the cast, and the scheduler served the request."""
         engine = manage_existing.get_flow(self.scheduler, self.db, ASKED)
         engine.run()
         (volume,) = self.db.volumes.rows.values()
         served = replace(volume, status=VolumeStatus.AVAILABLE)
         self.db.volumes.rows[volume.id] = served
-        EntryCreateTask(self.db.volumes).revert(CONTEXT, {"volume": volume.plain()}, manage_spec={})
+        EntryCreateTask(self.db.volumes).revert(CONTEXT, {"volume": volume.plain()})
         self.assertEqual({volume.id: served}, self.db.volumes.rows)
 
-    def test_a_row_is_removed_though_its_maker_never_said_that_it_made_one(self) -> None:
-        spec = manage_existing.ExtractManageSpecTask().execute(CONTEXT, "h@b#p", {"source-name": "old"})["manage_spec"]
-        EntryCreateTask(self.db.volumes).execute(CONTEXT, manage_spec=spec)
-        self.assertEqual([spec["volume_id"]], [*self.db.volumes.rows])
+    def test_a_row_is_removed_although_its_creation_has_no_result(self) -> None:
+        EntryCreateTask(self.db.volumes).execute(CONTEXT, volume_id="v1", **CINDERS)
+        self.assertEqual(["v1"], [*self.db.volumes.rows])
         try:
             raise ConnectionError("lost before the answer")
         except ConnectionError:
-            EntryCreateTask(self.db.volumes).revert(CONTEXT, Failure(), manage_spec=spec)
+            EntryCreateTask(self.db.volumes).revert(CONTEXT, Failure(), volume_id="v1")
         self.assertEqual({}, self.db.volumes.rows)
 
     def test_every_result_survives_json_and_another_process(self) -> None:

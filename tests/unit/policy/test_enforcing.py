@@ -1,4 +1,4 @@
-"""The policy: its defaults, what a file changes, and how a bad file is told."""
+"""The policy: its defaults, the overrides of a file, and the errors of an invalid file."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def of_project(project_id: str | None, user_id: str | None = None) -> dict[str, 
 
 
 class TestDefaults(TestCase):
-    """With the defaults alone, and with the same put to oslo.policy because of a file that changes something else."""
+    """The defaults alone, and the defaults in oslo.policy because of an override of another rule."""
 
-    def test_who_may(self) -> None:
+    def test_each_default_allows_its_users(self) -> None:
         expected = {
             ADMIN: {"local": True, "administrator": True, "owner": False, "stranger": False, "nobody": False},
             ADMIN_OR_OWNER: {"local": True, "administrator": True, "owner": True, "stranger": False, "nobody": False},
@@ -43,35 +43,35 @@ class TestDefaults(TestCase):
                     with self.subTest(rule=rule.name, who=name, overrides=len(made.overrides)):
                         self.assertIs(expected[rule.check][name], made.allows(rule.name, who, of_project(project)))
 
-    def test_what_is_not_known_of_both_is_not_the_same(self) -> None:
+    def test_absent_projects_are_not_equal(self) -> None:
         self.assertFalse(policy.Policy().allows("volume:get", {"project_id": ""}, of_project("")))
 
-    def test_a_rule_that_is_none(self) -> None:
+    def test_an_unknown_rule_raises_key_error(self) -> None:
         with self.assertRaises(KeyError):
             policy.Policy().allows("volume:get_rich", LOCAL, of_project("p1"))
 
-    def test_names_say_of_what_and_descriptions_are_sentences(self) -> None:
+    def test_names_and_descriptions_have_their_form(self) -> None:
         self.assertEqual(len(policy.RULES), len({rule.name for rule in policy.RULES}))
         for rule in policy.RULES:
             with self.subTest(rule.name):
                 self.assertRegex(rule.name, r"^[a-z]+:[a-z_]+$")
                 self.assertRegex(rule.description, r"^[A-Z].*\.$")
 
-    def test_oslo_policys_own_tools_get_them_all(self) -> None:
+    def test_the_tools_of_oslo_policy_list_every_rule(self) -> None:
         self.assertEqual([rule.name for rule in (*policy.BASES, *policy.RULES)], [rule.name for rule in list_rules()])
 
 
 BAD = {
-    '"volume:creat": "role:x"': "'volume:creat' is no rule; did you mean volume:create?",
-    '"volume:get": "role:x or nonsense"': "'volume:get' 'role:x or nonsense' cannot be understood",
-    '"volume:get": "role:x or"': "'volume:get' 'role:x or' cannot be understood",
-    '"volume:get": 7': "'volume:get' 7 is no text",
-    '"volume:get": ["role:x"]': r"'volume:get' \['role:x'\] is no text",
-    '"volume:get": "rule:storage"': "'volume:get' refers to rule:storage, which is not there",
-    '"volume:get": "http://elsewhere/check"': "a check of the kind http, which volsched does not make",
+    '"volume:creat": "role:x"': "'volume:creat' is not a rule; did you mean volume:create?",
+    '"volume:get": "role:x or nonsense"': "'volume:get' 'role:x or nonsense' cannot be parsed",
+    '"volume:get": "role:x or"': "'volume:get' 'role:x or' cannot be parsed",
+    '"volume:get": 7': "'volume:get' expected text .*, got 7",
+    '"volume:get": ["role:x"]': r"'volume:get' expected text .*, got \['role:x'\]",
+    '"volume:get": "rule:storage"': "'volume:get' refers to rule:storage, which does not exist",
+    '"volume:get": "http://elsewhere/check"': "a check of the kind http, which is not supported",
     '"a": "rule:b"\n"b": "not rule:a"': "'a' refers to itself",
-    "- volume:get": "is no mapping",
-    '"volume:get': "is no YAML",
+    "- volume:get": "expected a mapping",
+    '"volume:get': "is not valid YAML",
 }
 
 
@@ -81,7 +81,7 @@ class TestFile(TestCase):
         made.write_text(text)
         return made
 
-    def test_what_it_says_is_in_force_and_the_rest_stays(self) -> None:
+    def test_a_file_overrides_its_rules_only(self) -> None:
         made = policy.of(
             self.file(
                 '"storage_team": "role:storage"\n'
@@ -99,13 +99,13 @@ class TestFile(TestCase):
         self.assertFalse(made.allows("volume:extend", LOCAL, of_project("default")))
         self.assertTrue(made.allows("volume:get", MEMBER, of_project("p1")))
 
-    def test_what_an_administrator_is(self) -> None:
+    def test_a_file_can_redefine_the_administrator(self) -> None:
         made = policy.of(self.file('"admin": "role:boss"'))
         self.assertTrue(made.allows("pool:list", {**MEMBER, "roles": ["boss"]}, of_project("p1")))
         self.assertFalse(made.allows("pool:list", ADMINISTRATOR, of_project("p1")))
 
-    def test_a_bad_one_is_told(self) -> None:
-        logging.getLogger("oslo_policy").setLevel(logging.CRITICAL)  # it says the same in the log
+    def test_an_invalid_file_is_refused(self) -> None:
+        logging.getLogger("oslo_policy").setLevel(logging.CRITICAL)  # its log has the same errors
         self.addCleanup(logging.getLogger("oslo_policy").setLevel, logging.NOTSET)
         for text, told in BAD.items():
             file = self.file(text)
@@ -113,11 +113,11 @@ class TestFile(TestCase):
                 policy.of(file)
             self.assertIn(str(file), str(caught.exception))
 
-    def test_one_that_is_not_there(self) -> None:
+    def test_a_missing_file_is_refused(self) -> None:
         with self.assertRaisesRegex(ConfigurationError, "none.yaml.*No such file"):
             policy.of(self.folder() / "none.yaml")
 
-    def test_the_sample_changes_nothing_and_says_all(self) -> None:
+    def test_the_sample_has_every_rule_with_its_default(self) -> None:
         text = sample()
         self.assertFalse(policy.of(self.file(text)).overrides)
         uncommented = "\n".join(line[1:] for line in text.splitlines() if line.startswith('#"'))

@@ -67,7 +67,7 @@ def named(conf: Configuration, catalog: Catalog, name: str, kind: str | None, *,
     choices += [Choice(entry=entry, name=entry.name, where="volsched plugin check") for entry in unused]
     if not choices:
         hint = did_you_mean(name, {*(it.name for it in catalog), *(it.name for it in chosen)})
-        raise NotFound("plugin", name, f"{hint}volsched plugin list names the ones there are")
+        raise NotFound("plugin", name, f"{hint}volsched plugin list shows the known ones")
     return [_trial(conf, catalog, choice, probe=probe) for choice in choices]
 
 

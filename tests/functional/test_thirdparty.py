@@ -128,7 +128,9 @@ class TestThirdParty(TestCase):
         status, found = self.checked(self.site(more="[filter_wear]\nlimit_percent = 40\n"))
         self.assertEqual(2, status)
         said = found["VS119 [filter_wear]"]["Problem"]
-        self.assertIn("filter wear of acme-wear 2.3.1 says: high_endurance_percent 50 is above limit_percent 40", said)
+        self.assertIn(
+            "filter wear of acme-wear 2.3.1 reports: high_endurance_percent 50 is above limit_percent 40", said
+        )
 
     def test_everything_that_is_wrong_is_named_at_once(self) -> None:
         status, found = self.checked(

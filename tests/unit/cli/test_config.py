@@ -63,6 +63,21 @@ class TestProblems(tests.TestCase):
         self.assertIn("cinder: ", found[0].what)
         self.assertIn("strict: ", found[0].what)
 
+    def test_unknown_names_in_expressions_are_reported_with_the_name_meant(self) -> None:
+        database = self.database()
+        for text, fix in (
+            ("volume.siz < 10", "did you mean 'size'?"),
+            ("stats.free_capacity < 10", "did you mean 'free_capacity_gb'?"),
+            ("capabilities.medai == 'ssd'", "did you mean 'media'?"),
+            ("capabilities.nothing < 10", "correct the name, or let the backend report the capability"),
+        ):
+            self.report(database, filter_function=text, media="ssd")
+            with self.subTest(text=text):
+                found = [problem for problem in self.found() if problem.code == "VS113"]
+                self.assertEqual([(f"filter_function of {HOST}#p", fix)], [(it.where, it.fix) for it in found])
+        self.report(database, filter_function="extra.anything == 1 or qos.anything == 1 or volume.display_name == 'x'")
+        self.assertEqual([], [problem for problem in self.found() if problem.code == "VS113"])
+
     def test_a_valid_expression_is_no_problem(self) -> None:
         self.report(self.database(), filter_function="volume.size < 100")
         self.assertEqual([], self.found())

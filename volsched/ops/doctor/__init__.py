@@ -1,4 +1,4 @@
-"""What is wrong, or will be: looked for everywhere, each kind of thing by a check of its own."""
+"""`volsched doctor`: checks of the configuration, the installed packages, the stores and the running parts."""
 
 from volsched.ops.doctor.checks import Finding, diagnose
 from volsched.ops.doctor.context import DoctorContext

@@ -1,4 +1,4 @@
-"""Every check, one after the other; one that fails is itself a finding."""
+"""Execution of all checks, in order. A check that fails is itself a finding."""
 
 from __future__ import annotations
 
@@ -9,32 +9,30 @@ from dataclasses import dataclass
 from volsched.exceptions import DatabaseUnavailable
 from volsched.loader import Problem
 from volsched.ops.doctor import (
-    backends,
     configuration,
-    events,
     expressions,
     packages,
     placement,
     plugin_trials,
-    work,
+    runtime,
 )
 from volsched.ops.doctor.context import DoctorContext
 
 LOG = logging.getLogger(__name__)
 
-#: So many findings of one check are shown; the rest is counted.
-MOST = 20
+#: The number of warnings of one check that are shown; the rest is counted.
+SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One problem, and which check found it."""
+    """One problem, and the check that found it."""
 
     check: str
     problem: Problem
 
 
-#: What is looked at, in this order.
+#: The checks, in order.
 CHECKS: tuple[tuple[str, Callable[[DoctorContext], Iterable[Problem]]], ...] = (
     ("configuration", configuration.problems),
     ("packages", packages.unmet),
@@ -42,53 +40,56 @@ CHECKS: tuple[tuple[str, Callable[[DoctorContext], Iterable[Problem]]], ...] = (
     ("database", configuration.database),
     ("message bus", configuration.transport),
     ("plugins", plugin_trials.problems),
-    ("backends", backends.down),
-    ("reports", backends.set_aside),
-    ("clocks", backends.clocks),
+    ("backends", runtime.down),
+    ("reports", runtime.set_aside),
+    ("clocks", runtime.clocks),
     ("expressions", expressions.problems),
     ("volume types", placement.unserved),
     ("profiles", placement.profiles),
     ("filters and weighers", placement.idle),
-    ("events", events.parked),
-    ("work", work.stuck),
+    ("events", runtime.parked),
+    ("work", runtime.stuck),
 )
 
 
-def diagnose(scene: DoctorContext, *, progress: Callable[[str], None] = lambda check: None) -> Iterator[Finding]:
-    """Everything that is wrong. `progress` is told each check before it is made."""
+def diagnose(context: DoctorContext, *, progress: Callable[[str], None] = lambda check: None) -> Iterator[Finding]:
+    """Yield all findings. `progress` is called with the name of each check before it runs."""
     for name, check in CHECKS:
         progress(name)
-        for problem in _first(_carried_out(name, check, scene)):
+        for problem in _first(_run(name, check, context)):
             yield Finding(check=name, problem=problem)
 
 
-def _carried_out(
-    name: str, check: Callable[[DoctorContext], Iterable[Problem]], scene: DoctorContext
-) -> Iterator[Problem]:
+def _run(name: str, check: Callable[[DoctorContext], Iterable[Problem]], context: DoctorContext) -> Iterator[Problem]:
     try:
-        yield from check(scene)
-    except DatabaseUnavailable as problem:  # it was there a moment ago
+        yield from check(context)
+    except DatabaseUnavailable as problem:  # it was available when the diagnosis began
         yield _failed(name, str(problem))
-    except Exception as problem:  # a check that fails must not hide what the others find
+    except Exception as problem:  # a check that fails must not hide the findings of the others
         LOG.debug("the check of %s failed", name, exc_info=True)
         yield _failed(name, f"{type(problem).__name__}: {problem}")
 
 
 def _failed(name: str, what: str) -> Problem:
     where = f"the check of {name}"
-    return Problem(code="VS219", where=where, what=f"it could not be made: {what}", fix="try again; else report it")
+    return Problem(
+        code="VS219",
+        where=where,
+        what=f"the check failed: {what}",
+        fix="run it again, or report the error",
+    )
 
 
 def _first(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """The first ones of each code, and how many more there are."""
+    """Yield the first problems of each code, and the number of the others."""
     counts: dict[str, int] = {}
     last: dict[str, Problem] = {}
     for problem in problems:
         counts[problem.code] = counts.get(problem.code, 0) + 1
         last[problem.code] = problem
-        if counts[problem.code] <= MOST or problem.fatal:
+        if counts[problem.code] <= SHOWN or problem.fatal:
             yield problem
     for code, count in counts.items():
-        if count > MOST and not last[code].fatal:
-            what = f"{count - MOST} more of the same kind are not shown"
+        if count > SHOWN and not last[code].fatal:
+            what = f"{count - SHOWN} more of the same kind are not shown"
             yield Problem(code=code, where="and others", what=what, fix="fix these first", fatal=False)

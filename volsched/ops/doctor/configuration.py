@@ -1,4 +1,4 @@
-"""Checks of what is configured: options, plugins, the database and the bus that they name."""
+"""Checks of the configuration: options, plugins, the database and the message bus."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from volsched.ops.doctor.context import DoctorContext, failure
 BROKER_SECONDS = 3.0
 
 
-def problems(scene: DoctorContext) -> Iterator[Problem]:
-    """What a service would say when it is started, and what is merely odd."""
-    yield from scene.examined[1]
+def problems(context: DoctorContext) -> Iterator[Problem]:
+    """Report what a service would report at its start."""
+    yield from context.examined[1]
 
 
-def database(scene: DoctorContext) -> Iterator[Problem]:
-    """The database is there, and its tables are those of this version."""
-    problem = scene.database_problem
+def database(context: DoctorContext) -> Iterator[Problem]:
+    """Check that the database is available and has the tables of this version."""
+    problem = context.database_problem
     if problem is None:
         return
-    where = scene.conf.label("database", "connection")
+    where = context.conf.label("database", "connection")
     if isinstance(problem, ConfigurationError):
-        fix = "volsched config sample shows what will do"
+        fix = "correct the URL; volsched config sample shows examples"
         yield failure("VS201", where, problem.problem, fix)
         return
     what, _, fix = str(problem).rpartition("; ")
-    yield failure("VS201", where, what or fix, fix if what else "see that it can be reached from here")
+    yield failure("VS201", where, what or fix, fix if what else "check that its server is reachable")
 
 
-def transport(scene: DoctorContext) -> Iterator[Problem]:
-    """Each broker lets us in, within a few seconds."""
-    url = scene.conf.messaging.transport_url
+def transport(context: DoctorContext) -> Iterator[Problem]:
+    """Check that each broker accepts a connection within a few seconds."""
+    url = context.conf.messaging.transport_url
     if not url:
         return
     from volsched.messaging.reachability import unreachable
 
-    where = scene.conf.label("messaging", "transport_url")
+    where = context.conf.label("messaging", "transport_url")
     try:
         for address, why in unreachable(url, BROKER_SECONDS):
             what = f"the broker at {address} cannot be reached: {why}"
-            yield failure("VS202", where, what, "see that it runs, and that address, user and password are right")
+            yield failure("VS202", where, what, "check that the broker runs, and its address, user and password")
     except ConfigurationError as problem:
-        yield failure("VS202", where, problem.problem, "correct it, or leave it empty: work is found without a bus")
+        yield failure("VS202", where, problem.problem, "correct the URL, or leave it empty to work without a bus")

@@ -1,8 +1,8 @@
-"""What checks look at: each part is read once, when the first check asks for it."""
+"""The data that checks share. Each part is read once, when the first check uses it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -13,15 +13,12 @@ from volsched.loader import Catalog, Plugins, Problem, examine
 from volsched.model.parsing import pools_from
 from volsched.model.pool import PoolState
 from volsched.model.request import VolumeType
-from volsched.service.application import Application, utcnow
+from volsched.service.application import Application
 from volsched.service.pidfile import PidFile, PidFiles
-
-#: Checks answer with problems; those that need what is not there answer with none.
-Check = Callable[["DoctorContext"], "Sequence[Problem]"]
 
 
 class DoctorContext:
-    """One configuration and what it leads to. Nothing is changed, and nothing is started but by the check that does."""
+    """One configuration, its plugins and its stores. Nothing is changed; only plugin trials start anything."""
 
     def __init__(self, conf: Configuration, catalog: Catalog) -> None:
         self.conf = conf
@@ -33,20 +30,20 @@ class DoctorContext:
 
     @property
     def plugins(self) -> Plugins | None:
-        """None where something about the configuration keeps services from starting."""
+        """The selected plugins; None where a problem prevents services from starting."""
         return self.examined[0]
 
     @cached_property
     def application(self) -> Application:
-        """Put together, and not started. For its parts the database must be there, and the plugins sound."""
-        made = Application(self.conf)
+        """The application, not started. Its parts need the database and plugins without problems."""
+        application = Application(self.conf)
         if self.plugins is not None:
-            made.__dict__["plugins"] = self.plugins
-        return made
+            application.__dict__["plugins"] = self.plugins
+        return application
 
     @cached_property
     def database_problem(self) -> VolschedError | None:
-        """Why the database cannot be used."""
+        """The reason why the database cannot be used, if so."""
         try:
             self.application.database  # noqa: B018 - it is checked when it is made
         except (DatabaseUnavailable, ConfigurationError) as problem:
@@ -55,12 +52,12 @@ class DoctorContext:
 
     @property
     def stored(self) -> bool:
-        """Whether there is a database to look into."""
+        """Whether the database can be used."""
         return self.database_problem is None
 
     @cached_property
     def now(self) -> datetime:
-        """By the database's clock."""
+        """The time of the database's clock."""
         database = self.application.database
         return database.read(lambda connection: database.now(connection))
 
@@ -74,7 +71,7 @@ class DoctorContext:
 
     @cached_property
     def reported_pools(self) -> Sequence[PoolState]:
-        """Every usable pool of every last report, also of services that are down."""
+        """Every usable pool of the last reports, also of services that are down."""
         services = {it.backend_id: it for it in self.application.backends.services() if it.kind == "volume"}
         reports = [it for it in self.application.backends.reports() if it.backend_id in services]
         ratio = self.conf.scheduler.max_over_subscription_ratio
@@ -82,22 +79,19 @@ class DoctorContext:
 
     @cached_property
     def services(self) -> Sequence[PidFile]:
-        """The services of this machine that run now."""
+        """The services that run on this machine."""
         return list(PidFiles(self.conf.paths.state_path).alive())
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self.application.close()
 
 
 def warning(code: str, where: str, what: str, fix: str) -> Problem:
-    """Something that works, but perhaps not as meant."""
+    """Return a problem that does not prevent operation."""
     return Problem(code=code, where=where, what=what, fix=fix, fatal=False)
 
 
 def failure(code: str, where: str, what: str, fix: str) -> Problem:
-    """Something that does not work."""
+    """Return a problem that prevents operation."""
     return Problem(code=code, where=where, what=what, fix=fix)
-
-
-__all__ = ["Check", "DoctorContext", "failure", "utcnow", "warning"]

@@ -1,4 +1,4 @@
-"""Checks of installed packages: what they need is there, and their files are as they were installed."""
+"""Checks of installed packages: requirements, and files compared with the installation record."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COMMANDS = "volsched.commands"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """One package's files beside its RECORD. `note` says why nothing could be compared."""
+    """The comparison of a package's files with its RECORD. `note` is the reason where none was possible."""
 
     package: str
     version: str
@@ -33,7 +33,7 @@ class Verified:
     files: int = 0
     changed: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
-    unrecorded: tuple[str, ...] = ()  # modules beside its own that no installer put there
+    unrecorded: tuple[str, ...] = ()  # modules in its folders that no installer recorded
     note: str | None = None
 
     @property
@@ -42,26 +42,26 @@ class Verified:
 
 
 def publishers(catalog: Catalog) -> Mapping[str, importlib.metadata.Distribution]:
-    """Every package that publishes a plugin or a command of volsched, by name."""
+    """Return every package that publishes a plugin or a command of volsched, by name."""
     commands = importlib.metadata.entry_points(group=COMMANDS)
     found = [entry.entry_point.dist for entry in catalog] + [command.dist for command in commands]
     return {dist.name: dist for dist in sorted((it for it in found if it is not None), key=lambda it: it.name)}
 
 
-# -- what they need ------------------------------------------------------------------------------------------------
+# -- requirements --------------------------------------------------------------------------------------------------
 
 
-def unmet(scene: DoctorContext) -> Iterator[Problem]:
-    """Requirements of volsched and of the packages of its plugins, as pip would check them."""
-    needed = {normal_package(entry.package) for entry in selected_entries(scene.conf, scene.catalog)} | {PROJECT}
-    for name, dist in publishers(scene.catalog).items():
-        tell = failure if normal_package(name) in needed else warning
+def unmet(context: DoctorContext) -> Iterator[Problem]:
+    """Report requirements of volsched and of the packages of its plugins that are not met."""
+    needed = {normal_package(entry.package) for entry in selected_entries(context.conf, context.catalog)} | {PROJECT}
+    for name, dist in publishers(context.catalog).items():
+        severity = failure if normal_package(name) in needed else warning
         for requirement, installed in _unmet(dist):
             if installed is None:
-                what, make = f"needs {requirement}, which is not installed", tell
+                what, problem = f"needs {requirement}, which is not installed", severity
             else:
-                what, make = f"needs {requirement}, and {installed} is installed", warning
-            yield make("VS203", f"package {name} {dist.version}", what, f"pip install {requirement!r}")
+                what, problem = f"needs {requirement}, but {installed} is installed", warning
+            yield problem("VS203", f"package {name} {dist.version}", what, f"pip install {requirement!r}")
 
 
 def _unmet(dist: importlib.metadata.Distribution) -> Iterator[tuple[str, str | None]]:
@@ -84,27 +84,30 @@ def _unmet(dist: importlib.metadata.Distribution) -> Iterator[tuple[str, str | N
             yield wanted, installed
 
 
-# -- what is installed ---------------------------------------------------------------------------------------------
+# -- installed files -----------------------------------------------------------------------------------------------
 
 
-def damaged(scene: DoctorContext) -> Iterator[Problem]:
-    """Files of packages with plugins that are not as they were installed."""
-    for verified in verify(scene.catalog):
+def damaged(context: DoctorContext) -> Iterator[Problem]:
+    """Report files of packages with plugins that differ from their installation."""
+    for verified in verify(context.catalog):
         where = f"package {verified.package} {verified.version} in {verified.place}"
         for what, names in (
             ("changed", verified.changed),
             ("missing", verified.missing),
-            ("put there by no installer", verified.unrecorded),
+            ("not recorded by an installer", verified.unrecorded),
         ):
             if names:
-                told = listed(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+                names_shown = listed(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
                 yield warning(
-                    "VS204", where, f"{what}: {told}", f"reinstall {verified.package}, or find out who did it"
+                    "VS204",
+                    where,
+                    f"{what}: {names_shown}",
+                    f"reinstall {verified.package}, or find out who changed it",
                 )
 
 
 def verify(catalog: Catalog) -> Iterator[Verified]:
-    """The files of every package that publishes a plugin or a command, compared with what was installed."""
+    """Compare the files of every package that publishes a plugin or a command with its RECORD."""
     for name, dist in publishers(catalog).items():
         yield _verified(name, dist)
 
@@ -114,10 +117,10 @@ def _verified(name: str, dist: importlib.metadata.Distribution) -> Verified:
     record = dist.read_text("RECORD")
     editable = _editable(dist)
     if editable is not None:
-        note = f"an editable install of {editable}: its files are not recorded"
+        note = f"an editable installation of {editable}: its files are not recorded"
         return Verified(package=name, version=dist.version, place=str(place), note=note)
     if record is None:
-        note = "there is no RECORD of what was installed"
+        note = "the package has no RECORD of its files"
         return Verified(package=name, version=dist.version, place=str(place), note=note)
     rows = [row for row in csv.reader(io.StringIO(record)) if row]
     changed, missing = [], []
@@ -139,17 +142,17 @@ def _verified(name: str, dist: importlib.metadata.Distribution) -> Verified:
 
 
 def _matches(file: Path, mark: str) -> bool:
-    """Whether a file has the hash of a RECORD line. Raises OSError where it cannot be read."""
+    """Return whether a file has the hash of a RECORD line. Raise OSError where it cannot be read."""
     algorithm, _, digest = mark.partition("=")
     content = file.read_bytes()
     if algorithm not in hashlib.algorithms_guaranteed:
-        return True  # nobody can tell
+        return True  # not comparable
     made = hashlib.new(algorithm, content, usedforsecurity=False).digest()
     return base64.urlsafe_b64encode(made).rstrip(b"=").decode() == digest.rstrip("=")
 
 
 def _unrecorded(place: Path, recorded: set[str]) -> Iterator[str]:
-    """Modules in the package's own folders (those whose __init__.py is its own) that are not recorded."""
+    """Yield modules that are not recorded, in folders whose __init__.py is recorded."""
     for init in sorted(path for path in recorded if path.endswith("/__init__.py")):
         folder = Path(init).parent
         for file in sorted((place / folder).glob("*.py")):
@@ -159,7 +162,7 @@ def _unrecorded(place: Path, recorded: set[str]) -> Iterator[str]:
 
 
 def _editable(dist: importlib.metadata.Distribution) -> str | None:
-    """The folder of an editable install; None where it is none."""
+    """Return the folder of an editable installation; None for other installations."""
     text = dist.read_text("direct_url.json")
     try:
         origin = json.loads(text) if text else {}

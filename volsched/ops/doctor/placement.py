@@ -1,4 +1,4 @@
-"""Checks of placing: filters and weighers are asked about the pools as they are now, and something must come of it."""
+"""Checks of placement: trial requests for the current pools, to find types, filters and weighers without effect."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from volsched.placement.pipeline import Placing
 from volsched.plugins import Filter, Weigher, Weighing, WeightHandler
 
 SIZE_GB = 1
-MORE_THAN_ANY_GB = 10**12
-#: An id that no volume has, a zone that no pool is in.
-NOBODY = "00000000-0000-4000-8000-000000000000"
-NOWHERE = "volsched doctor asks for a zone that no pool is in"
+HUGE_GB = 10**12
+#: An id that no volume has, a zone without pools.
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_ZONE = "a zone without pools, requested by volsched doctor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """Filters and weighers that work together, and the types whose volumes they place."""
+    """The filters and weighers of [scheduler] or of one profile, with the types whose volumes they place."""
 
-    section: str  # where they are listed
+    section: str  # the section that lists them
     types: tuple[VolumeType | None, ...]
     filters: Sequence[tuple[str, Filter]]
     weighers: Sequence[tuple[str, Weigher]]
@@ -38,16 +38,16 @@ class Chain:
         return Placing(self.filters, self.weighers, self.handler)
 
 
-def chains(scene: DoctorContext) -> list[Chain]:
-    """That of [scheduler], then those of the profiles."""
-    plugins = scene.plugins
+def chains(context: DoctorContext) -> list[Chain]:
+    """Return the chain of [scheduler], then those of the profiles."""
+    plugins = context.plugins
     if plugins is None:
         return []
-    made, taken = [], set()
+    found, taken = [], set()
     for profile in plugins.by_profile:
-        mine = tuple(it for it in scene.types if it.name in profile.types or it.id in profile.types)
+        mine = tuple(it for it in context.types if it.name in profile.types or it.id in profile.types)
         taken |= {it.id for it in mine}
-        made.append(
+        found.append(
             Chain(
                 section=f"profile_{profile.name}",
                 types=mine,
@@ -56,142 +56,167 @@ def chains(scene: DoctorContext) -> list[Chain]:
                 handler=profile.weight_handler,
             )
         )
-    others = (None, *(it for it in scene.types if it.id not in taken))
-    everybodys = Chain(
+    others = (None, *(it for it in context.types if it.id not in taken))
+    shared = Chain(
         section="scheduler",
         types=others,
         filters=plugins.filters,
         weighers=plugins.weighers,
         handler=plugins.weight_handler,
     )
-    return [everybodys, *made]
+    return [shared, *found]
 
 
-def _pools(scene: DoctorContext) -> Candidates | None:
-    """The pools as a scheduler sees them now; None where there is nothing to ask about."""
-    if not scene.stored or scene.plugins is None:
+def _pools(context: DoctorContext) -> Candidates | None:
+    """Return the pools as a scheduler would see them now; None without pools."""
+    if not context.stored or context.plugins is None:
         return None
-    pools = scene.application.pools.table().candidates()
+    pools = context.application.pools.table().candidates()
     return pools if len(pools) else None
 
 
 # -- volume types --------------------------------------------------------------------------------------------------
 
 
-def unserved(scene: DoctorContext) -> Iterator[Problem]:
-    """Volume types whose smallest volume finds no pool now."""
-    pools = _pools(scene)
+def unserved(context: DoctorContext) -> Iterator[Problem]:
+    """Report volume types for whose smallest volume no pool passes."""
+    pools = _pools(context)
     if pools is None:
         return
-    for chain in chains(scene):
+    for chain in chains(context):
         for volume_type in chain.types:
             if volume_type is None:
                 continue
             where = f"volume type {volume_type.name}"
             try:
-                decision = chain.placing.screen(RequestSpec(size_gb=SIZE_GB, volume_type=volume_type), pools)
+                decision = chain.placing.screen(trial_request(volume_type), pools)
             except (InvalidRequest, PluginError) as problem:
-                yield failure("VS207", where, f"no volume of it can be placed: {problem}", "correct what it names")
+                yield failure(
+                    "VS207", where, f"no volume of this type can be placed: {problem}", "correct what it names"
+                )
                 continue
             if not decision:
-                fix = "change the type's extra specs, or what the backends report"
+                fix = "change the type's extra specs, or the capabilities that the backends report"
                 yield warning("VS207", where, decision.reason(), fix)
 
 
-def profiles(scene: DoctorContext) -> Iterator[Problem]:
-    """Profiles that name volume types which nobody made."""
-    if not scene.stored or scene.plugins is None:
+def profiles(context: DoctorContext) -> Iterator[Problem]:
+    """Report profiles that list volume types which do not exist."""
+    if not context.stored or context.plugins is None:
         return
-    known = {written for it in scene.types for written in (it.name, it.id)}
-    for profile in scene.plugins.by_profile:
+    known = {written for it in context.types for written in (it.name, it.id)}
+    for profile in context.plugins.by_profile:
         for name in profile.types:
             if name not in known:
-                where = scene.conf.label(f"profile_{profile.name}", "types")
+                where = context.conf.label(f"profile_{profile.name}", "types")
                 what = f"there is no volume type {name!r}"
-                yield warning("VS128", where, what, f"volsched type create {name}, or take it out")
+                yield warning("VS128", where, what, f"run volsched type create {name}, or remove it from the list")
 
 
-# -- filters and weighers that do nothing ----------------------------------------------------------------------------
+# -- filters and weighers without effect ----------------------------------------------------------------------------
 
 
-def idle(scene: DoctorContext) -> Iterator[Problem]:
-    """Filters that turn no pool away whatever is asked, and weighers that change no order."""
-    pools = _pools(scene)
+def idle(context: DoctorContext) -> Iterator[Problem]:
+    """Report filters that reject no pool, and weighers that change no order, in any trial request."""
+    pools = _pools(context)
     if pools is None:
         return
-    counts = scene.application.facts.volume_counts()
-    for chain in chains(scene):
+    counts = context.application.facts.volume_counts()
+    for chain in chains(context):
         if not chain.types:
             continue
-        asked = [question for it in chain.types for question in questions(it, pools, counts)]
-        yield from _idle_filters(scene, chain, asked, pools)
+        requests = [request for it in chain.types for request in trial_requests(it, pools, counts)]
+        yield from _idle_filters(context, chain, requests, pools)
         if _differ(pools):
-            yield from _idle_weighers(scene, chain, asked, pools)
+            yield from _idle_weighers(context, chain, requests, pools)
 
 
-def questions(volume_type: VolumeType | None, pools: Candidates, counts: Mapping[str, int]) -> Iterator[RequestSpec]:
-    """Requests that between them give every filter we ship a reason to turn a pool away."""
+def trial_request(volume_type: VolumeType | None) -> RequestSpec:
+    """Return a request for a small volume, with the properties that a request of a user has."""
+    properties = {
+        "size": SIZE_GB,
+        "availability_zone": None,
+        "volume_type_id": volume_type.id if volume_type is not None else None,
+        "project_id": UNKNOWN_ID,
+        "user_id": UNKNOWN_ID,
+        "metadata": {},
+        "attach_status": "detached",
+        "host": None,
+        "qos_specs": volume_type.qos_specs if volume_type is not None else None,
+    }
+    return RequestSpec(volume_id=UNKNOWN_ID, size_gb=SIZE_GB, volume_type=volume_type, properties=properties)
+
+
+def trial_requests(
+    volume_type: VolumeType | None, pools: Candidates, counts: Mapping[str, int]
+) -> Iterator[RequestSpec]:
+    """Yield requests that together give each of volsched's filters a reason to reject a pool."""
     pool = pools[0]
-    facts = Facts(volume_backends={NOBODY: pool.pool_id}, instance_host=NOBODY, volume_counts=counts)
-    plain = RequestSpec(volume_id=NOBODY, size_gb=SIZE_GB, volume_type=volume_type, facts=facts)
+    facts = Facts(volume_backends={UNKNOWN_ID: pool.pool_id}, instance_host=UNKNOWN_ID, volume_counts=counts)
+    plain = replace(trial_request(volume_type), facts=facts)
     yield plain
-    yield replace(plain, size_gb=MORE_THAN_ANY_GB)
-    yield replace(plain, zone=NOWHERE)
+    yield replace(plain, size_gb=HUGE_GB, properties={**plain.properties, "size": HUGE_GB})
+    yield replace(plain, zone=UNKNOWN_ZONE)
     yield replace(plain, retry=Retry(num_attempts=2, backends=(pool.pool_id,), hosts=(pool.pool_id,)))
     hints: tuple[Mapping[str, Any], ...] = (
-        {"same_host": [NOBODY]},
-        {"different_host": [NOBODY]},
-        {"local_to_instance": NOBODY},
+        {"same_host": [UNKNOWN_ID]},
+        {"different_host": [UNKNOWN_ID]},
+        {"local_to_instance": UNKNOWN_ID},
         {"query": '["=", "$backend_id", "nowhere"]'},
     )
     for hint in hints:
         yield replace(plain, hints=hint)
     if volume_type is None or not volume_type.extra_specs:
-        # As a type would ask for what no pool has: types are made later than filters are chosen.
-        picky = VolumeType(id=NOBODY, name="volsched doctor", extra_specs={"asked_for_by_volsched_doctor": "yes"})
+        # A type may require a capability that no pool has: types are created after filters are chosen.
+        picky = VolumeType(id=UNKNOWN_ID, name="volsched doctor", extra_specs={"required_by_volsched_doctor": "yes"})
         yield replace(plain, volume_type=picky)
 
 
 def _idle_filters(
-    scene: DoctorContext, chain: Chain, asked: Sequence[RequestSpec], pools: Candidates
+    context: DoctorContext, chain: Chain, requests: Sequence[RequestSpec], pools: Candidates
 ) -> Iterator[Problem]:
     for name, plugin in chain.filters:
-        where = _listed_at(scene, chain, "filters")
+        where = _listed_at(context, chain, "filters")
         try:
-            if _rejects(Placing([(name, plugin)], [], chain.handler), asked, pools):
+            if _rejects(Placing([(name, plugin)], [], chain.handler), requests, pools):
                 continue
         except PluginError as problem:
-            yield failure("VS218", where, str(problem), f"tell its vendor: volsched plugin show {name}")
+            yield _fails(where, problem)
             continue
-        what = f"{name} turns none of the {len(pools)} pools away, whatever is asked ({len(asked)} requests were tried)"
-        yield warning("VS205", where, what, "take it out, or see that backends report what it looks at")
+        what = f"{name} rejects none of the {len(pools)} pools in {len(requests)} trial requests"
+        yield warning("VS205", where, what, "remove it, or let backends report the capabilities that it reads")
 
 
-def _rejects(alone: Placing, asked: Iterable[RequestSpec], pools: Candidates) -> bool:
-    """Whether some pool is rejected for some request. Raises PluginError."""
-    for request in asked:
+def _fails(where: str, problem: PluginError) -> Problem:
+    fix = f"report it to its vendor; volsched plugin show {problem.plugin} names the package"
+    return failure("VS218", where, str(problem), fix)
+
+
+def _rejects(alone: Placing, requests: Iterable[RequestSpec], pools: Candidates) -> bool:
+    """Return whether a pool is rejected for a request. Raise PluginError."""
+    for request in requests:
         try:
             if len(alone.screen(request, pools).ranked) < len(pools):
                 return True
         except PluginError:
             raise
-        except VolschedError:  # the request is refused as a whole: that is an answer too
+        except VolschedError:  # the request is refused as a whole, which is an effect too
             return True
     return False
 
 
 def _idle_weighers(
-    scene: DoctorContext, chain: Chain, asked: Sequence[RequestSpec], pools: Candidates
+    context: DoctorContext, chain: Chain, requests: Sequence[RequestSpec], pools: Candidates
 ) -> Iterator[Problem]:
-    where = _listed_at(scene, chain, "weighers")
-    same: dict[str, int] = {}  # weigher -> how often it gave all the same weight
-    ruled: dict[str, int] = {}  # weigher -> how often its opposite would have led to the same order
+    where = _listed_at(context, chain, "weighers")
+    same: dict[str, int] = {}  # weigher -> number of requests in which all weights were equal
+    ineffective: dict[str, int] = {}  # weigher -> number of requests in which its opposite gives the same order
     judged = 0
-    for request in asked:
+    for request in requests:
         try:
             decision = chain.placing.place(request, pools)
         except PluginError as problem:
-            yield failure("VS218", where, str(problem), f"volsched plugin show {problem.plugin} tells whose it is")
+            yield _fails(where, problem)
             return
         except VolschedError:
             continue
@@ -206,25 +231,25 @@ def _idle_weighers(
             turned = [*weighings[:at], opposite, *weighings[at + 1 :]]
             constant = bool((weighing.raw == weighing.raw[0]).all())
             same[weighing.name] = same.get(weighing.name, 0) + constant
-            # Of two pools the other weighers' favourite is too often this one's as well.
+            # With two pools, the other weighers agree with this one too often.
             unmoved = len(survivors) > 2 and chain.handler.rank(request, survivors, turned).order.tolist() == order
-            ruled[weighing.name] = ruled.get(weighing.name, 0) + unmoved
+            ineffective[weighing.name] = ineffective.get(weighing.name, 0) + unmoved
     for name, _ in chain.weighers:
         if judged and same.get(name) == judged:
-            what = f"{name} gives all pools the same weight, whatever is asked"
-            yield warning("VS206", where, what, "take it out, or see that backends report what it looks at")
-        elif judged and ruled.get(name) == judged:
-            what = f"{name} changes no order: the other weighers outweigh it in every request that was tried"
-            yield warning("VS206", where, what, "give it a greater multiplier, or take it out")
+            what = f"{name} gives all pools the same weight in every trial request"
+            yield warning("VS206", where, what, "remove it, or let backends report the capabilities that it reads")
+        elif judged and ineffective.get(name) == judged:
+            what = f"{name} changes no order: the other weighers outweigh it in every trial request"
+            yield warning("VS206", where, what, "set a greater multiplier, or remove it")
 
 
 def _differ(pools: Candidates) -> bool:
-    """Whether there is something to order by: pools in use, to different degrees."""
+    """Return whether the pools are in use to different degrees."""
     figures = {(pool.free_gb, pool.allocated_gb, pool.provisioned_gb) for pool in pools}
     return len(figures) > 1 and any(pool.allocated_gb > 0 for pool in pools)
 
 
-def _listed_at(scene: DoctorContext, chain: Chain, option: str) -> str:
-    """The option that lists a chain's plugins: a profile's own, where it has one."""
-    own = scene.conf[chain.section][option] is not None
-    return scene.conf.label(chain.section if own else "scheduler", option)
+def _listed_at(context: DoctorContext, chain: Chain, option: str) -> str:
+    """Return the label of the option that lists a chain's plugins."""
+    own = context.conf[chain.section][option] is not None
+    return context.conf.label(chain.section if own else "scheduler", option)

@@ -37,10 +37,10 @@ class TestDiagnosis(World):
         self.assertEqual({"VS101", "VS201"}, set(found))
 
     def test_a_check_that_fails_is_a_finding(self) -> None:
-        def broken(scene: object) -> list[object]:
+        def broken(context: object) -> list[object]:
             raise ZeroDivisionError("of its own")
 
-        (problem,) = checks._carried_out("stars", broken, self.scene())  # type: ignore[arg-type]
+        (problem,) = checks._run("stars", broken, self.context())  # type: ignore[arg-type]
         self.assertEqual(("VS219", "the check of stars"), (problem.code, problem.where))
         self.assertIn("ZeroDivisionError: of its own", problem.what)
 
@@ -52,7 +52,7 @@ class TestDiagnosis(World):
 
     def test_each_check_is_announced(self) -> None:
         said: list[str] = []
-        list(checks.diagnose(self.scene(), progress=said.append))
+        list(checks.diagnose(self.context(), progress=said.append))
         self.assertEqual([name for name, _ in checks.CHECKS], said)
 
     def test_every_code_is_explained(self) -> None:
@@ -86,7 +86,7 @@ class TestBackends(World):
             connection.execute(sa.update(backends).values(heartbeat_at=long_ago))
         (problem,) = self.diagnosed()["VS209"]
         self.assertEqual(f"backend {HOST}", problem.where)
-        self.assertRegex(problem.what, "said nothing for 360\\d s")
+        self.assertRegex(problem.what, "the last heartbeat arrived 360\\d s ago")
         own = "[agent]\nhost = node1\nbackends = disk1\n[backend_disk1]\ndriver = directory\n"
         own += f"path = {self.home}/disk1\npools = a\n"
         self.assertNotIn("VS209", self.diagnosed(own), "the commands drive it themselves")
@@ -101,7 +101,7 @@ class TestBackends(World):
         self.assertIn("plenty", problem.what)
 
     def test_clocks(self) -> None:
-        for late, words in ((-60.0, "60 s later than it arrived"), (120.0, "120 s before it arrived")):
+        for late, words in ((-60.0, "60 s later than its arrival"), (120.0, "120 s before its arrival")):
             with self.subTest(late=late):
                 self.home = self.folder()
                 self.report(self.database(), {}, late=late)
@@ -151,7 +151,7 @@ class TestWork(World):
     def test_a_volume_that_nobody_works_on(self) -> None:
         (problem,) = self.diagnosed()["VS214"]
         self.assertEqual("volume v1", problem.where)
-        self.assertIn("it is creating, and no work for it", problem.what)
+        self.assertIn("the volume is creating, but no work item for it", problem.what)
 
     def test_work_that_was_just_asked_for_is_well(self) -> None:
         self.queue()
@@ -169,5 +169,5 @@ class TestWork(World):
         WorkQueue(self.books).take(["scheduler"], "elsewhere:1:1", 1)
         self.make_old(lease_until=timedelta(minutes=10))
         (problem,) = self.diagnosed()["VS213"]
-        self.assertRegex(problem.what, "elsewhere:1:1 took it, its lease ended 60\\d s ago")
+        self.assertRegex(problem.what, "the lease of elsewhere:1:1 expired 60\\d s ago")
         self.assertEqual("start volsched-scheduler", problem.fix)

@@ -52,11 +52,11 @@ class TestVerified(tests.TestCase):
         (self.site / "acme" / "rack.py").write_text("x = 2\n")
         found = self.verified()
         self.assertTrue(found.well)
-        self.assertEqual("an editable install of /srv/acme rack: its files are not recorded", found.note)
+        self.assertEqual("an editable installation of /srv/acme rack: its files are not recorded", found.note)
 
     def test_no_record(self) -> None:
         (self.info / "RECORD").unlink()
-        self.assertEqual("there is no RECORD of what was installed", self.verified().note)
+        self.assertEqual("the package has no RECORD of its files", self.verified().note)
 
     def test_what_it_needs(self) -> None:
         self.assertEqual(

@@ -12,9 +12,15 @@ class TestTypes(World):
         self.type(database, "fine", media="ssd")
         self.type(database, "neither", media="ssd", tier="2")
         found = self.diagnosed()
-        self.assertEqual([("VS207", "volume type neither")], self.told(found["VS207"]))
+        self.assertEqual([("VS207", "volume type neither")], self.codes(found["VS207"]))
         self.assertNotIn("VS118", found, "each extra spec by itself is met")
         self.assertIn("capabilities rejected 2", found["VS207"][0].what)
+
+    def test_an_expression_that_reads_the_volume_serves_its_type(self) -> None:
+        database = self.database()
+        self.report(database, {"filter_function": "volume.size < 10 and volume.attach_status == 'detached'"})
+        self.type(database, "gold")
+        self.assertNotIn("VS207", self.diagnosed("[scheduler]\nfilters = driver\n"))
 
     def test_profiles_have_their_own_filters(self) -> None:
         database = self.database()
@@ -39,7 +45,7 @@ class TestIdle(World):
         self.assertEqual(["VS205"], list(self.diagnosed()))
         (problem,) = self.diagnosed()["VS205"]
         self.assertRegex(problem.where, r"\[scheduler\] filters \(.*volsched.conf:4\)")
-        self.assertRegex(problem.what, "^driver turns none of the 2 pools away")
+        self.assertRegex(problem.what, "^driver rejects none of the 2 pools")
         self.report(database, {"filter_function": "volume.size < 10"}, {})
         self.assertNotIn("VS205", self.diagnosed())
 

@@ -19,8 +19,8 @@ from volsched.plugins import Event, Notifier
 
 class TestTrials(World):
     def test_every_selected_plugin_is_tried(self) -> None:
-        scene = self.scene("[scheduler]\nprofiles = p\n[profile_p]\ntypes = gold\nfilters = driver, capacity\n")
-        tried = plugin_trials.selected(scene.conf, scene.catalog, probe=True)
+        context = self.context("[scheduler]\nprofiles = p\n[profile_p]\ntypes = gold\nfilters = driver, capacity\n")
+        tried = plugin_trials.selected(context.conf, context.catalog, probe=True)
         names = sorted(it.choice.name for it in tried if it.choice is not None)
         self.assertEqual(
             ["availability_zone", "capabilities", "capacity", "capacity", "driver", "filter", "log", "ordered"], names
@@ -28,38 +28,38 @@ class TestTrials(World):
         self.assertTrue(all(it.sound for it in tried))
 
     def test_problems_of_the_selection_are_listed_first(self) -> None:
-        scene = self.scene("[scheduler]\nfilters = capcity, capabilities\n")
-        tried = plugin_trials.selected(scene.conf, scene.catalog, probe=False)
+        context = self.context("[scheduler]\nfilters = capcity, capabilities\n")
+        tried = plugin_trials.selected(context.conf, context.catalog, probe=False)
         self.assertEqual(["VS101"], [problem.code for it in tried for problem in it.problems])
         self.assertIsNone(tried[0].choice)
 
     def test_a_plugin_that_is_not_selected_is_tried_by_name(self) -> None:
-        scene = self.scene()
-        (tried,) = plugin_trials.named(scene.conf, scene.catalog, "jsonl", None, probe=False)
+        context = self.context()
+        (tried,) = plugin_trials.named(context.conf, context.catalog, "jsonl", None, probe=False)
         self.assertFalse(tried.sound)
-        self.assertEqual([("VS107", "[notifier_jsonl] path")], self.told(tried.problems))
+        self.assertEqual([("VS107", "[notifier_jsonl] path")], self.codes(tried.problems))
 
     def test_an_instance_is_started_only_with_probe(self) -> None:
         text = "[notifications]\nnotifiers = ops\n[notifier_ops]\ndriver = jsonl\npath = /no/such/folder/x\n"
-        scene = self.scene(text)
-        (tried,) = plugin_trials.named(scene.conf, scene.catalog, "ops", None, probe=False)
+        context = self.context(text)
+        (tried,) = plugin_trials.named(context.conf, context.catalog, "ops", None, probe=False)
         self.assertTrue(tried.sound)
-        (probed,) = plugin_trials.named(scene.conf, scene.catalog, "ops", None, probe=True)
-        self.assertEqual([("VS111", "[notifier_ops]")], self.told(probed.problems))
+        (probed,) = plugin_trials.named(context.conf, context.catalog, "ops", None, probe=True)
+        self.assertEqual([("VS111", "[notifier_ops]")], self.codes(probed.problems))
 
     def test_a_scheduler_driver_is_tried_without_the_configured_database(self) -> None:
-        scene = self.scene()
-        (tried,) = plugin_trials.named(scene.conf, scene.catalog, "chance", "schedulers", probe=True)
+        context = self.context()
+        (tried,) = plugin_trials.named(context.conf, context.catalog, "chance", "schedulers", probe=True)
         self.assertEqual((), tried.problems)
 
     def test_a_name_of_two_kinds_is_tried_as_both(self) -> None:
-        scene = self.scene()
-        self.assertEqual(2, len(plugin_trials.named(scene.conf, scene.catalog, "capacity", None, probe=False)))
+        context = self.context()
+        self.assertEqual(2, len(plugin_trials.named(context.conf, context.catalog, "capacity", None, probe=False)))
 
     def test_an_unknown_name_raises_not_found_with_the_closest_name(self) -> None:
-        scene = self.scene()
+        context = self.context()
         with self.assertRaisesRegex(NotFound, "did you mean 'capacity'"):
-            plugin_trials.named(scene.conf, scene.catalog, "capcity", None, probe=False)
+            plugin_trials.named(context.conf, context.catalog, "capcity", None, probe=False)
 
 
 class Odd(Notifier):

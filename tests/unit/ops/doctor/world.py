@@ -28,12 +28,12 @@ class World(tests.TestCase):
         super().setUp()
         self.home = self.folder()
 
-    def scene(self, text: str | None = None) -> DoctorContext:
+    def context(self, text: str | None = None) -> DoctorContext:
         path = self.home / "volsched.conf"
         path.write_text(f"[paths]\nstate_path = {self.home}\n" + (self.settings if text is None else text))
-        scene = DoctorContext(conf.load([str(path)], use_env=False), Catalog.discover())
-        self.addCleanup(scene.close)
-        return scene
+        context = DoctorContext(conf.load([str(path)], use_env=False), Catalog.discover())
+        self.addCleanup(context.close)
+        return context
 
     def database(self) -> Database:
         database = Database(f"sqlite:///{self.home}/volsched.db")
@@ -54,12 +54,12 @@ class World(tests.TestCase):
     def type(self, database: Database, name: str, **extra_specs: str) -> None:
         VolumeTypes(database).create(name=name, extra_specs=extra_specs)
 
-    def told(self, problems: Sequence[Problem]) -> list[tuple[str, str]]:
+    def codes(self, problems: Sequence[Problem]) -> list[tuple[str, str]]:
         return [(problem.code, problem.where) for problem in problems]
 
     def diagnosed(self, text: str | None = None) -> dict[str, list[Problem]]:
         """Everything that is found, by code."""
         found: dict[str, list[Problem]] = {}
-        for finding in diagnose(self.scene(text)):
+        for finding in diagnose(self.context(text)):
             found.setdefault(finding.problem.code, []).append(finding.problem)
         return found

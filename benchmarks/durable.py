@@ -23,7 +23,7 @@ from tests import servers
 from volsched.db.database import Database
 from volsched.db.volumes import Volumes
 from volsched.flows.scheduler_queue import scheduler_work
-from volsched.library_warnings import hush
+from volsched.library_warnings import ignore_library_warnings
 
 HERE = Path(__file__).resolve().parent
 POOLS = 1_000
@@ -141,6 +141,6 @@ def serve(url: str) -> tuple[int, float]:
 
 
 if __name__ == "__main__":
-    hush()
+    ignore_library_warnings()
     logging.disable(logging.CRITICAL)
     sys.stdout.write("{} {}\n".format(*serve(sys.argv[1])))

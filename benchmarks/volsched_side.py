@@ -13,14 +13,14 @@ from typing import Any
 
 from benchmarks import fleet, side
 from volsched.exceptions import NoValidBackend
-from volsched.library_warnings import hush
+from volsched.library_warnings import ignore_library_warnings
 from volsched.model.claim import Claim, Placement
 from volsched.model.report import CapabilityReport, ServiceState
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.placement.registry import Registry
 from volsched.plugins import SchedulerDriver, SchedulerResources
+from volsched.testing.installed import a_chooser, plugin_class
 from volsched.testing.memory import scheduler_resources
-from volsched.testing.pipeline import a_chooser, plugin_class
 
 CONTEXT = {"user_id": "u" * 32, "project_id": "p" * 32}
 #: As [scheduler] filters and weighers would have it; expressions mean what they mean in Cinder.
@@ -35,7 +35,7 @@ PLUGINS: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    hush()
+    ignore_library_warnings()
     logging.disable(logging.CRITICAL)
     pools, plugins, work = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     with tempfile.TemporaryDirectory() as folder:

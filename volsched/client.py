@@ -11,7 +11,7 @@ from typing import Self
 
 from volsched import conf
 from volsched.api.api import Api
-from volsched.library_warnings import hush
+from volsched.library_warnings import ignore_library_warnings
 from volsched.service.application import Application
 
 File = str | PathLike[str]
@@ -40,7 +40,7 @@ class Client(Api):
         rights in `project_id`, because whoever can read the configuration can do everything; `acting_as` returns
         clients with fewer rights. Raises ConfigurationError and DatabaseUnavailable.
         """
-        hush()
+        ignore_library_warnings()
         _add_null_log_handler()
         files = [config_file] if isinstance(config_file, str | PathLike) else config_file
         configuration = conf.load([os.fspath(file) for file in files])

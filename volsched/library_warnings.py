@@ -1,19 +1,19 @@
-"""Warnings that libraries address to us, and that whoever runs a command can do nothing about."""
+"""Warnings of libraries that are addressed to developers, not to the users of commands."""
 
 from __future__ import annotations
 
 import warnings
 
-#: Matched from the start of the message. Nothing of ours uses eventlet: oslo.utils asks whether it is there, and
-#: oslo.service imports it.
-ADDRESSED_TO_US = (
+#: Patterns for the start of messages. volsched does not use eventlet: oslo.utils checks for it, and oslo.service
+#: imports it.
+IGNORED = (
     r"\s*Eventlet is deprecated",
     "eventletutils module is deprecated",
     r"Using fork\(\) is a bad idea",
 )
 
 
-def hush() -> None:
-    """From here on these warnings are not shown; call it before anything heavy is imported."""
-    for message in ADDRESSED_TO_US:
+def ignore_library_warnings() -> None:
+    """Ignore these warnings from now on; call this before libraries are imported."""
+    for message in IGNORED:
         warnings.filterwarnings("ignore", message=message)

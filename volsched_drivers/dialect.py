@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 def option() -> cfg.Opt:
-    """Which dialect expressions are read in; the host fills in what the operator chose for all plugins."""
-    from oslo_config import cfg  # here, for options are wanted once at start and the import is slow
+    """Return the option for the dialect of expressions. volsched sets its default to [scheduler] expression_dialect."""
+    from oslo_config import cfg  # here, because the import is slow and options are needed only at start
 
     return cfg.StrOpt(
         "expression_dialect",
         default=Dialect.STRICT.value,
         choices=[
             (Dialect.STRICT.value, "every operand counts, numbers stay numbers, an unknown name is an error"),
-            (Dialect.CINDER.value, "what Cinder's evaluator makes of the same text, peculiarities included"),
+            (Dialect.CINDER.value, "the result of Cinder's evaluator for the same text, peculiarities included"),
         ],
-        help="How the functions that backends report are read.",
+        help="How the functions that backends report are evaluated.",
     )

@@ -16,7 +16,7 @@ from volsched.loader.loader import load
 from volsched.model.request import RequestSpec, VolumeType
 from volsched.placement.pipeline import Placing
 from volsched.testing.builders import a_pool, a_pool_table
-from volsched.testing.pipeline import a_chooser
+from volsched.testing.installed import a_chooser
 
 INSTALLED = importlib.util.find_spec("cinder") is not None
 POOLS = a_pool_table(

@@ -15,7 +15,7 @@ import ddt
 from tests import TestCase
 from tests.environments import Ended, Environment
 from volsched.cli.main import main
-from volsched.ops.scaffold import SORTS, planned
+from volsched.ops.scaffold import PLUGIN_KINDS, planned
 
 #: The least that a generated package must test, its own tests and the laws together.
 LEAST = {
@@ -57,7 +57,7 @@ class TestGenerated(TestCase):
     def setUpClass(cls) -> None:
         super().setUpClass()
         cls.folder_of_all = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="volsched-test-")))
-        folders = {kind: cls.folder_of_all / kind for kind in SORTS}
+        folders = {kind: cls.folder_of_all / kind for kind in PLUGIN_KINDS}
         for kind, folder in folders.items():
             ended = typed(kind, f"new_{kind}", "--folder", str(folder))
             assert ended.status == 0, ended.said
@@ -65,7 +65,7 @@ class TestGenerated(TestCase):
         halves = [*folders.values()][::2], [*folders.values()][1::2]
         with ThreadPoolExecutor(2) as pool:
             wheels = [wheel for built in pool.map(lambda half: cls.environment.build(*half), halves) for wheel in built]
-        assert len(wheels) == len(SORTS), wheels
+        assert len(wheels) == len(PLUGIN_KINDS), wheels
         cls.environment.install(*wheels)
         with ThreadPoolExecutor(2) as pool:
             started = {
@@ -75,14 +75,14 @@ class TestGenerated(TestCase):
             }
         cls.ran = {key: future.result() for key, future in started.items()}
 
-    @ddt.data(*SORTS)
+    @ddt.data(*PLUGIN_KINDS)
     def test_its_tests_pass_under_stestr(self, kind: str) -> None:
         ended = self.ran[kind, "stestr"]
         self.assertEqual(0, ended.status, ended.said)
         passed = next(line for line in ended.said.splitlines() if "Passed:" in line)
         self.assertGreaterEqual(int(passed.partition(":")[2]), LEAST[kind], ended.said)
 
-    @ddt.data(*SORTS)
+    @ddt.data(*PLUGIN_KINDS)
     def test_its_tests_pass_under_pytest(self, kind: str) -> None:
         ended = self.ran[kind, "pytest"]
         self.assertEqual(0, ended.status, ended.said)
@@ -92,7 +92,7 @@ class TestGenerated(TestCase):
     def test_the_program_finds_each_of_them(self) -> None:
         ended = self.environment.volsched("plugin", "list", "-f", "value", "-c", "Name", "-c", "Package")
         self.assertEqual(0, ended.status, ended.said)
-        for kind in SORTS:
+        for kind in PLUGIN_KINDS:
             if kind != "command":
                 self.assertIn(f"new_{kind} volsched-new-{kind.replace('_', '-')}\n", ended.output)
 
@@ -144,7 +144,7 @@ class TestRefusals(TestCase):
 
     @ddt.data("Filter", "filters", "weight-handler", "scheduler driver", "scheduler_driver", "weight_handlers")
     def test_a_kind_may_be_spelt_as_elsewhere(self, kind: str) -> None:
-        self.assertIn(planned(kind, "rack").sort.name, SORTS)
+        self.assertIn(planned(kind, "rack").kind.name, PLUGIN_KINDS)
 
     def test_every_file_is_in_the_package(self) -> None:
         folder = self.folder() / "new"

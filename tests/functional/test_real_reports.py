@@ -16,8 +16,8 @@ from volsched.model.report import CapabilityReport, ServiceState
 from volsched.model.request import Operation
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.placement.registry import Registry
+from volsched.testing.installed import SCHEDULERS, a_chooser, plugin_class
 from volsched.testing.memory import MemoryClaims, MemoryVolumes, scheduler_resources
-from volsched.testing.pipeline import SCHEDULERS, a_chooser, plugin_class
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
 START = datetime(2026, 11, 22)

@@ -15,8 +15,8 @@ from volsched.model.volume import Volume, VolumeStatus
 from volsched.placement.registry import Registry
 from volsched.plugins import SchedulerResources
 from volsched.testing.builders import NOON, a_report, a_volume_type
+from volsched.testing.installed import SCHEDULERS, a_chooser, plugin_class
 from volsched.testing.memory import MemoryClaims, scheduler_resources
-from volsched.testing.pipeline import SCHEDULERS, a_chooser, plugin_class
 
 VOLUME = "5a1f0c1e-0000-4000-8000-00000000000{}"
 OURS = {"project_id": "ours", "user_id": "me"}

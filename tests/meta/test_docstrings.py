@@ -14,7 +14,7 @@ TOLD_IN_FULL = (
     "volsched/plugins",
     "volsched/testing/builders.py",
     "volsched/testing/laws",
-    "volsched/testing/pipeline.py",
+    "volsched/testing/installed.py",
 )
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef

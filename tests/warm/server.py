@@ -69,9 +69,9 @@ def _import() -> None:
                     importlib.import_module(module.name)
         for name in ALSO:
             importlib.import_module(name)
-    from volsched.library_warnings import hush
+    from volsched.library_warnings import ignore_library_warnings
 
-    hush()
+    ignore_library_warnings()
     warnings.filterwarnings("ignore", message=r"Using fork\(\)")  # from eventlet, which libraries import
 
 

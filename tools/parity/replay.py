@@ -34,7 +34,7 @@ from volsched.model.decision import Decision
 from volsched.model.pool import PoolState
 from volsched.model.request import Operation, RequestSpec
 from volsched.placement.pipeline import Placing
-from volsched.testing.pipeline import FILTERS
+from volsched.testing.installed import FILTERS
 
 INSTANCE_ERRORS = {"not_found": "ServerNotFound", "timeout": "APITimeout", "hidden": "CinderException"}
 

@@ -22,6 +22,7 @@ from volsched.model.request import RequestSpec, VolumeType
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.placement.pipeline import Placing
 from volsched.plugins import SchedulerResources
+from volsched.testing.installed import FILTERS, HANDLERS, SCHEDULERS, WEIGHERS, plugin_class
 from volsched.testing.memory import (
     MemoryCaster,
     MemoryClaims,
@@ -32,7 +33,6 @@ from volsched.testing.memory import (
     MemoryTypes,
     MemoryVolumes,
 )
-from volsched.testing.pipeline import FILTERS, HANDLERS, SCHEDULERS, WEIGHERS, plugin_class
 
 DEFAULT_NOW = "2026-01-01T00:00:00"
 DEFAULT_FILTERS = ("AvailabilityZoneFilter", "CapacityFilter", "CapabilitiesFilter")

@@ -21,7 +21,7 @@ import cliff.help
 
 from volsched.cli.command import DONE, FAILED, USAGE_ERROR, exit_status_of
 from volsched.exceptions import PluginError, VolschedError
-from volsched.library_warnings import hush
+from volsched.library_warnings import ignore_library_warnings
 
 PROGRAM = "volsched"
 COMMANDS = "volsched.commands"
@@ -48,7 +48,7 @@ OTHERS = 0o027
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit status: 0 done, 1 refused or failed, 2 wrong usage or configuration."""
-    hush()
+    ignore_library_warnings()
     os.umask(os.umask(0o077) | OTHERS)
     standard_output = sys.stdout
     output = _prepare_streams()

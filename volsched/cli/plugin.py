@@ -203,10 +203,10 @@ class PluginNew(Command):
     """Write a package for a new plugin: a working example with options, tests and the metadata to publish it."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        from volsched.ops.scaffold import SORTS
+        from volsched.ops.scaffold import PLUGIN_KINDS
 
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument("kind", metavar="KIND", help=f"the kind of plugin: {', '.join(SORTS)}")
+        parser.add_argument("kind", metavar="KIND", help=f"the kind of plugin: {', '.join(PLUGIN_KINDS)}")
         parser.add_argument("name", metavar="NAME", help="its name in the configuration, such as rack or power_zone")
         parser.add_argument("--package", metavar="PACKAGE", help="the name of the package (default: volsched-NAME)")
         parser.add_argument(
@@ -222,7 +222,7 @@ class PluginNew(Command):
         written = plan.write(folder)
         self.app.stdout.write("".join(f"{path}\n" for path in written))
         self.say(
-            f"\nThe class {plan.class_name} is a working {plan.sort.spelt} to start from. To test it:\n"
+            f"\nThe class {plan.class_name} is a working {plan.kind.words} to start from. To test it:\n"
             f"  cd {shlex.quote(str(folder))} && pip install --editable '.[test]' && stestr run"
         )
         return DONE

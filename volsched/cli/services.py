@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from volsched.exceptions import VolschedError
-from volsched.library_warnings import hush
+from volsched.library_warnings import ignore_library_warnings
 
 if TYPE_CHECKING:
     from volsched.conf import Configuration
@@ -50,7 +50,7 @@ def _run(name: str, description: str, argv: Sequence[str] | None, loops: Loops) 
 
     1: a loop died, or the work in progress did not end in time.
     """
-    hush()
+    ignore_library_warnings()
     os.umask(os.umask(0o077) | 0o027)  # data and logs are never for others, whatever the umask was
     options = _parser(name, description).parse_args(argv)
     logging.basicConfig(

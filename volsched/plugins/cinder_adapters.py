@@ -1,7 +1,6 @@
-"""Cinder's own and out-of-tree filters and weighers, unchanged, through adapters; selected as `cinder:ClassName`.
+"""Adapters for filters and weighers that were written for Cinder; selected as `cinder:ClassName`.
 
-Nothing of Cinder is imported here: an adapted class brings its own imports, and where Cinder is not installed there is
-simply no such class to adapt.
+Cinder is not imported here. An adapted class imports what it needs itself.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from volsched.plugins import ColumnFilter, ColumnWeigher
 
 
 class BackendFilter(Protocol):
-    """What a Cinder filter is to its scheduler."""
+    """The interface of a Cinder filter."""
 
     def backend_passes(self, backend_state: Any, filter_properties: Mapping[str, Any]) -> bool:
         """Return whether the backend passes."""
@@ -32,20 +31,20 @@ class BackendFilter(Protocol):
 
 
 class HostWeigher(Protocol):
-    """What a Cinder weigher is to its scheduler."""
+    """The interface of a Cinder weigher."""
 
     minval: float | None
     maxval: float | None
 
     def weight_multiplier(self) -> float:
-        """Return the factor that its weights are multiplied by."""
+        """Return the factor of its weights."""
         ...
 
     def _weigh_object(self, host_state: Any, weight_properties: Mapping[str, Any]) -> float: ...
 
 
 class CinderFilter(ColumnFilter):
-    """A Cinder filter as volsched sees it: asked about one pool at a time."""
+    """A Cinder filter as a volsched filter. It judges one pool at a time."""
 
     contract = (1, 0)
 
@@ -54,15 +53,15 @@ class CinderFilter(ColumnFilter):
         self.adapted = adapted
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
-        """Ask `backend_passes` about every candidate. Cinder's filters give no reasons; the name must do."""
+        """Call `backend_passes` for every candidate. Cinder's filters return no reason; the name is the reason."""
         properties = filter_properties(request)
         verdicts = (bool(self.adapted.backend_passes(backend_state(pool), properties)) for pool in candidates)
         passed = np.fromiter(verdicts, np.bool_, len(candidates))
-        return Screening(passed, lambda position: f"{self.name} (Cinder) does not let it pass")
+        return Screening(passed, lambda position: f"rejected by {self.name} of Cinder, which gives no reason")
 
 
 class CinderWeigher(ColumnWeigher):
-    """A Cinder weigher as volsched sees it: asked about one pool at a time."""
+    """A Cinder weigher as a volsched weigher. It rates one pool at a time."""
 
     contract = (1, 0)
 
@@ -72,14 +71,14 @@ class CinderWeigher(ColumnWeigher):
         self.multiplier = float(adapted.weight_multiplier())
 
     def weigh(self, request: RequestSpec, candidates: Candidates) -> NDArray[np.float64]:
-        """Ask `_weigh_object` about every candidate."""
+        """Call `_weigh_object` for every candidate."""
         properties = filter_properties(request)
         weights = (float(self.adapted._weigh_object(backend_state(pool), properties)) for pool in candidates)
         return np.fromiter(weights, np.float64, len(candidates))
 
 
 def adapted_filter(adapted: type[BackendFilter]) -> type[CinderFilter]:
-    """A filter class of ours for a filter class of Cinder's."""
+    """Return a volsched filter class for a Cinder filter class."""
 
     class AdaptedFilter(CinderFilter):
         __doc__ = adapted.__doc__
@@ -92,7 +91,7 @@ def adapted_filter(adapted: type[BackendFilter]) -> type[CinderFilter]:
 
 
 def adapted_weigher(adapted: type[HostWeigher]) -> type[CinderWeigher]:
-    """A weigher class of ours for a weigher class of Cinder's."""
+    """Return a volsched weigher class for a Cinder weigher class."""
 
     class AdaptedWeigher(CinderWeigher):
         __doc__ = adapted.__doc__
@@ -105,7 +104,7 @@ def adapted_weigher(adapted: type[HostWeigher]) -> type[CinderWeigher]:
 
 
 def filter_properties(request: RequestSpec) -> dict[str, Any]:
-    """The request as Cinder's plugins know it: a dict of their own that they may write to."""
+    """Return the request as a new dict in Cinder's form, which plugins may change."""
     volume_type = None
     if request.volume_type is not None:
         volume_type = plain(request.volume_type)
@@ -142,13 +141,13 @@ def filter_properties(request: RequestSpec) -> dict[str, Any]:
 
 
 def _context(request: RequestSpec) -> Any:
-    from oslo_context.context import RequestContext  # heavy, and only plugins that ask a service use it
+    from oslo_context.context import RequestContext  # slow to import, and few plugins use it
 
     return RequestContext(user_id=request.user_id, project_id=request.project_id, is_admin=request.is_admin)
 
 
 def backend_state(pool: PoolState) -> SimpleNamespace:
-    """A pool as Cinder's plugins know it."""
+    """Return a pool as an object in Cinder's form."""
     protocol = pool.storage_protocol
     return SimpleNamespace(
         host=f"{pool.host}#{pool.name}",
@@ -163,8 +162,8 @@ def backend_state(pool: PoolState) -> SimpleNamespace:
         driver_version=pool.driver_version,
         storage_protocol=list(protocol) if isinstance(protocol, tuple) else protocol,
         QoS_support=pool.qos_support,
-        total_capacity_gb=_figure(pool.total_gb),
-        free_capacity_gb=_figure(pool.free_gb),
+        total_capacity_gb=_capacity(pool.total_gb),
+        free_capacity_gb=_capacity(pool.free_gb),
         allocated_capacity_gb=pool.allocated_gb,
         provisioned_capacity_gb=pool.provisioned_gb,
         reserved_percentage=pool.reserved_percentage,
@@ -177,8 +176,8 @@ def backend_state(pool: PoolState) -> SimpleNamespace:
     )
 
 
-def _figure(gb: float) -> float | str:
-    """Cinder writes an unbounded capacity `infinite`, and one that nobody knows `unknown`."""
+def _capacity(gb: float) -> float | str:
+    """Return a capacity in Cinder's form: `infinite` where unbounded, `unknown` where not reported."""
     if math.isnan(gb):
         return "unknown"
     return "infinite" if math.isinf(gb) else gb

@@ -1,4 +1,4 @@
-"""Filters: which pools will do for a request, and why the others will not."""
+"""The interfaces of filters, which select the pools that can serve a request."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from volsched.model.pool import PoolState
 from volsched.model.request import RequestSpec
 from volsched.plugins.options import Plugin
 
-#: What a plugin may ask to be fetched before filtering; see `volsched.model.request.Facts`.
+#: Facts that a plugin may need and that are fetched before filtering; see `volsched.model.request.Facts`.
 VOLUME_BACKENDS = "volume_backends"
 INSTANCE_HOST = "instance_host"
 VOLUME_COUNTS = "volume_counts"
 
 
 class Filter(Protocol):
-    """All that the engine knows of a filter."""
+    """The interface between the pipeline and a filter."""
 
     needs: ClassVar[frozenset[str]]
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
-        """Which candidates pass. Pure: no I/O, no memory of earlier requests, inputs unchanged."""
+        """Return which candidates pass. Pure: no I/O, no state between requests, inputs unchanged."""
         ...
 
 
 class ColumnFilter(Plugin, abc.ABC):
-    """A filter that looks at whole columns at once."""
+    """A filter that works on whole columns."""
 
     needs: ClassVar[frozenset[str]] = frozenset()
-    #: Whether each candidate is judged by itself, whatever the others are, and at hardly any cost. Such filters in a
-    #: row are all asked about the same candidates, and their verdicts combined.
+    #: Whether each candidate is judged independently of the others, at low cost. Consecutive filters of this kind all
+    #: screen the same candidates, and their masks are combined.
     elementwise: ClassVar[bool] = False
 
     @abc.abstractmethod
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
-        """Which candidates pass, as a bool array with one entry a candidate, and why one does not."""
+        """Return which candidates pass, as a bool array with one entry a candidate, and the reason why one does not."""
 
 
 class PoolFilter(Plugin, abc.ABC):
-    """A filter that judges one pool at a time: where most authors start. It sees survivors only."""
+    """A filter that judges one pool at a time: the base that most authors need. It gets survivors only."""
 
     needs: ClassVar[frozenset[str]] = frozenset()
 
     @abc.abstractmethod
     def rejects(self, request: RequestSpec, pool: PoolState) -> str | None:
-        """Why this pool will not do, in the numbers that decided; None where it will."""
+        """Return why this pool is rejected, with the numbers that decided; None where it passes."""
 
     @final
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:

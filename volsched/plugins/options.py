@@ -1,4 +1,4 @@
-"""What every plugin class has in common: the contract it was written for, its options, and its life."""
+"""The base class of plugins: contract, options, validation, start and stop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from oslo_config import cfg
 
-#: The contract that this volsched offers: (major, minor). Policy: doc/reference/plugin-contract.rst.
+#: The plugin contract of this volsched: (major, minor). Policy: doc/reference/plugin-contract.rst.
 HOST_CONTRACT = (1, 0)
 
 
@@ -20,26 +20,26 @@ class Plugin:
     """
 
     contract: ClassVar[tuple[int, int]]
-    #: Other things it can do, each with a method of that name in lower case (RETYPE -> retype…).
+    #: Optional abilities, each with a method of that name in lower case (RETYPE -> retype…).
     capabilities: ClassVar[frozenset[str]] = frozenset()
     #: stable, experimental or deprecated: shown by `volsched plugin list`.
     maturity: ClassVar[str] = "stable"
 
     @classmethod
     def config_opts(cls) -> Sequence[cfg.Opt]:
-        """Its oslo.config options, without a group: the host decides the group, registers, documents and checks."""
+        """Return its oslo.config options without a group, which volsched chooses."""
         return ()
 
     def validate(self) -> list[str]:
-        """Local checks of the values it was made with: all problems at once, none if it is well. No I/O."""
+        """Return all problems of its configuration values; an empty list where there are none. No I/O."""
         return []
 
     def start(self) -> None:
-        """Open what it needs. May be called again; raises where it cannot work."""
+        """Open files and connections. Idempotent; raise an error where the plugin cannot work."""
 
     def stop(self) -> None:
-        """Let go of everything. Idempotent, and harmless without `start`."""
+        """Close files and connections. Idempotent, and harmless without `start`."""
 
     def health(self) -> str | None:
-        """None where it is well, else the problem in one line. May do I/O, within a second."""
+        """Return its problem in one line; None where it works. May do I/O for up to a second."""
         return None

@@ -1,4 +1,4 @@
-"""Options that name other plugins: who declares one is given the plugin itself."""
+"""Options that name other plugins. The constructor gets the plugins themselves."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from volsched.model.event import EVERYTHING, Interest
 
 
 class Named(NamedTuple):
-    """A plugin with the name under which the operator selected it."""
+    """A plugin with the name under which it is selected."""
 
     name: str
     plugin: Any
-    interest: Interest = EVERYTHING  # of a notifier: the events that it is told
+    interest: Interest = EVERYTHING  # of a notifier: the events that it receives
 
 
 class PluginOpt(cfg.StrOpt):  # type: ignore[misc]  # oslo.config's types are not followed
-    """The name of a plugin of a kind; the constructor gets `Named`, made with the same resources and its own options.
+    """The name of a plugin; the constructor gets `Named`, constructed with the same resources and its own options.
 
-    The host finds it, checks it and constructs it as if it were selected alone. Who declares the option starts and
-    stops it. `kind` is the entry-point group, for example volsched.schedulers.
+    volsched resolves, checks and constructs that plugin as if it were selected by itself. The declaring plugin starts
+    and stops it. `kind` is the entry-point group, for example volsched.schedulers.
     """
 
     def __init__(self, name: str, *, kind: str, **more: Any) -> None:
@@ -30,9 +30,9 @@ class PluginOpt(cfg.StrOpt):  # type: ignore[misc]  # oslo.config's types are no
 
 
 class PluginsOpt(cfg.ListOpt):  # type: ignore[misc]
-    """The names of several plugins of a kind, of instances where the kind has those; the constructor gets a tuple.
+    """The names of several plugins, or of instances where the kind has them; the constructor gets a tuple.
 
-    For the rest as PluginOpt.
+    Otherwise like PluginOpt.
     """
 
     def __init__(self, name: str, *, kind: str, **more: Any) -> None:

@@ -1,4 +1,4 @@
-"""Weighers: which of the pools that will do is best. Handlers: how weights become an order."""
+"""The interfaces of weighers, which rate the pools that passed, and of weight handlers, which order them."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ __all__ = ["ColumnWeigher", "PoolWeigher", "Ranking", "Weigher", "Weighing", "We
 
 
 class Weigher(Protocol):
-    """All that the engine knows of a weigher."""
+    """The interface between the pipeline and a weigher."""
 
     needs: ClassVar[frozenset[str]]
 
     @property
     def multiplier(self) -> float:
-        """How much it counts beside the others; negative turns its order round."""
+        """Its weight relative to other weighers; a negative multiplier reverses its order."""
         ...
 
     def weigh(self, request: RequestSpec, candidates: Candidates) -> Weights:
-        """One finite float64 a candidate, higher is better; the engine normalises and multiplies. Pure."""
+        """Return one finite float64 a candidate, higher is better; the pipeline normalizes and multiplies. Pure."""
         ...
 
 
 class ColumnWeigher(Plugin, abc.ABC):
-    """A weigher that looks at whole columns at once."""
+    """A weigher that works on whole columns."""
 
     needs: ClassVar[frozenset[str]] = frozenset()
     multiplier: float = 1.0
 
     @abc.abstractmethod
     def weigh(self, request: RequestSpec, candidates: Candidates) -> Weights:
-        """One finite float64 a candidate, higher is better."""
+        """Return one finite float64 a candidate, higher is better."""
 
 
 class PoolWeigher(Plugin, abc.ABC):
-    """A weigher that looks at one pool at a time: where most authors start."""
+    """A weigher that rates one pool at a time: the base that most authors need."""
 
     needs: ClassVar[frozenset[str]] = frozenset()
     multiplier: float = 1.0
 
     @abc.abstractmethod
     def weight_of(self, request: RequestSpec, pool: PoolState) -> float:
-        """A finite number, higher is better."""
+        """Return a finite number, higher is better."""
 
     @final
     def weigh(self, request: RequestSpec, candidates: Candidates) -> Weights:
@@ -61,7 +61,7 @@ class PoolWeigher(Plugin, abc.ABC):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weighing:
-    """What one weigher said, as a handler gets it."""
+    """The weights of one weigher, as input of a weight handler."""
 
     name: str
     raw: Weights
@@ -69,8 +69,8 @@ class Weighing:
 
 
 class WeightHandler(Plugin, abc.ABC):
-    """Turns what the weighers said into an order."""
+    """A plugin that turns the weights of all weighers into an order."""
 
     @abc.abstractmethod
     def rank(self, request: RequestSpec, candidates: Candidates, weighings: Sequence[Weighing]) -> Ranking:
-        """Every candidate once, best first. Equal totals keep candidate order. Pure."""
+        """Return every candidate once, best first. Equal totals keep candidate order. Pure."""

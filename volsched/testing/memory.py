@@ -28,7 +28,7 @@ from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.work import Lease, Message, Outcome, Starting, WorkItem, WorkRequest, WorkState
 from volsched.placement.registry import Registry, utc_now
 from volsched.plugins import Chooser, SchedulerResources
-from volsched.testing.pipeline import a_chooser
+from volsched.testing.installed import a_chooser
 
 
 class MemoryVolumes:

@@ -1,4 +1,4 @@
-"""Where the volume may lie in relation to others that its user has."""
+"""The filters same_backend and different_backend: placement relative to other volumes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ class DifferentBackendFilter(ColumnFilter):
         named = hints.volume_ids(request.hints, hints.DIFFERENT_HOST)
         return Screening(
             ~_holding(named, request, candidates),
-            lambda position: f"holds {_residents(named, request, candidates[position].pool_id)}, to be kept apart from",
+            lambda position: (
+                f"holds {_residents(named, request, candidates[position].pool_id)}, which different_host excludes"
+            ),
         )
 
 
@@ -34,11 +36,11 @@ class SameBackendFilter(ColumnFilter):
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
         named = hints.volume_ids(request.hints, hints.SAME_HOST)
         passed = _holding(named, request, candidates) if named else np.ones(len(candidates), np.bool_)
-        return Screening(passed, lambda position: f"holds none of the {len(named)} volumes to be kept together with")
+        return Screening(passed, lambda position: f"holds none of the {len(named)} volumes of same_host")
 
 
 def _holding(named: Sequence[str], request: RequestSpec, candidates: Candidates) -> Mask:
-    """Which candidates hold one of the named volumes, as far as the user may see these."""
+    """Return which candidates hold one of the named volumes that the user may see."""
     places = {request.facts.volume_backends[name] for name in named if name in request.facts.volume_backends}
     rows = [row for row in map(candidates.table.row, places) if row is not None]
     return np.isin(candidates.rows, rows)

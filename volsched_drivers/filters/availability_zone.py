@@ -1,4 +1,4 @@
-"""The availability zone that was asked for."""
+"""The filter availability_zone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from volsched.plugins import Candidates, ColumnFilter, RequestSpec, Screening
 
 
 class AvailabilityZoneFilter(ColumnFilter):
-    """Passes pools whose service is in one of the zones asked for; all pools where none is asked for."""
+    """Passes pools whose service is in one of the requested zones; all pools without a requested zone."""
 
     contract = (1, 0)
     elementwise = True
@@ -20,7 +20,7 @@ class AvailabilityZoneFilter(ColumnFilter):
             return pools.coded(ZONE).where(lambda zone: not wanted or zone in wanted)
 
         def why(position: int) -> str:
-            asked = " or ".join(str(zone) for zone in wanted)
-            return f"zone {asked} asked, the pool is in {candidates[position].zone}"
+            zones = " or ".join(str(zone) for zone in wanted)
+            return f"in zone {candidates[position].zone}, requested: {zones}"
 
         return Screening(candidates.judged((AvailabilityZoneFilter, wanted), judge), why)

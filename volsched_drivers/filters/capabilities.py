@@ -1,4 +1,4 @@
-"""What the volume type's extra specs require."""
+"""The filter capabilities: extra specs of the volume type against reported capabilities."""
 
 from __future__ import annotations
 
@@ -24,49 +24,49 @@ class CapabilitiesFilter(ColumnFilter):
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
         online = request.operation is Operation.EXTEND and request.attach_status != "detached"
-        asked = []
+        specs = []
         for key, text in request.extra_specs.items():
             if extra_specs.path_of(key) is not None:
                 if not isinstance(text, str):
-                    extra_specs.requirement_from(text, key)  # refuses all but None
-                asked.append((key, text))
-        question = (CapabilitiesFilter, online, tuple(asked))
+                    extra_specs.requirement_from(text, key)  # raises for all values except None
+                specs.append((key, text))
+        key_of_rules = (CapabilitiesFilter, online, tuple(specs))
 
         def rules() -> Sequence[Rule]:
-            return candidates.table.concluded(question, lambda: _rules(asked, online=online))
+            return candidates.table.concluded(key_of_rules, lambda: _rules(specs, online=online))
 
         def why(position: int) -> str:
             pool = candidates[position]
             return "; ".join(filter(None, [rule.objection(pool) for rule in rules()]))
 
-        return Screening(candidates.judged(question, lambda pools: _meet(rules(), pools)), why)
+        return Screening(candidates.judged(key_of_rules, lambda pools: _meet(rules(), pools)), why)
 
 
-def _rules(asked: Sequence[tuple[str, str | None]], *, online: bool) -> list[Rule]:
-    """The rules that extra specs spell, and that a volume in use can grow."""
+def _rules(specs: Sequence[tuple[str, str | None]], *, online: bool) -> list[Rule]:
+    """Return the rules of the extra specs, and the one for extending a volume in use."""
     rules: list[Rule] = [GrowsOnline()] if online else []
-    for key, text in asked:
+    for key, text in specs:
         rules.append(ExtraSpec(key, extra_specs.path_of(key) or (), extra_specs.requirement_from(text, key)))
     return rules
 
 
 class Rule(Protocol):
-    """What a pool must meet."""
+    """One requirement of a pool."""
 
     @property
     def column(self) -> CodedColumn: ...
 
     def holds(self, value: Any) -> bool:
-        """Whether a pool with this value in the column meets it."""
+        """Return whether a pool with this value in the column meets it."""
         ...
 
     def objection(self, pool: PoolState) -> str | None:
-        """Why a pool does not meet it; None where it does."""
+        """Return why a pool does not meet it; None where it does."""
         ...
 
 
 def _meet(rules: Sequence[Rule], pools: Candidates) -> Mask:
-    """The pools that meet all rules. Each distinct value is judged once."""
+    """Return the pools that meet all rules. Each distinct value is judged once."""
     masks = [pools.coded(rule.column).where(rule.holds) for rule in rules]
     met: Mask = np.logical_and.reduce(masks) if masks else np.ones(len(pools), np.bool_)
     return met
@@ -74,7 +74,7 @@ def _meet(rules: Sequence[Rule], pools: Candidates) -> Mask:
 
 @dataclass(frozen=True, slots=True)
 class ExtraSpec:
-    """One extra spec: the path of a capability, and what is required of its value."""
+    """One extra spec: the path of a capability, and the requirement of its value."""
 
     key: str
     path: tuple[str, ...]
@@ -96,7 +96,7 @@ class ExtraSpec:
 
 @dataclass(frozen=True, slots=True)
 class GrowsOnline:
-    """The backend must be able to extend volumes that are attached; one that says nothing of it is."""
+    """The requirement to extend attached volumes; a backend that does not report this ability has it."""
 
     @property
     def column(self) -> CodedColumn:

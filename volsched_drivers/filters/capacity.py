@@ -1,4 +1,4 @@
-"""Room for the volume."""
+"""The filter capacity."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from volsched.plugins import Candidates, ColumnFilter, RequestSpec, Screening
 
 
 class CapacityFilter(ColumnFilter):
-    """Passes pools that have the room: over-subscribed capacity of thin pools, free capacity of the others."""
+    """Passes pools with enough room: over-subscribed capacity of thin pools, free capacity of the others."""
 
     contract = (1, 0)
     elementwise = True

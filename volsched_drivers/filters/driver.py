@@ -1,4 +1,4 @@
-"""What a backend says of itself: its filter function decides."""
+"""The filter driver: evaluation of the filter functions that backends report."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ FILTER_FUNCTION = CodedColumn("filter_function", lambda pool: pool.filter_functi
 class DriverFilter(ColumnFilter):
     """Passes a pool whose `filter_function` is true for the request, and a pool that has none.
 
-    A function that cannot be understood or evaluated rejects its pools. Where the function reads the storage protocol
-    and that has several spellings, one of them is enough.
+    A function that cannot be parsed or evaluated rejects its pools. Where the function reads the storage protocol and
+    the protocol has several spellings, one true result is enough.
     """
 
     contract = (1, 0)
@@ -58,7 +58,7 @@ class DriverFilter(ColumnFilter):
         return Screening(passed, lambda position: self._why(request, candidates[position]))
 
     def _passed(self, request: RequestSpec, candidates: Candidates, wanted: Callable[[str], bool]) -> Mask:
-        """Which candidates pass, as far as functions are wanted."""
+        """Return which candidates pass the functions that `wanted` selects."""
         passed = np.ones(len(candidates), np.bool_)
         for judgement in judgements(FILTER_FUNCTION, self._dialect, FILTER_STATS, request, candidates, wanted):
             holds = np.zeros(len(judgement.positions), np.bool_)
@@ -69,7 +69,7 @@ class DriverFilter(ColumnFilter):
         return passed
 
     def _why(self, request: RequestSpec, pool: PoolState) -> str:
-        """The function, what came of it, and the values that it read."""
+        """Return the function, its result, and the values that it read."""
         text = pool.filter_function or ""
         about = f"filter_function {text if len(text) <= 200 else text[:197] + '...'}"
         try:

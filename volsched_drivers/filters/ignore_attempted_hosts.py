@@ -1,4 +1,4 @@
-"""Pools that an earlier attempt at the same request has tried."""
+"""The filter ignore_attempted_hosts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from volsched.plugins import Candidates, ColumnFilter, RequestSpec, Screening
 
 
 class IgnoreAttemptedHostsFilter(ColumnFilter):
-    """Passes pools that no earlier attempt tried. Pool by pool: another pool of the same backend passes."""
+    """Passes pools that no earlier attempt at the request tried. Other pools of the same backend pass."""
 
     contract = (1, 0)
 
@@ -17,4 +17,4 @@ class IgnoreAttemptedHostsFilter(ColumnFilter):
         tried = retry.backends if retry is not None else ()
         rows = [row for row in map(candidates.table.row, tried) if row is not None]
         passed = np.isin(candidates.rows, rows, invert=True) if rows else np.ones(len(candidates), np.bool_)
-        return Screening(passed, lambda position: f"tried by an earlier attempt, of {len(tried)} so far")
+        return Screening(passed, lambda position: f"tried by one of {len(tried)} earlier attempts")

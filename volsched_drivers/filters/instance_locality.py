@@ -1,4 +1,4 @@
-"""The same machine as a compute instance."""
+"""The filter instance_locality: pools on the host of a compute instance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from volsched.plugins import INSTANCE_HOST, Candidates, ColumnFilter, RequestSpe
 
 
 class InstanceLocalityFilter(ColumnFilter):
-    """Passes pools on the machine where the instance of the hint `local_to_instance` runs."""
+    """Passes pools on the host of the instance that the hint `local_to_instance` names."""
 
     contract = (1, 0)
     needs = frozenset({INSTANCE_HOST})
@@ -22,18 +22,18 @@ class InstanceLocalityFilter(ColumnFilter):
         hints.instance_id(request.hints)
         if request.facts.instance_problem is not None:
             raise request.facts.instance_problem
-        machine = request.facts.instance_host
-        if machine is None:
-            raise PluginError("instance_locality", "nobody asked the compute API where the instance runs")
+        host = request.facts.instance_host
+        if host is None:
+            raise PluginError("instance_locality", "expected the instance's host in the facts of the request, got none")
         backends = candidates.coded(BACKEND_ID)
-        passed = backends.where(lambda backend_id: _machine(backend_id) == machine)
+        passed = backends.where(lambda backend_id: _host(backend_id) == host)
 
         def why(position: int) -> str:
-            return f"the instance runs on {machine}, the pool is on {_machine(candidates[position].backend_id)}"
+            return f"the instance runs on {host}, the pool is on {_host(candidates[position].backend_id)}"
 
         return Screening(passed, why)
 
 
-def _machine(backend_id: str) -> str:
-    """host of host@backend."""
+def _host(backend_id: str) -> str:
+    """Return the host of host@backend."""
     return backend_id.split("@", 1)[0]

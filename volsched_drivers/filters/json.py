@@ -1,4 +1,4 @@
-"""The query that a user gives as a scheduler hint."""
+"""The filter json: the JSON query of a scheduler hint."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Codes = NDArray[np.intp]
 
 
 class JsonFilter(ColumnFilter):
-    """Passes pools of which the JSON query in the hint `query` is true.
+    """Passes pools for which the JSON query in the hint `query` is true.
 
-    Pools that the query cannot tell apart are judged once.
+    Pools that are equal in all that the query reads are judged once.
     """
 
     contract = (1, 0)
@@ -28,7 +28,7 @@ class JsonFilter(ColumnFilter):
         query = query_from(request.hints.get(hints.QUERY))
         if query is None or not len(candidates):
             return Screening(np.ones(len(candidates), np.bool_), lambda position: "")
-        codes = _alike(query, candidates)
+        codes = _classes(query, candidates)
         first = np.full(int(codes.max()) + 1, -1, np.intp)
         first[codes[::-1]] = np.arange(len(codes))[::-1]  # the first candidate of each code: later writes win
         verdicts = np.array([at >= 0 and _accepts(query, candidates[at]) for at in first.tolist()], np.bool_)
@@ -48,15 +48,15 @@ def _objection(query: Query, pool: PoolState) -> str:
     except CannotJudge as problem:
         return str(problem)
     read = ", ".join(f"{reference.text} is {reference.read(pool)!r:.60}" for reference in query.references)
-    return f"the query is not true of it: {read}" if read else "the query is never true"
+    return f"the query is false: {read}" if read else "the query is always false"
 
 
-def _alike(query: Query, candidates: Candidates) -> Codes:
-    """One code a candidate; the query has the same answer for candidates of the same code."""
+def _classes(query: Query, candidates: Candidates) -> Codes:
+    """Return one code a candidate; the query has the same result for candidates with equal codes."""
     codes: Codes = np.zeros(len(candidates), np.intp)
     count = 1
     for reference in query.references:
-        others, size = _told_apart(reference, query, candidates)
+        others, size = _classes_of(reference, query, candidates)
         codes, count = codes * size + others, count * size
         if count > 4 * len(candidates):
             _, codes = np.unique(codes, return_inverse=True)
@@ -64,13 +64,13 @@ def _alike(query: Query, candidates: Candidates) -> Codes:
     return codes
 
 
-def _told_apart(reference: Reference, query: Query, candidates: Candidates) -> tuple[Codes | int, int]:
-    """Codes that tell candidates apart as far as one reference can, and the number of codes there may be."""
+def _classes_of(reference: Reference, query: Query, candidates: Candidates) -> tuple[Codes | int, int]:
+    """Return codes by what one reference reads, and the number of possible codes."""
     if reference.attribute is None:
         return 0, 1
     key = reference.attribute.column
     if key is CAPABILITIES and reference.steps:
-        # What a stranger names is interned only if some pool reports it: the columns stay as long as the snapshot.
+        # A key from a request gets a column only if a pool reports it: columns stay as long as the table.
         if not any(reference.steps[0] in keys for keys in candidates.table.coded(CAPABILITY_KEYS).values):
             return 0, 1
         key = capability(reference.steps[0])

@@ -1,4 +1,4 @@
-"""Capacity that volumes take already."""
+"""The weigher allocated_capacity."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class AllocatedCapacityWeigher(ColumnWeigher):
-    """Weighs by allocated capacity: the least is best. A pool that does not tell counts as empty."""
+    """Weighs by allocated capacity: the least is best. A pool that does not report it counts as empty."""
 
     contract = (1, 0)
 
@@ -25,14 +25,14 @@ class AllocatedCapacityWeigher(ColumnWeigher):
 
     @classmethod
     def config_opts(cls) -> Sequence[cfg.Opt]:
-        from oslo_config import cfg  # here, for options are wanted once at start and the import is slow
+        from oslo_config import cfg  # here, because the import is slow and options are needed only at start
 
         return (
             cfg.FloatOpt(
                 "allocated_capacity_weight_multiplier",
-                deprecated_group="DEFAULT",  # where Cinder has it
+                deprecated_group="DEFAULT",  # Cinder's group
                 default=-1.0,
-                help="How much allocated capacity counts: negative spreads volumes over the pools, positive packs.",
+                help="Multiplier of the weights: negative spreads volumes over the pools, positive packs them.",
             ),
         )
 

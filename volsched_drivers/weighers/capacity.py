@@ -1,4 +1,4 @@
-"""Free room."""
+"""The weigher capacity."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from volsched.plugins.weighers import Weights
 if TYPE_CHECKING:
     from oslo_config import cfg
 
-# How far ahead of the largest finite room unbounded pools are, where the least room is wanted.
+# With a negative multiplier, the distance of unbounded pools from the largest finite room: a factor of the range of
+# finite rooms, or GiB where these are equal.
 FAR = 100
 FAR_FROM_EQUALS_GB = 10_000.0
 
 
 class CapacityWeigher(ColumnWeigher):
-    """Weighs by the room left: the most is best, and unbounded or unknown capacity comes last either way."""
+    """Weighs by free room: the most is best. Unbounded and unknown capacities come last with either sign."""
 
     contract = (1, 0)
 
@@ -29,14 +30,14 @@ class CapacityWeigher(ColumnWeigher):
 
     @classmethod
     def config_opts(cls) -> Sequence[cfg.Opt]:
-        from oslo_config import cfg  # here, for options are wanted once at start and the import is slow
+        from oslo_config import cfg  # here, because the import is slow and options are needed only at start
 
         return (
             cfg.FloatOpt(
                 "capacity_weight_multiplier",
-                deprecated_group="DEFAULT",  # where Cinder has it
+                deprecated_group="DEFAULT",  # Cinder's group
                 default=1.0,
-                help="How much free room counts: positive spreads volumes over the pools, negative packs them.",
+                help="Multiplier of the weights: positive spreads volumes over the pools, negative packs them.",
             ),
         )
 

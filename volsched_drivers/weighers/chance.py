@@ -1,4 +1,4 @@
-"""Chance."""
+"""The weigher chance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from volsched.plugins.weighers import Weights
 
 
 class ChanceWeigher(ColumnWeigher):
-    """Weighs at random: each request draws anew, and the same request draws the same."""
+    """Weighs at random. The same request gets the same weights again."""
 
     contract = (1, 0)
 

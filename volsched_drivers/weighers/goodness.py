@@ -1,4 +1,4 @@
-"""How good a backend says it is for the request, from 0 to 100."""
+"""The weigher goodness: evaluation of the goodness functions that backends report."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ BEST = 100.0
 class GoodnessWeigher(ColumnWeigher):
     """Weighs by each pool's `goodness_function`: a number from 0 to 100, true for 100, false for 0.
 
-    A pool without a function, one whose function cannot be understood or evaluated, and one whose result is not such a
-    number gets 0. Where the function reads the storage protocol and that has several spellings, the best result counts.
+    A pool gets 0 without a function, where its function cannot be parsed or evaluated, and where the result is not such
+    a number. Where the function reads the storage protocol and that has several spellings, the best result counts.
     """
 
     contract = (1, 0)
@@ -56,7 +56,7 @@ class GoodnessWeigher(ColumnWeigher):
         return weights
 
     def _weights(self, request: RequestSpec, candidates: Candidates, wanted: Callable[[str], bool]) -> Weights:
-        """The goodness of each candidate, as far as functions are wanted; 0 for the others."""
+        """Return the goodness of each candidate by the functions that `wanted` selects; 0 for the others."""
         weights = np.zeros(len(candidates))
         for judgement in judgements(GOODNESS_FUNCTION, self._dialect, GOODNESS_STATS, request, candidates, wanted):
             best = np.zeros(len(judgement.positions))
@@ -65,22 +65,22 @@ class GoodnessWeigher(ColumnWeigher):
                 best[rows] = np.maximum(best[rows], np.where(_usable(outcomes), good, 0.0))
             weights[judgement.positions] = best
             for position, problem in islice(_problems(judgement), 1):
-                LOG.warning("%s and maybe other pools count 0: %s", candidates[position].pool_id, problem)
+                LOG.warning("goodness 0 for %s and possibly other pools: %s", candidates[position].pool_id, problem)
         return weights
 
     def problems(self, request: RequestSpec, candidates: Candidates) -> Iterator[tuple[int, str]]:
-        """The candidates whose function gives no goodness, and why: positions and sentences."""
+        """Yield the position of each candidate whose function gives no goodness, and the reason."""
         for judgement in judgements(GOODNESS_FUNCTION, self._dialect, GOODNESS_STATS, request, candidates):
             yield from _problems(judgement)
 
 
 def _usable(outcomes: Outcomes) -> NDArray[np.bool_]:
-    """The rows whose result is a goodness."""
+    """Return the rows whose result is a goodness."""
     return outcomes.truths | ((outcomes.numbers >= 0) & (outcomes.numbers <= BEST))
 
 
 def _problems(judgement: Judgement) -> Iterator[tuple[int, str]]:
-    """The candidates for which no spelling gives a goodness, and what the first one gives instead."""
+    """Yield the candidates for which no spelling gives a goodness, with the result of the first spelling."""
     about = f"goodness_function {judgement.text if len(judgement.text) <= 200 else judgement.text[:197] + '...'}"
     if judgement.error is not None:
         for position in judgement.positions.tolist():
@@ -92,5 +92,5 @@ def _problems(judgement: Judgement) -> Iterator[tuple[int, str]]:
     _, first = judgement.spellings[0]
     for row in np.flatnonzero(wrong).tolist():
         error = first.errors.get(row)
-        problem = f"{shown(first.value(row))} is no number from 0 to 100" if error is None else error.problem
+        problem = f"expected a number from 0 to 100, got {shown(first.value(row))}" if error is None else error.problem
         yield int(judgement.positions[row]), f"{about}: {problem}"

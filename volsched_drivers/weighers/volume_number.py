@@ -1,4 +1,4 @@
-"""The number of volumes."""
+"""The weigher volume_number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _addresses(pool: PoolState) -> frozenset[str]:
-    """What the volumes of a pool may have as their host: by the service's name, and by the cluster's."""
+    """Return the hosts that volumes of a pool may have: with the service's name, and with the cluster's."""
     return frozenset({f"{pool.host}#{pool.name}", pool.pool_id})
 
 
@@ -34,14 +34,14 @@ class VolumeNumberWeigher(ColumnWeigher):
 
     @classmethod
     def config_opts(cls) -> Sequence[cfg.Opt]:
-        from oslo_config import cfg  # here, for options are wanted once at start and the import is slow
+        from oslo_config import cfg  # here, because the import is slow and options are needed only at start
 
         return (
             cfg.FloatOpt(
                 "volume_number_multiplier",
-                deprecated_group="DEFAULT",  # where Cinder has it
+                deprecated_group="DEFAULT",  # Cinder's group
                 default=-1.0,
-                help="How much the number of volumes counts: negative spreads them over the pools, positive packs.",
+                help="Multiplier of the weights: negative spreads volumes over the pools, positive packs them.",
             ),
         )
 

@@ -1,4 +1,4 @@
-"""Best first."""
+"""The weight handler ordered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from volsched.plugins.weighers import Weights
 
 
 class OrderedWeightHandler(WeightHandler):
-    """Scales what each weigher said to between 0 and 1, multiplies, adds up, and puts the highest total first."""
+    """Normalizes each weigher's weights to 0..1, multiplies, adds them up, and puts the highest total first."""
 
     contract = (1, 0)
 
@@ -24,18 +24,18 @@ class OrderedWeightHandler(WeightHandler):
 
 
 def _share(weighing: Weighing) -> Weights:
-    """What a weigher adds to the totals."""
-    scaled = _normalised(weighing.raw)
+    """Return what a weigher adds to the totals."""
+    scaled = _normalized(weighing.raw)
     return scaled if weighing.multiplier == 1.0 else scaled * weighing.multiplier
 
 
-def _normalised(raw: Weights) -> Weights:
-    """From 0 for the lowest to 1 for the highest; all 0 where they are equal."""
+def _normalized(raw: Weights) -> Weights:
+    """Return weights from 0 for the lowest to 1 for the highest; all 0 where they are equal."""
     if not len(raw):
         return raw
     low, high = float(raw[raw.argmin()]), float(raw[raw.argmax()])  # four times as fast as min() and max()
     if low == high:
         return np.zeros(len(raw))
-    if math.isinf(high - low):  # finite, yet too far apart to subtract
-        return _normalised(raw / 4)
+    if math.isinf(high - low):  # finite, but the difference overflows
+        return _normalized(raw / 4)
     return (raw - low) / (high - low)

@@ -1,4 +1,4 @@
-"""A lottery."""
+"""The weight handler stochastic."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from volsched.plugins import Candidates, Ranking, RequestSpec, Weighing, WeightH
 
 
 class StochasticWeightHandler(WeightHandler):
-    """Draws the best pool by lot, with chances in proportion to the totals; the others follow in their order.
+    """Draws the first pool at random, with probabilities in proportion to the totals; the others keep their order.
 
-    Weights are not scaled. Where the totals are negative the first pool wins, for no chance can be negative.
+    Weights are not normalized. Where the totals are negative, the first candidate wins.
     """
 
     contract = (1, 0)
@@ -27,6 +27,6 @@ class StochasticWeightHandler(WeightHandler):
         if count:
             running = np.cumsum(totals)
             drawn = request.draws.uniform("stochastic", 1)[0] * running[-1]
-            winner = int(np.argmax(running > drawn))  # 0 where none is
+            winner = int(np.argmax(running > drawn))  # 0 where no sum exceeds it
         order = np.roll(np.arange(count), -winner)
         return Ranking(order, totals[order], shares)

@@ -18,8 +18,8 @@ from volsched.db.work import WorkQueue
 from volsched.flows.scheduler_queue import scheduler_work
 from volsched.model.report import CapabilityReport
 from volsched.scheduler.worker import SchedulerService
+from volsched.testing.installed import plugin_class
 from volsched.testing.memory import scheduler_resources
-from volsched.testing.pipeline import plugin_class
 
 #: Taking the work under a lease, reading the volume, the claim with all that goes with it, ending the work.
 MOST_STATEMENTS = 21

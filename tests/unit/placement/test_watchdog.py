@@ -20,7 +20,7 @@ from volsched.placement.pipeline import Placing
 from volsched.placement.watchdog import Watchdog, Watched
 from volsched.plugins import ColumnFilter, ColumnWeigher, Ranking, Weighing, WeightHandler
 from volsched.testing import a_pool, a_pool_table, a_request, a_volume_type
-from volsched.testing.pipeline import a_plugin
+from volsched.testing.installed import a_plugin
 
 LEVEL = Column("level", np.float64, lambda pool: pool.capabilities.get("level", 0.0))
 NO_SHARES = (np.zeros(3),)

@@ -19,6 +19,7 @@ from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.work import Message, Outcome, WorkRequest, WorkState
 from volsched.placement.registry import Registry
 from volsched.testing.builders import NOON, a_report, a_volume_type
+from volsched.testing.installed import FILTERS, a_chooser, a_plugin, plugin_class
 from volsched.testing.memory import (
     MemoryCaster,
     MemoryClaims,
@@ -32,7 +33,6 @@ from volsched.testing.memory import (
     MemoryWork,
     scheduler_resources,
 )
-from volsched.testing.pipeline import FILTERS, a_chooser, a_plugin, plugin_class
 
 POOL = "node1@disk#pool0"
 

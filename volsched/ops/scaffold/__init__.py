@@ -1,6 +1,5 @@
-"""Writes the packages that authors of plugins begin with."""
+"""`volsched plugin new`: packages for new plugins."""
 
-from volsched.ops.scaffold.kinds import SORTS, Sort
-from volsched.ops.scaffold.package import NewPackage, planned
+from volsched.ops.scaffold.package import PLUGIN_KINDS, NewPackage, PluginKind, planned
 
-__all__ = ["SORTS", "NewPackage", "Sort", "planned"]
+__all__ = ["PLUGIN_KINDS", "NewPackage", "PluginKind", "planned"]

@@ -1,4 +1,4 @@
-"""One package to be written: its names, checked, and its files, rendered."""
+"""A new plugin package: its kind, its names, and its files from templates."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 
 from volsched.exceptions import InvalidRequest
-from volsched.ops.scaffold.kinds import SORTS, Sort
 from volsched.plugins import BACKEND_CONTRACT, HOST_CONTRACT
 
 OURS = "volsched"
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 PACKAGE = re.compile(r"[A-Za-z](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-LONGEST = 30  # names become parts of option groups, environment variables and file names
+NAME_LENGTH = 30  # names become parts of option groups, environment variables and file names
 
-#: Template -> where it goes; both may have names in them.
+#: Template -> path in the package; both may contain names.
 SHARED: Mapping[str, str] = {
     "package/pyproject.toml": "pyproject.toml",
     "package/tox.ini": "tox.ini",
@@ -38,10 +38,78 @@ SHARED: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewPackage:
-    """A package for one plugin. Made by `planned`, which checks the names."""
+class PluginKind:
+    """One kind of plugin that a package can be written for."""
 
-    sort: Sort
+    name: str
+    plural: str  # the last part of its entry-point group
+    suffix: str  # of class names
+    selected: str  # template of the configuration, or the command line, that selects the plugin $name
+    requires: tuple[str, ...] = ()  # packages besides volsched
+
+    @property
+    def group(self) -> str:
+        return f"volsched.{self.plural}"
+
+    @property
+    def words(self) -> str:
+        """The kind as words."""
+        return self.name.replace("_", " ")
+
+
+_KINDS = (
+    PluginKind(
+        name="scheduler",
+        plural="schedulers",
+        suffix="Scheduler",
+        selected="[scheduler]\ndriver = $name\n\n[scheduler_$name]\namong = 3",
+        requires=("numpy",),
+    ),
+    PluginKind(
+        name="filter",
+        plural="filters",
+        suffix="Filter",
+        selected="[scheduler]\nfilters = availability_zone, capacity, capabilities, $name\n\n"
+        "[filter_$name]\ncapability = $name\nrejected = broken, on loan",
+    ),
+    PluginKind(
+        name="weigher",
+        plural="weighers",
+        suffix="Weigher",
+        selected="[scheduler]\nweighers = capacity, $name\n\n[weigher_$name]\ncapability = $name\nmultiplier = 2",
+    ),
+    PluginKind(
+        name="weight_handler",
+        plural="weight_handlers",
+        suffix="WeightHandler",
+        selected="[scheduler]\nweight_handler = $name\n\n[weight_handler_$name]\nstep = 0.1",
+        requires=("numpy",),
+    ),
+    PluginKind(
+        name="notifier",
+        plural="notifiers",
+        suffix="Notifier",
+        selected="[notifications]\nnotifiers = ops\n\n"
+        "[notifier_ops]\ndriver = $name\nurl = https://events.example.org/volsched",
+    ),
+    PluginKind(
+        name="backend",
+        plural="backends",
+        suffix="Backend",
+        selected="[agent]\nbackends = disk1\n\n[backend_disk1]\ndriver = $name\npath = /srv/volumes\nsize_gb = 100",
+    ),
+    PluginKind(name="command", plural="commands", suffix="Command", selected="volsched $words", requires=("cliff",)),
+)
+
+#: The kinds by name.
+PLUGIN_KINDS: Mapping[str, PluginKind] = MappingProxyType({kind.name: kind for kind in _KINDS})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPackage:
+    """A package for one plugin. Constructed by `planned`, which checks the names."""
+
+    kind: PluginKind
     name: str
     package: str
 
@@ -52,19 +120,19 @@ class NewPackage:
     @property
     def class_name(self) -> str:
         words = "".join(word.capitalize() for word in self.name.split("_"))
-        return words.removesuffix(self.sort.suffix) + self.sort.suffix
+        return words.removesuffix(self.kind.suffix) + self.kind.suffix
 
     def files(self) -> Iterator[tuple[str, str]]:
-        """Every file: its path inside the package's folder, and its text."""
+        """Yield the path in the package and the text of every file."""
         words = self._words()
         for source, target in SHARED.items():
             template = files("volsched.ops.scaffold") / "templates" / f"{Template(source).substitute(words)}.template"
             yield Template(target).substitute(words), Template(template.read_text("utf-8")).substitute(words)
 
     def write(self, folder: Path) -> list[Path]:
-        """Write every file below `folder`, which is made. Raises InvalidRequest where it holds anything already."""
+        """Write every file below `folder`, a new one. Raise InvalidRequest where it exists and is not empty."""
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InvalidRequest("--folder", f"{folder} is there already, and nothing is overwritten: name another")
+            raise InvalidRequest("--folder", f"expected a new folder, got {folder}; name another folder")
         written = []
         try:
             for name, text in self.files():
@@ -84,14 +152,14 @@ class NewPackage:
             "package": self.package,
             "module": self.module,
             "class_name": self.class_name,
-            "kind": self.sort.name,
-            "spelt": self.sort.spelt,
-            "group": self.sort.group,
-            "contract": repr(BACKEND_CONTRACT if self.sort.name == "backend" else HOST_CONTRACT),
+            "kind": self.kind.name,
+            "spelt": self.kind.words,
+            "group": self.kind.group,
+            "contract": repr(BACKEND_CONTRACT if self.kind.name == "backend" else HOST_CONTRACT),
             "version": importlib.metadata.version(OURS),
         }
-        needed = [f"{OURS}>={names['version']}", *self.sort.requires]
-        selected = Template(self.sort.selected).substitute(names)
+        needed = [f"{OURS}>={names['version']}", *self.kind.requires]
+        selected = Template(self.kind.selected).substitute(names)
         return {
             **names,
             "underline": "=" * len(self.package),
@@ -101,46 +169,46 @@ class NewPackage:
 
 
 def planned(kind: str, name: str, package: str | None = None) -> NewPackage:
-    """The package for a plugin of this kind and name. Raises InvalidRequest, which names the fix."""
+    """Return the package for a plugin of this kind and name. Raise InvalidRequest for names that cannot be used."""
     written = kind.strip().lower().replace(" ", "_").replace("-", "_")
-    by_plural = {sort.plural: sort for sort in SORTS.values()}
-    sort = SORTS.get(written.removesuffix("_driver")) or by_plural.get(written)
-    if sort is None:
-        raise InvalidRequest("KIND", f"{kind!r} is no kind of plugin; there are {', '.join(SORTS)}")
-    _check_name(sort, name)
-    made = NewPackage(sort=sort, name=name, package=package or f"{OURS}-{name.replace('_', '-')}")
+    by_plural = {it.plural: it for it in PLUGIN_KINDS.values()}
+    found = PLUGIN_KINDS.get(written.removesuffix("_driver")) or by_plural.get(written)
+    if found is None:
+        raise InvalidRequest("KIND", f"expected one of {', '.join(PLUGIN_KINDS)}, got {kind!r}")
+    _check_name(found, name)
+    made = NewPackage(kind=found, name=name, package=package or f"{OURS}-{name.replace('_', '-')}")
     _check_package(made)
     _check_free(made)
     return made
 
 
 def module_of(package: str) -> str:
-    """The name that a package's module has."""
+    """Return the name of a package's module."""
     return re.sub(r"[-_.]+", "_", package).lower()
 
 
-def _check_name(sort: Sort, name: str) -> None:
-    if not NAME.fullmatch(name) or len(name) > LONGEST:
-        what = f"{name!r} cannot be the name of a {sort.spelt}, for it becomes part of option groups and of environment"
-        fix = f"take small letters, digits and single underscores, a letter first, at most {LONGEST}"
-        suggestion = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_").lstrip("0123456789_")[:LONGEST].rstrip("_")
-        raise InvalidRequest("NAME", f"{what} variables: {fix}" + (f"; perhaps {suggestion}" if suggestion else ""))
+def _check_name(kind: PluginKind, name: str) -> None:
+    if not NAME.fullmatch(name) or len(name) > NAME_LENGTH:
+        what = f"expected the name of a {kind.words}, which becomes part of option groups, got {name!r}"
+        fix = f"use at most {NAME_LENGTH} lower-case letters, digits and single underscores, beginning with a letter"
+        suggestion = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_").lstrip("0123456789_")[:NAME_LENGTH].rstrip("_")
+        raise InvalidRequest("NAME", f"{what}; {fix}" + (f", for example {suggestion}" if suggestion else ""))
     if keyword.iskeyword(name):
-        raise InvalidRequest("NAME", f"{name!r} is a word of Python's, and names a module here: take another")
+        raise InvalidRequest("NAME", f"expected the name of a module, got the keyword {name!r}; use another name")
 
 
 def _check_package(made: NewPackage) -> None:
     package, module = made.package, made.module
     if not PACKAGE.fullmatch(package):
-        fix = "take letters, digits, hyphens, underscores and dots, a letter first"
-        raise InvalidRequest("--package", f"{package!r} cannot be the name of a package: {fix}")
+        fix = "use letters, digits, hyphens, underscores and dots, beginning with a letter"
+        raise InvalidRequest("--package", f"expected the name of a package, got {package!r}; {fix}")
     if keyword.iskeyword(module) or module in sys.stdlib_module_names or module in (OURS, "volsched_drivers", "tests"):
-        raise InvalidRequest("--package", f"its module would be {module!r}, which is taken: take another name")
+        raise InvalidRequest("--package", f"its module {module!r} would hide another module; use another name")
 
 
 def _check_free(made: NewPackage) -> None:
-    for point in importlib.metadata.entry_points(group=made.sort.group, name=made.name):
+    for point in importlib.metadata.entry_points(group=made.kind.group, name=made.name):
         owner = point.dist.name if point.dist is not None else "another package"
         if module_of(owner) != made.module:
-            what = f"{made.name!r} is one of the {made.sort.plural.replace('_', ' ')} that {owner} publishes"
-            raise InvalidRequest("NAME", f"{what}: take another name, or two packages would be in each other's way")
+            what = f"{made.name!r} is one of the {made.kind.plural.replace('_', ' ')} that {owner} publishes"
+            raise InvalidRequest("NAME", f"{what}; use another name, since names must be unique")

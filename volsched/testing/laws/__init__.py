@@ -1,4 +1,4 @@
-"""The conformance kit: what every plugin keeps to, as mixins for an author's own test cases."""
+"""The conformance kit: the laws of each kind of plugin, as mixins for an author's own test cases."""
 
 from volsched.testing.laws.backends import BackendConformance
 from volsched.testing.laws.commands import CommandConformance

@@ -14,8 +14,8 @@ from volsched.model.parsing import pools_from
 from volsched.model.report import CapabilityReport, ServiceState
 from volsched.plugins import BACKEND_CONTRACT, Attempt, StorageBackend, StoredVolume, Volume
 from volsched.testing.builders import NOON, a_volume, an_attempt
+from volsched.testing.laws.instruments import concurrently
 from volsched.testing.laws.plugin import PluginConformance
-from volsched.testing.laws.together import together
 
 HOST = "node1@tested"
 OTHER_ID, SNAPSHOT_ID = "5a1f0c1e-0000-4000-8000-0000000000fe", "5a1f0c1e-0000-4000-8000-0000000000fd"
@@ -218,7 +218,7 @@ class BackendConformance(PluginConformance):
                 made.append(volume)
                 backend.report()
 
-            self.assertEqual([], together(work), "it fails when several threads use it at once")
+            self.assertEqual([], concurrently(work), "it fails when several threads use it at once")
             self.assertEqual(before + len(made), backend.report()["pools"][0].get("allocated_capacity_gb", 0))
             for volume in made:
                 backend.delete_volume(an_attempt(volume, pool))

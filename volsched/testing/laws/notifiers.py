@@ -11,8 +11,8 @@ from volsched.model.event import Event, Priority
 from volsched.model.ports import MessageLog
 from volsched.plugins import MESSAGES, Notifier
 from volsched.testing.builders import an_event
+from volsched.testing.laws.instruments import ROUNDS, THREADS, concurrently
 from volsched.testing.laws.plugin import PluginConformance
-from volsched.testing.laws.together import ROUNDS, THREADS, together
 from volsched.testing.memory import MemoryMessages
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class NotifierConformance(PluginConformance):
             plugin.notify(self.events()[0])
             self.assertEqual([self.events()[0].id], list(self.delivered() or ()))
 
-    def test_it_leaves_the_event_as_it_was(self) -> None:
+    def test_the_event_is_unchanged(self) -> None:
         """The next notifier receives the same event."""
         with self.started() as plugin:
             for event in self.events():
@@ -96,6 +96,6 @@ class NotifierConformance(PluginConformance):
     def test_it_is_safe_under_threads(self) -> None:
         """Several workers may deliver at once: no event is lost or mixed up."""
         with self.started() as plugin:
-            problems = together(lambda number: plugin.notify(an_event(f"round-{number}")))
+            problems = concurrently(lambda number: plugin.notify(an_event(f"round-{number}")))
             self.assertFalse(problems, "the notifier fails when several threads deliver at once")
             self.assertEqual(ROUNDS * THREADS, len(self.delivered() or ()), "events were lost")

@@ -24,10 +24,9 @@ from volsched.plugins import (
     Weighing,
     WeightHandler,
 )
+from volsched.testing.laws.instruments import concurrently, recorded_io
 from volsched.testing.laws.plugin import PluginConformance
 from volsched.testing.laws.samples import sample_pools, sample_requests
-from volsched.testing.laws.together import together
-from volsched.testing.laws.watching import watched
 
 KNOWN_NEEDS = frozenset({INSTANCE_HOST, VOLUME_BACKENDS, VOLUME_COUNTS})
 
@@ -37,32 +36,32 @@ def _writable(pool: PoolState) -> PoolState:
 
 
 class _PureConformance(PluginConformance):
-    """What holds for everything that only looks at a request and at pools."""
+    """The laws for plugins that compute a result from a request and pools."""
 
     def pools(self) -> Sequence[PoolState]:
-        """The pools that it is tried on. Add those that your plugin is about."""
+        """Return the sample pools. Add pools that your plugin distinguishes."""
         return sample_pools()
 
     def requests(self) -> Sequence[RequestSpec]:
-        """The requests that it is tried on. Add those that your plugin is about."""
+        """Return the sample requests. Add requests that your plugin distinguishes."""
         return sample_requests()
 
     @abc.abstractmethod
     def answer(self, plugin: Any, request: RequestSpec, candidates: Candidates) -> Any:
-        """What the plugin says, as plain values that can be compared."""
+        """Return the plugin's result as plain values that can be compared."""
 
     def candidates(self) -> Candidates:
         return PoolTable(self.pools()).candidates()
 
     def test_it_is_deterministic(self) -> None:
-        """The same question has the same answer, also from another instance."""
+        """The same request has the same result, also from another instance."""
         for request in self.requests():
             plugin = self.make()
             first = self.answer(plugin, request, self.candidates())
-            self.assertEqual(first, self.answer(plugin, request, self.candidates()), "another answer the second time")
+            self.assertEqual(first, self.answer(plugin, request, self.candidates()), "the second result differs")
             self.assertEqual(first, self.answer(self.make(), request, self.candidates()), "another instance differs")
 
-    def test_it_leaves_its_inputs_as_they_were(self) -> None:
+    def test_its_inputs_are_unchanged(self) -> None:
         """Neither the request nor a pool is written to."""
         for request in self.requests():
             given = replace(
@@ -73,15 +72,15 @@ class _PureConformance(PluginConformance):
             self.answer(self.make(), given, PoolTable(pools).candidates())
             self.assertEqual(before, repr((given, pools)), "it wrote to what it was given")
 
-    def test_it_touches_nothing_outside(self) -> None:
-        """Whatever it must know beyond the request and the pools is a fact that it `needs`, and is fetched before."""
+    def test_it_does_no_input_or_output(self) -> None:
+        """Data besides the request and the pools are facts in `needs`, which are fetched before."""
         plugin, candidates = self.make(), self.candidates()
         for request in self.requests():
             self.answer(plugin, request, candidates)
-        with watched() as seen:
+        with recorded_io() as seen:
             for request in self.requests():
                 self.answer(plugin, request, candidates)
-        self.assertEqual([], seen[:5], "it did input or output while it judged")
+        self.assertEqual([], seen[:5], "it did input or output")
 
     def test_it_is_safe_under_threads(self) -> None:
         """One instance serves several requests at once."""
@@ -92,23 +91,23 @@ class _PureConformance(PluginConformance):
             at = number % len(requests)
             self.assertEqual(expected[at], self.answer(plugin, requests[at], candidates), "mixed up two requests")
 
-        problems = together(ask)
-        self.assertFalse(problems, "it answers differently when several threads ask at once")
+        problems = concurrently(ask)
+        self.assertFalse(problems, "the results differ when several threads use it at once")
 
-    def test_it_can_do_with_no_pools(self) -> None:
-        """Earlier filters may have left none."""
+    def test_it_accepts_an_empty_table(self) -> None:
+        """It accepts an empty table: earlier filters may have rejected every pool."""
         nothing = PoolTable(()).candidates()
         for request in self.requests():
             self.answer(self.make(), request, nothing)
 
-    def test_it_needs_what_can_be_fetched(self) -> None:
-        """`needs` names facts that the engine knows."""
+    def test_its_needs_are_known(self) -> None:
+        """`needs` names facts that volsched can fetch."""
         needs: frozenset[str] = getattr(self.plugin_class(), "needs", frozenset())
         self.assertLessEqual(needs, KNOWN_NEEDS)
 
 
 class FilterConformance(_PureConformance):
-    """What every filter keeps to."""
+    """The laws for filters."""
 
     group = "volsched.filters"
     bases = (ColumnFilter, PoolFilter)
@@ -121,7 +120,7 @@ class FilterConformance(_PureConformance):
         return passed.tolist()
 
     def test_it_rejects_some_and_passes_some(self) -> None:
-        """Otherwise the other laws say nothing: give it pools and requests that it is about."""
+        """The samples include a pool that it rejects and one that passes; otherwise the other laws prove nothing."""
         answers = [
             verdict for request in self.requests() for verdict in self.answer(self.make(), request, self.candidates())
         ]
@@ -129,7 +128,7 @@ class FilterConformance(_PureConformance):
         self.assertIn(True, answers, "none of the samples passes: override pools() or requests()")
 
     def test_every_rejection_has_a_reason(self) -> None:
-        """A user and an operator are told why."""
+        """Each rejected pool has a reason."""
         candidates = self.candidates()
         for request in self.requests():
             screening = self.make().screen(request, candidates)
@@ -139,19 +138,19 @@ class FilterConformance(_PureConformance):
                 self.assertTrue(why.strip(), f"{candidates[int(position)].pool_id} is rejected without a reason")
 
     def test_a_pool_is_judged_on_its_own(self) -> None:
-        """Screening many pools is screening each: whether one passes does not hang on which others there are."""
+        """Whether a pool passes does not depend on the other pools or their order."""
         plugin, candidates = self.make(), self.candidates()
         for request in self.requests():
             whole = self.answer(plugin, request, candidates)
             for position, verdict in enumerate(whole):
                 alone = self.answer(plugin, request, candidates.take(np.array([position])))
-                self.assertEqual([verdict], alone, f"{candidates[position].pool_id} is judged otherwise alone")
+                self.assertEqual([verdict], alone, f"{candidates[position].pool_id} has another result alone")
             turned = self.answer(plugin, request, candidates.take(np.arange(len(candidates))[::-1]))
-            self.assertEqual(whole, turned[::-1], "another order of the pools gives another answer")
+            self.assertEqual(whole, turned[::-1], "another order of the pools gives another result")
 
 
 class WeigherConformance(_PureConformance):
-    """What every weigher keeps to."""
+    """The laws for weighers."""
 
     group = "volsched.weighers"
     bases = (ColumnWeigher, PoolWeigher)
@@ -159,12 +158,12 @@ class WeigherConformance(_PureConformance):
 
     def answer(self, plugin: Any, request: RequestSpec, candidates: Candidates) -> Any:
         weights = plugin.weigh(request, candidates)
-        self.assertIsInstance(weights, np.ndarray, "weigh() must give an array")
+        self.assertIsInstance(weights, np.ndarray, "weigh() must return an array")
         self.assertEqual((np.dtype(np.float64), (len(candidates),)), (weights.dtype, weights.shape), "one float64 each")
         return [repr(weight) for weight in weights.tolist()]
 
     def test_weights_are_finite(self) -> None:
-        """Neither NaN nor infinity: they cannot be compared with the weights of others."""
+        """Neither NaN nor infinity, which cannot be compared with other weights."""
         candidates = self.candidates()
         for request in self.requests():
             weights = self.make().weigh(request, candidates)
@@ -172,21 +171,21 @@ class WeigherConformance(_PureConformance):
                 self.fail(f"{candidates[int(position)].pool_id} weighs {weights[position]}")
 
     def test_its_multiplier_is_a_number(self) -> None:
-        """How much it counts is a finite number, and not 0: it would change no order."""
+        """The multiplier is a finite number other than 0."""
         multiplier = self.make().multiplier
         self.assertIsInstance(multiplier, int | float)
-        self.assertTrue(np.isfinite(multiplier) and multiplier != 0, f"{multiplier} is no weight")
+        self.assertTrue(np.isfinite(multiplier) and multiplier != 0, f"got the multiplier {multiplier}")
 
 
 class WeightHandlerConformance(_PureConformance):
-    """What every weight handler keeps to."""
+    """The laws for weight handlers."""
 
     group = "volsched.weight_handlers"
     bases = (WeightHandler,)
     verbs = ("rank",)
 
     def weighings(self, count: int) -> Sequence[Weighing]:
-        """What weighers said of so many pools."""
+        """Return the weights of several weighers for `count` pools."""
         rising = np.arange(count, dtype=np.float64)
         return (
             Weighing("rising", rising, 1.0),
@@ -200,7 +199,7 @@ class WeightHandlerConformance(_PureConformance):
             before = copy.deepcopy([weighing.raw for weighing in weighings])
             ranking = plugin.rank(request, candidates, weighings)
             for raw, weighing in zip(before, weighings, strict=True):
-                self.assertEqual(raw.tolist(), weighing.raw.tolist(), "it wrote to what a weigher said")
+                self.assertEqual(raw.tolist(), weighing.raw.tolist(), "it wrote to the weights of a weigher")
             self.assertEqual(list(range(len(candidates))), sorted(ranking.order.tolist()), "every candidate once")
             self.assertEqual(ranking.order.shape, ranking.weights.shape, "one total a candidate")
             self.assertTrue(np.isfinite(ranking.weights).all(), "totals must be finite")
@@ -210,7 +209,7 @@ class WeightHandlerConformance(_PureConformance):
         return answers
 
     def test_shares_add_up(self) -> None:
-        """What the weighers added is the total, so that a decision can be explained."""
+        """The shares of the weighers add up to the total, so that a decision can be explained."""
         candidates = self.candidates()
         for request in self.requests():
             ranking = self.make().rank(request, candidates, self.weighings(len(candidates)))

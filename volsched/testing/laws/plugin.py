@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from volsched.conf.opts import INSTANCE_OPTIONS
 from volsched.plugins import HOST_CONTRACT, Plugin
 from volsched.plugins.references import Named, PluginOpt, PluginsOpt
-from volsched.testing.laws.watching import watched
+from volsched.testing.laws.instruments import recorded_io
 
 if TYPE_CHECKING:
     import unittest
 
     Laws = unittest.TestCase
 else:
-    Laws = object  # a mixin that were a TestCase would be collected wherever it is imported
+    Laws = object  # a TestCase would be collected in every module that imports it
 
 SECRET_WORDS = re.compile(r"(?i)password|passwd|passphrase|secret|token|credential|private_?key|api_?key|access_?key")
 
@@ -30,40 +30,40 @@ def _published(group: str, name: str) -> tuple[EntryPoint, ...]:
 
 
 class PluginConformance(Laws):
-    """What holds for plugins of every kind. Set `plugin_name`; set `config` where an option has no default."""
+    """The laws for plugins of every kind. Set `plugin_name`; set `config` where an option has no default."""
 
-    #: As the entry point has it.
+    #: The name of the entry point.
     plugin_name: ClassVar[str]
-    #: Values of options, by name. Override `configuration` where they are known only in the test (a folder…).
+    #: Values of options, by name. Override `configuration` for values that only the test has, such as a folder.
     config: ClassVar[Mapping[str, Any]] = {}
-    #: What the kind adds.
+    #: Set by the mixin of each kind: entry-point group, base classes, methods that the pipeline calls.
     group: ClassVar[str]
     bases: ClassVar[tuple[type, ...]]
     verbs: ClassVar[tuple[str, ...]]
     offered_contract: ClassVar[tuple[int, int]] = HOST_CONTRACT
-    #: What a plugin of this kind may do beyond that, each with a method of this name in lower case.
+    #: The optional capabilities of the kind, each with a method of its name in lower case.
     known_capabilities: ClassVar[frozenset[str]] = frozenset()
 
-    # -- what is tested -----------------------------------------------------------------------------------------
+    # -- the tested plugin ----------------------------------------------------------------------------------------
 
     def entry_points(self) -> Sequence[EntryPoint]:
-        """Every entry point of this name in the group of its kind."""
+        """Return every entry point of this name in the group of its kind."""
         return _published(self.group, self.plugin_name)
 
     def plugin_class(self) -> Any:
-        """What is published under the name."""
+        """Return the class that is published under the name."""
         found = self.entry_points()
-        self.assertTrue(found, f"nothing called {self.plugin_name!r} is published in {self.group}: is it installed?")
+        self.assertTrue(found, f"no entry point {self.plugin_name!r} in {self.group}: install the package")
         return found[0].load()
 
     def configuration(self) -> Mapping[str, Any]:
-        """Values of options, by name."""
+        """Return values of options, by name."""
         return self.config
 
     def options(self, given: tuple[Any, ...] = ()) -> dict[str, Any]:
-        """What the constructor gets: the defaults, with the configuration laid over them.
+        """Return the arguments of the constructor: the defaults, overridden by the configuration.
 
-        A plugin that an option names is made with its defaults, and with `given` before them.
+        A plugin that an option names is constructed with `given` and its defaults.
         """
         declared = self.plugin_class().config_opts()
         values = {**{option.dest: option.default for option in declared}, **self.configuration()}
@@ -77,22 +77,22 @@ class PluginConformance(Laws):
 
     def _named(self, option: PluginOpt | PluginsOpt, name: str, given: tuple[Any, ...]) -> Named:
         found = _published(option.kind, name)
-        self.assertTrue(found, f"nothing called {name!r} is published in {option.kind}: is it installed?")
+        self.assertTrue(found, f"no entry point {name!r} in {option.kind}: install the package")
         plugin_class = found[0].load()
         defaults = {inner.dest: inner.default for inner in plugin_class.config_opts()}
         return Named(name, plugin_class(*given, **defaults))
 
     def given(self) -> tuple[Any, ...]:
-        """What the constructor gets before its options."""
+        """Return the positional arguments of the constructor."""
         return ()
 
     def maker(self) -> Callable[[], Any]:
-        """Makes the plugin, and does nothing else."""
+        """Return a function that only constructs the plugin."""
         given = self.given()
         return functools.partial(self.plugin_class(), *given, **self.options(given))
 
     def make(self) -> Any:
-        """A new plugin."""
+        """Return a new plugin."""
         return self.maker()()
 
     # -- laws ---------------------------------------------------------------------------------------------------
@@ -105,72 +105,72 @@ class PluginConformance(Laws):
         )
 
     def test_it_is_a_class_of_its_kind(self) -> None:
-        """It derives from a base class of its kind, or from Plugin with the kind's verbs, and lacks nothing."""
+        """It derives from a base class of its kind, or from Plugin with the methods of its kind, and is complete."""
         plugin_class = self.plugin_class()
-        self.assertTrue(inspect.isclass(plugin_class), f"{plugin_class!r} is no class")
+        self.assertTrue(inspect.isclass(plugin_class), f"expected a class, got {plugin_class!r}")
         names = " or ".join(base.__name__ for base in self.bases)
         derived = issubclass(plugin_class, self.bases)
-        spoken = issubclass(plugin_class, Plugin) and all(hasattr(plugin_class, verb) for verb in self.verbs)
-        self.assertTrue(derived or spoken, f"derive it from {names}, or from Plugin with {', '.join(self.verbs)}")
+        by_methods = issubclass(plugin_class, Plugin) and all(hasattr(plugin_class, verb) for verb in self.verbs)
+        self.assertTrue(derived or by_methods, f"derive it from {names}, or from Plugin with {', '.join(self.verbs)}")
         missing = sorted(getattr(plugin_class, "__abstractmethods__", ()))
-        self.assertFalse(missing, f"it lacks {', '.join(missing)}")
+        self.assertFalse(missing, f"required methods are missing: {', '.join(missing)}")
 
     def test_it_states_a_contract_that_this_host_offers(self) -> None:
-        """`contract = (major, minor)` stands in its own body: an inherited one would match whatever the host is."""
+        """Its class body has `contract = (major, minor)`: an inherited one would match every release of volsched."""
         stated = vars(self.plugin_class()).get("contract")
         self.assertIsInstance(stated, tuple, "state contract = (major, minor) in the class itself")
         assert stated is not None
-        self.assertEqual([int, int], [type(part) for part in stated], f"{stated!r} is no (major, minor)")
+        self.assertEqual([int, int], [type(part) for part in stated], f"expected (major, minor), got {stated!r}")
         offered = self.offered_contract
         self.assertEqual(offered[0], stated[0], f"this volsched offers {offered}")
         self.assertLessEqual(stated[1], offered[1], f"this volsched offers {offered}")
 
-    def test_it_says_what_it_is(self) -> None:
-        """It has a docstring of its own: `volsched plugin show` prints it."""
-        told = vars(self.plugin_class()).get("__doc__")
-        self.assertTrue(told and told.strip(), "write a docstring for the class itself")
+    def test_it_has_a_docstring(self) -> None:
+        """It has its own docstring, which `volsched plugin show` prints."""
+        docstring = vars(self.plugin_class()).get("__doc__")
+        self.assertTrue(docstring and docstring.strip(), "write a docstring for the class itself")
 
     def test_every_option_has_help(self) -> None:
-        """What an operator can set is explained."""
+        """Every option has help text for the operator."""
         for option in self.plugin_class().config_opts():
             self.assertTrue(option.help and option.help.strip(), f"option {option.name} has no help")
 
-    def test_it_leaves_the_hosts_options_alone(self) -> None:
-        """Sections of instances hold options that volsched adds, such as `driver`: no plugin has one of that name."""
+    def test_its_options_do_not_hide_those_of_volsched(self) -> None:
+        """volsched adds options such as `driver` to the sections of instances; no plugin declares one of that name."""
         added = INSTANCE_OPTIONS.get(self.group)
         hosts = {option.dest for option in added("tested")} if added is not None else set()
         own = {option.dest for option in self.plugin_class().config_opts()}
-        self.assertFalse(sorted(own & hosts), "volsched has options of these names in its section: rename them")
+        self.assertFalse(sorted(own & hosts), "rename these options: volsched has options of the same names")
 
-    def test_secrets_are_marked(self) -> None:
-        """An option that looks like a secret is one, so that no log and no error shows its value."""
+    def test_secret_options_are_marked(self) -> None:
+        """An option with the name of a secret is secret, so that no log and no error shows its value."""
         for option in self.plugin_class().config_opts():
             if SECRET_WORDS.search(option.name):
-                self.assertTrue(option.secret, f"option {option.name} looks like a secret: give it secret=True")
+                self.assertTrue(option.secret, f"option {option.name} looks like a secret: set secret=True")
 
     def test_its_constructor_takes_its_options(self) -> None:
-        """By keyword, each of them, and nothing that nobody could give it."""
+        """The constructor takes each option by keyword, and requires nothing else."""
         known = {option.dest for option in self.plugin_class().config_opts()}
-        self.assertFalse(set(self.configuration()) - known, "config names what is no option of the plugin")
+        self.assertFalse(set(self.configuration()) - known, "config has names that are not options of the plugin")
         takes = list(inspect.signature(self.plugin_class()).parameters.values())[len(self.given()) :]
         named = {parameter.name for parameter in takes}
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes):
-            self.assertFalse(known - named, "options that the constructor does not take")
+            self.assertFalse(known - named, "the constructor does not take these options")
         collecting = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
         required = {item.name for item in takes if item.default is item.empty and item.kind not in collecting}
-        self.assertFalse(required - known, "parameters that are no options, and have no default")
+        self.assertFalse(required - known, "these parameters are neither options nor have a default")
         self.make()
 
-    def test_making_it_touches_nothing_outside(self) -> None:
-        """The constructor keeps values; `start` opens files and connections."""
+    def test_its_constructor_does_no_input_or_output(self) -> None:
+        """The constructor stores values; `start` opens files and connections."""
         make = self.maker()
-        make()  # what it imports when it is first made is no matter
-        with watched() as seen:
+        make()  # imports of the first construction do not count
+        with recorded_io() as seen:
             make()
         self.assertEqual([], seen[:5], "the constructor did input or output")
 
-    def test_it_is_well_with_what_it_was_made_with(self) -> None:
-        """`validate` answers a list of problems, empty for a good configuration."""
+    def test_validate_accepts_its_configuration(self) -> None:
+        """`validate` returns an empty list for a correct configuration."""
         self.assertEqual([], self.make().validate())
 
     def test_start_and_stop_may_be_repeated(self) -> None:
@@ -179,7 +179,7 @@ class PluginConformance(Laws):
         try:
             plugin.start()
             plugin.start()
-            self.assertIsNone(plugin.health(), "it is not well after start")
+            self.assertIsNone(plugin.health(), "it reports a problem after start")
         finally:
             plugin.stop()
             plugin.stop()
@@ -187,19 +187,19 @@ class PluginConformance(Laws):
         plugin.stop()
 
     def test_stop_without_start_is_harmless(self) -> None:
-        """A service that failed to start stops everything."""
+        """A service that failed to start stops every plugin."""
         self.make().stop()
 
-    def test_what_it_declares_it_can_do(self) -> None:
+    def test_declared_capabilities_have_methods(self) -> None:
         """Every declared capability has its method."""
         plugin_class = self.plugin_class()
         self.assertIsInstance(plugin_class.capabilities, frozenset)
         for name in sorted(plugin_class.capabilities):
             method = getattr(plugin_class, name.lower(), None)
-            self.assertTrue(callable(method), f"it declares {name} and has no method {name.lower()}")
+            self.assertTrue(callable(method), f"it declares {name} but has no method {name.lower()}")
 
-    def test_what_it_can_do_it_declares(self) -> None:
-        """A capability that is implemented and not declared is never used."""
+    def test_methods_of_capabilities_are_declared(self) -> None:
+        """A capability that is implemented but not declared is never used."""
         plugin_class = self.plugin_class()
         for name in sorted(self.known_capabilities - plugin_class.capabilities):
-            self.assertFalse(hasattr(plugin_class, name.lower()), f"it has {name.lower()} and does not declare {name}")
+            self.assertFalse(hasattr(plugin_class, name.lower()), f"it has {name.lower()} but does not declare {name}")

@@ -1,4 +1,4 @@
-"""Pools and requests that the laws try a plugin on: ordinary ones, and those that are easily forgotten."""
+"""The sample pools and requests of the laws: ordinary ones and edge cases."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from volsched.model.pool import PoolState
 from volsched.model.request import Facts, Operation, RequestSpec, Retry
 from volsched.testing.builders import a_pool, a_request
 
-NEIGHBOUR = "064a2c8a-cb00-42f9-a364-0b7e7fd77038"
+NEIGHBOR = "064a2c8a-cb00-42f9-a364-0b7e7fd77038"
 INSTANCE = "3079f9f9-4e5f-401e-ae94-997d670f1d7d"
 FACTS = Facts(
-    volume_backends={NEIGHBOUR: "node1@disk#thick"},
+    volume_backends={NEIGHBOR: "node1@disk#thick"},
     instance_host="node1",
     volume_counts={"node1@disk#thick": 3, "node2@disk#thin": 1},
 )
 
 
 def sample_pools() -> tuple[PoolState, ...]:
-    """Thick and thin, full and empty, unbounded and unknown, in and without a zone, saying much and nothing."""
+    """Return pools: thick and thin, full and empty, unbounded and unknown, with and without zone and capabilities."""
     return (
         a_pool("thick", capabilities={"tier": "gold", "level": 5}),
         a_pool("full", free_gb=0.0, allocated_gb=1000.0, capabilities={"tier": "silver"}),
@@ -36,7 +36,7 @@ def sample_pools() -> tuple[PoolState, ...]:
 
 
 def sample_requests() -> Sequence[RequestSpec]:
-    """Small and huge, thick, in a zone, with extra specs, hints and earlier attempts; new volumes and growing ones."""
+    """Return requests: small and huge, thick, with zone, extra specs, hints, earlier attempts; creates and extends."""
     return (
         a_request(10, facts=FACTS),
         a_request(1_000_000, facts=FACTS),
@@ -56,8 +56,8 @@ def sample_requests() -> Sequence[RequestSpec]:
             retry=Retry(num_attempts=2, backends=("node1@disk#thick",)),
             hints={
                 "query": '["<", "$free_capacity_gb", 5]',
-                "different_host": [NEIGHBOUR],
-                "same_host": NEIGHBOUR,
+                "different_host": [NEIGHBOR],
+                "same_host": NEIGHBOR,
                 "local_to_instance": INSTANCE,
             },
             facts=FACTS,

@@ -11,8 +11,8 @@ from typing import Any
 from volsched.exceptions import InvalidRequest, NoValidBackend
 from volsched.plugins import SchedulerDriver, SchedulerResources
 from volsched.testing.builders import PROJECT_ID, VOLUME_ID, a_report, a_volume
+from volsched.testing.laws.instruments import ROUNDS, THREADS, concurrently
 from volsched.testing.laws.plugin import PluginConformance
-from volsched.testing.laws.together import ROUNDS, THREADS, together
 from volsched.testing.memory import MemoryClaims, MemoryFailures, scheduler_resources
 
 CONTEXT: Mapping[str, Any] = {"project_id": PROJECT_ID, "user_id": "a-user", "is_admin": False}
@@ -75,7 +75,7 @@ class SchedulerConformance(PluginConformance):
         self.assertEqual(first.chosen.pool_id, again.chosen.pool_id)
         self.assertEqual(1, len(self.claims(resources).rows))
 
-    def test_it_leaves_its_inputs_as_they_were(self) -> None:
+    def test_its_inputs_are_unchanged(self) -> None:
         """The request is somebody else's."""
         spec, properties = _asked(10)
         before = copy.deepcopy((spec, properties))
@@ -131,7 +131,7 @@ class SchedulerConformance(PluginConformance):
             except NoValidBackend as problem:
                 refused.append(problem)
 
-        self.assertEqual([], together(ask))
+        self.assertEqual([], concurrently(ask))
         taken: Counter[str] = Counter()
         for claim in self.claims(resources).rows.values():
             taken[claim.pool_id] += int(claim.size_gb)

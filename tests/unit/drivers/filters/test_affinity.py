@@ -9,8 +9,8 @@ from volsched.exceptions import InvalidRequest, NoValidBackend
 from volsched.model.request import Facts
 from volsched.plugins import VOLUME_BACKENDS
 from volsched.testing.builders import PROJECT_ID, a_pool, a_pool_table, a_report, a_request, a_volume
+from volsched.testing.installed import a_chooser
 from volsched.testing.memory import scheduler_resources
-from volsched.testing.pipeline import a_chooser
 from volsched_drivers.filters.affinity import DifferentBackendFilter, SameBackendFilter
 from volsched_drivers.schedulers.filter import FilterScheduler
 
@@ -33,14 +33,14 @@ class AffinityTest(TestCase):
         for hint, passed in (([], "abc"), ([ONE], "bc"), (ONE, "bc"), ([ONE, TWO], "b"), ([TWO], "ab")):
             with self.subTest(hint=hint):
                 self.assertEqual(passed, self.passed(plugin, hint))
-        self.assertEqual(f"holds volume {TWO}, to be kept apart from", self.screening.why(2))
+        self.assertEqual(f"holds volume {TWO}, which different_host excludes", self.screening.why(2))
 
     def test_kept_together(self) -> None:
         plugin = SameBackendFilter()
         for hint, passed in (([], "abc"), ([ONE], "a"), (TWO, "c"), ([ONE, TWO], "ac")):
             with self.subTest(hint=hint):
                 self.assertEqual(passed, self.passed(plugin, hint))
-        self.assertEqual("holds none of the 2 volumes to be kept together with", self.screening.why(1))
+        self.assertEqual("holds none of the 2 volumes of same_host", self.screening.why(1))
 
     def test_volumes_that_the_user_may_not_see(self) -> None:
         """F10: together with such a one is nowhere, apart from it is everywhere."""

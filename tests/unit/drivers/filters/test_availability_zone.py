@@ -39,5 +39,5 @@ class AvailabilityZoneFilterTest(TestCase):
 
     def test_the_reason(self) -> None:
         screening = AvailabilityZoneFilter().screen(a_request(zones=("z2", "z3")), POOLS.candidates())
-        self.assertEqual("zone z2 or z3 asked, the pool is in z1", screening.why(0))
-        self.assertEqual("zone z2 or z3 asked, the pool is in None", screening.why(2))
+        self.assertEqual("in zone z1, requested: z2 or z3", screening.why(0))
+        self.assertEqual("in zone None, requested: z2 or z3", screening.why(2))

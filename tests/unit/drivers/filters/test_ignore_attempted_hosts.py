@@ -14,7 +14,7 @@ class IgnoreAttemptedHostsFilterTest(TestCase):
         tried = Retry(num_attempts=2, backends=("node1@disk#pool1", "node9@gone#x"))
         screening = IgnoreAttemptedHostsFilter().screen(a_request(retry=tried), a_pool_table(3).candidates())
         self.assertEqual([True, False, True], screening.passed.tolist())
-        self.assertEqual("tried by an earlier attempt, of 2 so far", screening.why(1))
+        self.assertEqual("tried by one of 2 earlier attempts", screening.why(1))
 
     def test_a_first_attempt(self) -> None:
         for retry in (None, Retry(num_attempts=1)):

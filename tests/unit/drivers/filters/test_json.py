@@ -62,7 +62,7 @@ class JsonFilterTest(TestCase):
         candidates = a_pool_table(*POOLS).candidates()
         asked = a_request(hints={"query": '[">", "$free_capacity_gb", 500]'})
         screening = JsonFilter().screen(asked, candidates)
-        self.assertEqual("the query is not true of it: $free_capacity_gb is 100.0", screening.why(0))
+        self.assertEqual("the query is false: $free_capacity_gb is 100.0", screening.why(0))
         self.assertEqual("'>' cannot compare 'infinite', 500", screening.why(2))
 
     def test_a_bad_query_is_told(self) -> None:

@@ -12,8 +12,8 @@ from tests import TestCase
 from volsched.model.capacity import room_gb
 from volsched.model.request import Operation
 from volsched.testing.builders import a_pool, a_pool_table, a_report, a_request
+from volsched.testing.installed import a_chooser
 from volsched.testing.memory import scheduler_resources
-from volsched.testing.pipeline import a_chooser
 from volsched_drivers.schedulers.best_fit import BestFitScheduler
 
 

@@ -65,11 +65,11 @@ class TestGoodness(GoodnessTestCase):
             with self.subTest(text):
                 self.assertEqual(expected, self.goodness(with_function(text, free_gb=250.0), size_gb=10))
 
-    def test_no_function_is_0_without_a_word(self) -> None:
+    def test_a_pool_without_a_function_gets_0_without_a_log_line(self) -> None:
         with self.assertNoLogs(LOG.name):
             self.assertEqual(0, self.goodness(with_function(None)))
 
-    def test_pools_side_by_side(self) -> None:
+    def test_pools_with_several_functions_are_weighed_at_once(self) -> None:
         functions = ("100 - capabilities.used", None, "volume.size", "volume.size +")
         pools = [
             with_function(functions[number % 4], f"pool{number}", capabilities={"used": number}) for number in range(8)
@@ -78,12 +78,12 @@ class TestGoodness(GoodnessTestCase):
             weights = GoodnessWeigher().weigh(a_request(10), a_pool_table(*pools).candidates())
         self.assertEqual([100, 0, 10, 0, 96, 0, 10, 0], weights.tolist())
 
-    def test_what_is_no_goodness_counts_0_and_says_why(self) -> None:
+    def test_other_results_count_0_and_are_logged(self) -> None:
         for text, problem in (
-            ("101", "101.0 is no number from 0 to 100"),
-            ("0 - 1", "-1.0 is no number from 0 to 100"),
-            ("'high'", "'high' is no number from 0 to 100"),
-            ("9^999", "a whole number of 3167 bits is no number from 0 to 100"),
+            ("101", "expected a number from 0 to 100, got 101.0"),
+            ("0 - 1", "expected a number from 0 to 100, got -1.0"),
+            ("'high'", "expected a number from 0 to 100, got 'high'"),
+            ("9^999", "expected a number from 0 to 100, got a whole number of 3167 bits"),
             ("high", "unknown name high"),
             ("volume.siez", "unknown name volume.siez"),
             ("1 / 0", "division by zero"),
@@ -103,17 +103,17 @@ class TestGoodness(GoodnessTestCase):
             self.assertEqual(70, self.goodness(one))
 
 
-class TestGoodnessTraps(GoodnessTestCase):
-    def test_w03_texts_lists_and_complex_results(self) -> None:
+class TestCinderDialect(GoodnessTestCase):
+    def test_texts_lists_and_complex_numbers_count_0(self) -> None:
         for text in ("high", "'90'", "1, 2", "(0 - 8) ^ 0.5", "inf"):
             with self.subTest(text):
-                self.assertIn("no number from 0 to 100", self.problem(with_function(text), "cinder"))
+                self.assertIn("expected a number from 0 to 100", self.problem(with_function(text), "cinder"))
 
-    def test_w03_nan(self) -> None:
-        self.assertIn("nan is no number from 0 to 100", self.problem(with_function("nan"), "cinder"))
+    def test_nan_counts_0(self) -> None:
+        self.assertIn("expected a number from 0 to 100, got nan", self.problem(with_function("nan"), "cinder"))
         pool = with_function("capabilities.rate", capabilities={"rate": "nan"})
-        self.assertIn("nan is no number", self.problem(pool, "cinder"))
-        self.assertIn("'nan' is no number", self.problem(pool))
+        self.assertIn("got nan", self.problem(pool, "cinder"))
+        self.assertIn("got 'nan'", self.problem(pool))
 
     def test_every_failure_counts_0_in_cinder(self) -> None:
         for text in ("volume.size +", "volume.gone", "1 / 0", "max(1)", "stats.backend_id == 'a'", "qos.iops"):
@@ -124,6 +124,6 @@ class TestGoodnessTraps(GoodnessTestCase):
         pool = with_function("stats.QoS_support", qos_support=True)
         self.assertEqual((1, 100), (self.goodness(pool, "cinder"), self.goodness(pool)))
 
-    def test_e03_fractions_are_cut_in_cinder(self) -> None:
+    def test_fractions_are_cut_in_cinder(self) -> None:
         pool = with_function("100 - capabilities.used", capabilities={"used": 42.9})
         self.assertEqual((58, 57.1), (self.goodness(pool, "cinder"), self.goodness(pool)))

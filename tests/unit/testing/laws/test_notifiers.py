@@ -75,7 +75,7 @@ class NotifierLawsTest(biting.BitingTestCase):
         "test_every_event_arrives_in_order": Choosy,
         "test_the_same_event_twice_is_harmless": Proud,
         "test_it_delivers_after_a_pause": Final,
-        "test_it_leaves_the_event_as_it_was": Editing,
+        "test_the_event_is_unchanged": Editing,
         "test_it_is_safe_under_threads": Racing,
     }
     hooks: ClassVar[Mapping[str, Any]] = {"delivered": lambda case: ARRIVED}

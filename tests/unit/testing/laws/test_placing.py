@@ -115,18 +115,18 @@ class FilterLawsTest(biting.BitingTestCase):
     sound = Roomy
     broken: ClassVar[Mapping[str, type]] = {
         "test_it_is_deterministic": Forgetful,
-        "test_it_leaves_its_inputs_as_they_were": Scribbling,
-        "test_it_touches_nothing_outside": Curious,
+        "test_its_inputs_are_unchanged": Scribbling,
+        "test_it_does_no_input_or_output": Curious,
         "test_it_is_safe_under_threads": Shared,
-        "test_it_can_do_with_no_pools": Expecting,
-        "test_it_needs_what_can_be_fetched": Demanding,
+        "test_it_accepts_an_empty_table": Expecting,
+        "test_its_needs_are_known": Demanding,
         "test_it_rejects_some_and_passes_some": Content,
         "test_every_rejection_has_a_reason": Silent,
         "test_a_pool_is_judged_on_its_own": Comparing,
     }
 
     def test_a_request_that_is_written_to(self) -> None:
-        self.assertIsNotNone(self.told("test_it_leaves_its_inputs_as_they_were", Noting))
+        self.assertIsNotNone(self.told("test_its_inputs_are_unchanged", Noting))
 
     def test_an_answer_of_the_wrong_shape(self) -> None:
         for passed in (np.ones(3), [True], np.ones(99, np.bool_), None):
@@ -197,11 +197,11 @@ class WeigherLawsTest(biting.BitingTestCase):
     sound = Spacious
     broken: ClassVar[Mapping[str, type]] = {
         "test_it_is_deterministic": Moody,
-        "test_it_leaves_its_inputs_as_they_were": Marking,
-        "test_it_touches_nothing_outside": Reading,
+        "test_its_inputs_are_unchanged": Marking,
+        "test_it_does_no_input_or_output": Reading,
         "test_it_is_safe_under_threads": Hasty,
-        "test_it_can_do_with_no_pools": Relative,
-        "test_it_needs_what_can_be_fetched": Greedy,
+        "test_it_accepts_an_empty_table": Relative,
+        "test_its_needs_are_known": Greedy,
         "test_weights_are_finite": Boundless,
         "test_its_multiplier_is_a_number": Useless,
     }
@@ -273,11 +273,11 @@ class WeightHandlerLawsTest(biting.BitingTestCase):
     sound = Adding
     broken: ClassVar[Mapping[str, type]] = {
         "test_it_is_deterministic": Turning,
-        "test_it_leaves_its_inputs_as_they_were": Erasing,
-        "test_it_touches_nothing_outside": Looking,
+        "test_its_inputs_are_unchanged": Erasing,
+        "test_it_does_no_input_or_output": Looking,
         "test_it_is_safe_under_threads": Borrowed,
-        "test_it_can_do_with_no_pools": Assuming,
-        "test_it_needs_what_can_be_fetched": Wishing,
+        "test_it_accepts_an_empty_table": Assuming,
+        "test_its_needs_are_known": Wishing,
         "test_shares_add_up": Hiding,
     }
 

@@ -113,7 +113,7 @@ class SchedulerLawsTest(biting.BitingTestCase):
         "test_a_volume_is_placed_and_its_room_taken": Dreaming,
         "test_the_decision_can_be_stored": Inexpressible,
         "test_the_same_request_again_takes_no_more_room": Repeating,
-        "test_it_leaves_its_inputs_as_they_were": Scribbling,
+        "test_its_inputs_are_unchanged": Scribbling,
         "test_it_works_in_the_real_flow": Silent,
         "test_no_room_is_an_answer": Hopeful,
         "test_nonsense_is_the_callers_mistake": Patient,

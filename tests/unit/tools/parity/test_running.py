@@ -125,7 +125,7 @@ class TestVerdicts(TestCase):
         self.assertIs(Verdict.UNEXPLAINED, judged(other).verdict, "Cinder would have known the good one")
 
     def test_a_rule_that_matches_an_agreement_is_wrong(self) -> None:
-        greedy = differences.Rule("greedy", (), lambda comparison: frozenset({"chosen"}))
+        greedy = differences.Rule("greedy", lambda comparison: frozenset({"chosen"}))
         with mock.patch.object(differences, "RULES", (greedy,)):
             finding = judged(a_case())
         self.assertIs(Verdict.WRONG_RULE, finding.verdict)
@@ -135,7 +135,7 @@ class TestVerdicts(TestCase):
         self.assertIn("1 errors of rules", tally.line())
 
     def test_our_own_accident_is_never_explained(self) -> None:
-        greedy = differences.Rule("greedy", (), lambda comparison: comparison.differing)
+        greedy = differences.Rule("greedy", lambda comparison: comparison.differing)
         with (
             mock.patch.object(differences, "RULES", (greedy,)),
             mock.patch("volsched.placement.pipeline.Placing.place", side_effect=RuntimeError("ours")),

@@ -1,4 +1,4 @@
-"""The installed filters, weighers and handlers, put together for a test without a configuration."""
+"""Installed plugins by name, constructed for tests without a configuration."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ DEFAULT_WEIGHERS = ("capacity",)
 
 @lru_cache(maxsize=16)
 def published(group: str) -> Mapping[str, EntryPoint]:
-    """What is installed in a group, by name and by the name of its class (as Cinder's lists have it)."""
+    """Return the entry points of a group, by name and by class name (as in Cinder's lists)."""
     found = {point.name: point for point in entry_points(group=group)}
     by_class = {point.value.rpartition(":")[2]: point for point in found.values()}
     return {**by_class, **found}
 
 
 def plugin_class(group: str, name: str) -> Any:
-    """The class of a plugin. Raises PluginNotFound."""
+    """Return the class of a plugin. Raise PluginNotFound."""
     known = published(group)
     if name not in known:
         raise PluginNotFound(group, name, sorted({point.name for point in known.values()}))
@@ -36,7 +36,7 @@ def plugin_class(group: str, name: str) -> Any:
 
 
 def a_plugin(group: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
-    """A plugin, made with those of the options that it has. Raises PluginNotFound."""
+    """Return a plugin, constructed with those of `options` that it declares. Raise PluginNotFound."""
     made = plugin_class(group, name)
     own = {option.dest for option in made.config_opts()}
     return made(**{key: value for key, value in (options or {}).items() if key in own})
@@ -48,7 +48,7 @@ def a_chooser(
     handler: str = "ordered",
     options: Mapping[str, Any] | None = None,
 ) -> Placing:
-    """The real filters, weighers and handler of these names, with these options. Raises PluginNotFound."""
+    """Return the installed filters, weighers and handler of these names as a chooser. Raise PluginNotFound."""
     return Placing(
         [(name, a_plugin(FILTERS, name, options)) for name in filters],
         [(name, a_plugin(WEIGHERS, name, options)) for name in weighers],

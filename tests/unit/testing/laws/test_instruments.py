@@ -9,8 +9,7 @@ import sys
 import threading
 
 from tests import TestCase
-from volsched.testing.laws.together import ROUNDS, THREADS, together
-from volsched.testing.laws.watching import watched
+from volsched.testing.laws.instruments import ROUNDS, THREADS, concurrently, recorded_io
 
 
 class WatchingTest(TestCase):
@@ -22,17 +21,17 @@ class WatchingTest(TestCase):
                 lambda: connection.bind(("127.0.0.1", 0)),
                 lambda: subprocess.run([sys.executable, "-V"], capture_output=True, check=True),
             ):
-                with watched() as seen:
+                with recorded_io() as seen:
                     deed()
                 self.assertTrue(seen)
 
     def test_thinking_is_not(self) -> None:
-        with watched() as seen:
+        with recorded_io() as seen:
             sorted(str(number) for number in range(100))
         self.assertEqual([], seen)
 
     def test_other_threads_and_other_times_do_not_count(self) -> None:
-        with watched() as seen:
+        with recorded_io() as seen:
             thread = threading.Thread(target=os.listdir, args=(".",))
             thread.start()
             thread.join()
@@ -43,11 +42,11 @@ class WatchingTest(TestCase):
 class TogetherTest(TestCase):
     def test_every_thread_does_every_round(self) -> None:
         done: list[int] = []
-        self.assertEqual([], together(done.append))
+        self.assertEqual([], concurrently(done.append))
         self.assertEqual(ROUNDS * THREADS, len(done))
 
     def test_problems_are_handed_back_and_the_interpreter_is_as_before(self) -> None:
         before = sys.getswitchinterval()
-        problems = together(lambda number: int("x"))
+        problems = concurrently(lambda number: int("x"))
         self.assertEqual([ValueError] * THREADS, [type(problem) for problem in problems])
         self.assertEqual(before, sys.getswitchinterval())

@@ -159,7 +159,7 @@ class VolumeTypesContract(World):
         self.types.create("Fast")
         with self.assertRaisesRegex(InvalidRequest, "name: there is a volume type 'fast' already"):
             self.types.create("fast", {"a": "b"})
-        with self.assertRaisesRegex(InvalidRequest, "name: a volume type needs a name"):
+        with self.assertRaisesRegex(InvalidRequest, "name: expected a line of 1 to 255 printable characters, got ''"):
             self.types.create("")
 
     def test_an_unknown_type_is_named(self) -> None:

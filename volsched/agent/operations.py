@@ -42,6 +42,7 @@ from volsched.agent.job import (
 from volsched.exceptions import DatabaseUnavailable, InvalidRequest, LeaseLost, StorageMismatch
 from volsched.flows.scheduler_queue import scheduler_work
 from volsched.model.event import Priority
+from volsched.model.parsing import size_from
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.work import Outcome, WorkItem, WorkRequest, WorkState
 from volsched.plugins import clones, takes_snapshots
@@ -129,9 +130,7 @@ def _made(job: OperationContext) -> str:
 
 
 def _extend(job: OperationContext) -> Outcome:
-    new_size = job.payload.get("new_size_gb")
-    if not isinstance(new_size, int):
-        raise InvalidRequest("new_size_gb", f"{new_size!r} is no whole number of GiB")
+    new_size = size_from(job.payload.get("new_size_gb"), "new_size_gb")
     job.backend.extend_volume(job.attempt, new_size)
     return done_at(job, job.clock(), {"size_gb": new_size})
 

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from volsched.api.resources import ApiService, Progress, identifier
 from volsched.api.validation import check_zone, plain_type, text
 from volsched.exceptions import InvalidRequest
+from volsched.model import limits
 from volsched.model.group import Group, GroupStatus
 from volsched.model.identity import derived_id
 from volsched.model.observer import observed
 from volsched.model.volume import Volume
 from volsched.model.work import SCHEDULER_QUEUE, WorkRequest
-
-MOST_TYPES = 100
 
 
 class GroupService(ApiService):
@@ -48,8 +47,8 @@ class GroupService(ApiService):
         """
         self._check("group:create")
         self._resources.request_worker.prepare()
-        if not 1 <= len(types) <= MOST_TYPES:
-            raise InvalidRequest("type", f"expected 1 to {MOST_TYPES} volume types, got {len(types)}")
+        if not 1 <= len(types) <= limits.MAX_GROUP_TYPES:
+            raise InvalidRequest("type", f"expected 1 to {limits.MAX_GROUP_TYPES} volume types, got {len(types)}")
         found = {kind.id: kind for kind in map(self._db.types.find, types)}
         check_zone(zone, self._resources.backends.services)
         group = Group(

@@ -6,56 +6,30 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from volsched.exceptions import InvalidRequest
+from volsched.model import parsing
 from volsched.model.report import ServiceState
 from volsched.model.request import VolumeType
 from volsched.model.volume import Volume
 
-#: The largest size that can be requested: 1 EiB.
-MOST_GB = 1 << 30
-MOST_TEXT = 255
-MOST_ENTRIES = 128
-
 
 def size_from(value: object, field: str = "size") -> int:
-    """Return a whole number of GiB from 1 to MOST_GB, given as a number or as decimal digits. Raises InvalidRequest."""
-    expected = f"expected a whole number of GiB from 1 to {MOST_GB}"
-    if value is None:
-        raise InvalidRequest(field, f"{expected}, got nothing")
-    size = value
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(MOST_GB)):
-        size = int(value)
-    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MOST_GB:
-        raise InvalidRequest(field, f"{expected}, got {str(value)[:40]!r}")
-    return size
+    """Return a size in whole GiB, given as a number or as its digits. Raise InvalidRequest."""
+    return parsing.size_from(value, field, text=True)
 
 
 def text(field: str, value: object) -> str | None:
-    """Return printable text of bounded length, or None. Raises InvalidRequest."""
-    if value is None:
-        return None
-    if not isinstance(value, str) or len(value) > MOST_TEXT or not value.isprintable():
-        raise InvalidRequest(
-            field, f"expected printable text of at most {MOST_TEXT} characters, got {str(value)[:40]!r}"
-        )
-    return value
+    """Return one line of printable text, or None. Raise InvalidRequest."""
+    return parsing.optional_name(value, field)
 
 
 def entries(field: str, value: Mapping[str, Any] | None) -> dict[str, str]:
-    """Return a bounded dict of names and texts. Raises InvalidRequest."""
-    given = dict(value or {})
-    if len(given) > MOST_ENTRIES:
-        raise InvalidRequest(field, f"expected at most {MOST_ENTRIES} entries, got {len(given)}")
-    for key, item in given.items():
-        if text(f"{field}.{key}", key) in (None, "") or text(f"{field}.{key}", item) is None:
-            raise InvalidRequest(field, f"expected a name and a text, got {key!r}={item!r}")
-    return given
+    """Return metadata. Raise InvalidRequest."""
+    return parsing.metadata_from(value, field)
 
 
 def hints(value: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return scheduler hints as a dict; the scheduler validates those that it uses. Raises InvalidRequest."""
-    if value is not None and not isinstance(value, Mapping):
-        raise InvalidRequest("hints", f"expected a mapping of names to values, got {value!r:.80}")
-    return dict(value or {})
+    """Return a copy of scheduler hints. Raise InvalidRequest."""
+    return parsing.hints_from(value, "hints")
 
 
 def check_zone(zone: str | None, services: Callable[[], Iterable[ServiceState]]) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from volsched.db.database import Database
 from volsched.db.schema import volume_type_extra_specs, volume_types, volumes
 from volsched.exceptions import InvalidRequest, VolumeTypeNotFound
+from volsched.model.parsing import frozen_mapping, name_from, optional_name, type_name_from
 from volsched.model.request import VolumeType
 
 
@@ -32,12 +33,13 @@ class VolumeTypes:
         is_public: bool = True,
         qos_specs: Mapping[str, Any] | None = None,
     ) -> VolumeType:
-        """Insert a volume type. Raises InvalidRequest if the name is in use."""
-        if not name:
-            raise InvalidRequest("name", "a volume type needs a name")
+        """Insert a volume type. Raise InvalidRequest if a value is not accepted or the name is in use."""
+        type_name_from(name)
+        optional_name(description, "description")
         type_id = str(uuid.uuid4())
         specs = [
-            {"volume_type_id": type_id, "key": key, "value": str(value)} for key, value in (extra_specs or {}).items()
+            {"volume_type_id": type_id, "key": name_from(key, "extra_specs"), "value": str(value)}
+            for key, value in frozen_mapping(extra_specs or {}, "extra_specs").items()
         ]
 
         def write(connection: Connection) -> VolumeType:

@@ -12,9 +12,10 @@ from taskflow.engines.base import Engine
 from taskflow.patterns import linear_flow
 from taskflow.types.failure import Failure
 
-from volsched.exceptions import InvalidRequest, VolumeNotFound
+from volsched.exceptions import VolumeNotFound
 from volsched.flows import engine
 from volsched.flows.task import VolschedTask
+from volsched.model import parsing
 from volsched.model.context import plain_context
 from volsched.model.ports import QuotaStore, VolumeStore
 from volsched.model.serialization import plain
@@ -24,8 +25,6 @@ from volsched.model.work import WorkRequest
 LOG = logging.getLogger(__name__)
 
 ACTION = "volume:manage_existing"
-MOST_TEXT = 255
-MOST_REF = 4096
 #: The statuses before an agent has the volume: a late revert must not change a volume that is in use.
 UNMANAGED = (VolumeStatus.MANAGING, VolumeStatus.ERROR_MANAGING)
 
@@ -78,16 +77,10 @@ class ExtractManageSpecTask(VolschedTask):
         description: str | None = None,
     ) -> dict[str, Any]:
         """Return the volume's id. Raise InvalidRequest naming the field."""
-        if not isinstance(host, str) or "@" not in host:
-            raise InvalidRequest("host", f"expected host@backend or host@backend#pool, got {host!r:.80}")
-        if not isinstance(ref, Mapping) or not ref:
-            raise InvalidRequest("ref", f"expected a name such as source-name=FILE, got {ref!r:.80}")
-        for key, value in ref.items():
-            if not isinstance(value, str) or not value or len(value) > MOST_REF or "\0" in value:
-                raise InvalidRequest(f"ref.{key}", f"expected text of 1 to {MOST_REF} characters, got {value!r:.80}")
-        for field, text in (("name", name), ("description", description)):
-            if text is not None and (not isinstance(text, str) or len(text) > MOST_TEXT):
-                raise InvalidRequest(field, f"expected text of at most {MOST_TEXT} characters, got {text!r:.80}")
+        parsing.backend_from(host)
+        parsing.reference_from(ref)
+        parsing.optional_name(name, "name")
+        parsing.optional_name(description, "description")
         return {"volume_id": str(uuid.uuid4())}
 
 

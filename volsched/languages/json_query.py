@@ -12,7 +12,7 @@ from typing import Any
 
 from volsched.exceptions import InvalidRequest
 from volsched.languages.attributes import Kind, Reference, reference_from
-from volsched.model.hints import QUERY, field_of
+from volsched.model.parsing.hints import QUERY, field_of
 from volsched.model.pool import PoolState
 
 MOST_CHARACTERS = 20_000

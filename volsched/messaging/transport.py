@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from volsched.exceptions import ConfigurationError
-from volsched.model.parsing.values import shown
+from volsched.model import limits
+from volsched.model.parsing import shown
 from volsched.model.work import SCHEDULER_QUEUE, agent_queue
 from volsched.plugins.bus import completed, oslo_messaging_on_threads, private_configuration
 
@@ -24,7 +25,6 @@ VERSION = "1.0"
 EXAMPLE = "e.g. rabbit://USER:PASSWORD@HOST:5672/"
 EXCHANGE = "volsched"  # not the one that other services on the same broker use
 WAKE = "wake"
-MOST_QUEUE_NAME = 255
 #: A log message with the same text is written once in this time, with the count of the others.
 REPEAT_SECONDS = 60.0
 
@@ -149,7 +149,7 @@ def _problem(message: Any) -> str | None:
         return f"method: expected {WAKE}, got {shown(message.get('method'))}"
     arguments = message.get("args")
     queue = arguments.get("queue") if isinstance(arguments, Mapping) else None
-    if not isinstance(queue, str) or len(queue) > MOST_QUEUE_NAME or not _is_queue(queue):
+    if not isinstance(queue, str) or len(queue) > limits.MAX_NAME or not _is_queue(queue):
         return f"queue: expected {SCHEDULER_QUEUE} or {agent_queue('HOST@BACKEND')}, got {shown(queue)}"
     return None
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from volsched.model import hints
 from volsched.model.candidates import Mask
+from volsched.model.parsing import hints
 from volsched.plugins import VOLUME_BACKENDS, Candidates, ColumnFilter, RequestSpec, Screening
 
 

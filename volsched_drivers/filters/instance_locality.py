@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from volsched.exceptions import PluginError
-from volsched.model import hints
 from volsched.model.columns import BACKEND_ID
+from volsched.model.parsing import hints
 from volsched.plugins import INSTANCE_HOST, Candidates, ColumnFilter, RequestSpec, Screening
 
 

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from volsched.languages.attributes import Reference
 from volsched.languages.json_query import CannotJudge, Query, query_from
-from volsched.model import hints
 from volsched.model.candidates import CodedColumn
 from volsched.model.columns import CAPABILITIES, CAPABILITY_KEYS, capability
+from volsched.model.parsing import hints
 from volsched.model.pool import PoolState
 from volsched.plugins import Candidates, ColumnFilter, RequestSpec, Screening
 

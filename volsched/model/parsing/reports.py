@@ -1,7 +1,8 @@
-"""A capability report taken apart: the pools that can be used, and why the others cannot."""
+"""Parsing of a capability report into the pools that can be used, and the reasons why others cannot."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,16 +12,22 @@ from typing import Any
 import msgspec
 
 from volsched.exceptions import InvalidRequest
-from volsched.model.parsing.numbers import capacity_from, figure, ratio_from
-from volsched.model.parsing.values import Unusable, frozen_mapping, shown
+from volsched.model import capacity, limits
+from volsched.model.parsing.fields import name_from
+from volsched.model.parsing.values import expected, frozen_mapping, mapping_from, wrong
 from volsched.model.pool import PoolState
 from volsched.model.report import CapabilityReport, ServiceState
 
-MOST_POOLS = 2_000  # of one backend
-LONGEST_NAME = 255
 LEGACY_POOL = "_pool0"
+INFINITE = "infinite"
+UNKNOWN = "unknown"
+AUTO = "auto"
+WORDS: Mapping[str, float] = {INFINITE: math.inf, UNKNOWN: math.nan}
+NUMBER = "a number of GiB, 0 or more"
+TIME = "an ISO 8601 time, such as 2026-11-22T09:00:02.668855"
+CAPACITY = f"{NUMBER}, or '{INFINITE}' or '{UNKNOWN}'"
 
-#: Storage protocols that go by several names: a pool that reports one of them goes by all.
+#: Storage protocols with several names: a pool that reports one of them matches all.
 FAMILIES: tuple[tuple[str, ...], ...] = (
     ("iSCSI", "iscsi"),
     ("FC", "fibre_channel", "fc"),
@@ -29,14 +36,14 @@ FAMILIES: tuple[tuple[str, ...], ...] = (
 )
 SPELLINGS: Mapping[str, tuple[str, ...]] = {name: family for family in FAMILIES for name in family}
 
-#: What a pool takes over from its backend where it says nothing, or nothing true, itself.
+#: Capabilities that a pool inherits from its backend if its own value is missing or false.
 INHERITED = ("volume_backend_name", "vendor_name", "driver_version")
-#: What it takes over only where it does not mention it: an explicit None stays.
+#: Capabilities that it inherits only if the key is missing: an explicit None stays.
 INHERITED_IF_ABSENT = ("filter_function", "goodness_function")
 
 
 class ParsedReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a report. `names` are the pools it named, in its order, whether they can be used or not."""
+    """A parsed report. `names` are all pools that it names, in its order."""
 
     backend_id: str
     pools: tuple[PoolState, ...] = ()
@@ -47,67 +54,67 @@ class ParsedReport(msgspec.Struct, frozen=True, kw_only=True):
 def report_from(
     service_name: Any, host: Any, capabilities: Any, cluster_name: Any, timestamp: Any, *, now: datetime
 ) -> CapabilityReport:
-    """The arguments of a report message as a report; without a time stamp it was made `now`. Raises InvalidRequest."""
-    for field, name in (("service_name", service_name), ("host", host)):
-        if not isinstance(name, str) or not name:
-            raise InvalidRequest(field, f"{shown(name)} names nothing; a report must say whose it is")
-    if cluster_name is not None and not isinstance(cluster_name, str):
-        raise InvalidRequest("cluster_name", f"{shown(cluster_name)} is no name")
+    """Return the report of a report message; its time is `now` if it has none. Raise InvalidRequest."""
     return CapabilityReport(
-        service_name=service_name,
-        host=host,
+        service_name=name_from(service_name, "service_name"),
+        host=_backend_id(host, "host"),
         capabilities=capabilities,
-        cluster_name=cluster_name or None,
+        cluster_name=_backend_id(cluster_name, "cluster_name") if cluster_name else None,
         timestamp=_stamp(timestamp, now),
     )
 
 
+def _backend_id(given: Any, field: str) -> str:
+    name = name_from(given, field)
+    if len(name) > limits.MAX_BACKEND_ID:
+        raise wrong(field, f"at most {limits.MAX_BACKEND_ID} characters", str(len(name)))
+    return name
+
+
 def _stamp(given: Any, now: datetime) -> datetime:
-    """A time stamp in UTC without a zone."""
+    """Return a time stamp in UTC without a zone."""
     if given is None or given == "":
         return now
     if isinstance(given, str):
         try:
             given = datetime.fromisoformat(given)
         except ValueError:
-            raise InvalidRequest("timestamp", f"{shown(given)} is no ISO 8601 time") from None
+            raise expected("timestamp", TIME, given) from None
     if not isinstance(given, datetime):
-        raise InvalidRequest("timestamp", f"{shown(given)} is no time")
+        raise expected("timestamp", TIME, given)
     try:
         return given if given.tzinfo is None else given.astimezone(UTC).replace(tzinfo=None)
     except OverflowError:
-        raise InvalidRequest("timestamp", f"{given.isoformat()} is beyond the calendar") from None
+        raise wrong("timestamp", TIME, given.isoformat()) from None
 
 
 def pools_from(report: CapabilityReport, service: ServiceState, default_ratio: str) -> ParsedReport:
-    """The pools of a report. Never raises: what cannot be used is set aside, and leaves the rest as if it were not.
+    """Return the pools of a report. Pools that cannot be used are set aside with the reason; nothing is raised.
 
-    `service` says where the backend runs; `default_ratio` is the configured max_over_subscription_ratio.
+    `service` is the backend's service; `default_ratio` is the configured max_over_subscription_ratio.
     """
     backend_id = service.backend_id
     try:
-        if not isinstance(report.capabilities, Mapping):
-            raise Unusable("capabilities", f"{shown(report.capabilities)} is no mapping of names to values")
-        listed = report.capabilities.get("pools")
+        listed = mapping_from(report.capabilities, "capabilities").get("pools")
         backend = _Backend(report, service, default_ratio)
         if listed is None:
             return _legacy(backend, report.capabilities)
         entries = _entries(listed)
-    except Unusable as problem:
+    except InvalidRequest as problem:
         return ParsedReport(backend_id=backend_id, set_aside=((backend_id, str(problem)),))
     return _pools(backend, entries)
 
 
 def _entries(listed: Any) -> Sequence[Any]:
     if not isinstance(listed, list | tuple):
-        raise Unusable("pools", f"{shown(listed)} is no list; report a list of mappings, each with a pool_name")
-    if len(listed) > MOST_POOLS:
-        raise Unusable("pools", f"lists {len(listed)} pools; at most {MOST_POOLS} of one backend are taken in")
+        raise expected("pools", "a list of mappings, each with a pool_name", listed)
+    if len(listed) > limits.MAX_POOLS:
+        raise wrong("pools", f"at most {limits.MAX_POOLS} pools of one backend", str(len(listed)))
     return listed
 
 
 class _Backend:
-    """What the pools of one report have in common."""
+    """The values that the pools of one report have in common."""
 
     __slots__ = ("capabilities", "default_ratio", "protocol", "report", "service", "stamp")
 
@@ -116,15 +123,21 @@ class _Backend:
         self.report = report
         self.service = service
         self.default_ratio = default_ratio
-        self.capabilities = frozen_mapping(own, "capabilities")
+        self.capabilities = frozen_mapping(own, "capabilities", prefix="")
         self.protocol = _widened(self.capabilities.get("storage_protocol"))
         self.stamp = report.timestamp.isoformat()
 
     def pool_id(self, name: str) -> str:
         return f"{self.service.backend_id}#{name}"
 
+    def check_length(self, name: str, field: str) -> None:
+        """Raise InvalidRequest if the id of the pool would be too long."""
+        if len(self.pool_id(name)) > limits.MAX_NAME:
+            most = limits.MAX_NAME - len(self.pool_id(""))
+            raise wrong(field, f"at most {most} characters beside {self.pool_id('')}", str(len(name)))
+
     def with_inheritance(self, pool: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What a pool reports, completed by what its backend does."""
+        """Return the capabilities of a pool with those that it inherits."""
         made = dict(pool)
         for key in INHERITED:
             if not made.get(key):
@@ -143,20 +156,20 @@ def _widened(protocol: Any) -> Any:
 
 
 def _legacy(backend: _Backend, capabilities: Mapping[str, Any]) -> ParsedReport:
-    """A backend that lists no pools is one pool itself, called by its volume_backend_name."""
+    """Return the pool of a backend that lists none: the backend itself, named by its volume_backend_name."""
     backend_id = backend.service.backend_id
     name = backend.capabilities.get("volume_backend_name")
     name = LEGACY_POOL if name is None else name
     try:
-        _check_name(name, "volume_backend_name")
-    except Unusable as problem:
+        backend.check_length(name_from(name, "volume_backend_name"), "volume_backend_name")
+    except InvalidRequest as problem:
         return ParsedReport(backend_id=backend_id, set_aside=((backend_id, str(problem)),))
     reported = backend.capabilities
     if "pools" in capabilities:
         reported = {**reported, "pools": None}
     try:
         pool = _pool(backend, name, backend.with_inheritance(reported))
-    except Unusable as problem:
+    except InvalidRequest as problem:
         return ParsedReport(backend_id=backend_id, set_aside=((backend.pool_id(name), str(problem)),), names=(name,))
     return ParsedReport(backend_id=backend_id, pools=(pool,), names=(name,))
 
@@ -169,21 +182,22 @@ def _pools(backend: _Backend, entries: Sequence[Any]) -> ParsedReport:
     names: dict[str, None] = {}
     for number, entry in enumerate(entries, 1):
         try:
-            name = _name_of(entry, number)
-        except Unusable as problem:
+            name = _name_of(backend, entry, number)
+        except InvalidRequest as problem:
             aside.append((backend_id, str(problem)))
             continue
         if name in twice:
             if name not in names:
-                aside.append(
-                    (backend.pool_id(name), f"pool_name: {name!r} is listed {twice[name]} times; name it once")
-                )
+                again = wrong("pool_name", "each name once", f"{name!r} {twice[name]} times")
+                aside.append((backend.pool_id(name), str(again)))
             names[name] = None
             continue
         names[name] = None
         try:
-            pools.append(_pool(backend, name, backend.with_inheritance(frozen_mapping(entry, "capabilities"))))
-        except Unusable as problem:
+            pools.append(
+                _pool(backend, name, backend.with_inheritance(frozen_mapping(entry, "capabilities", prefix="")))
+            )
+        except InvalidRequest as problem:
             aside.append((backend.pool_id(name), str(problem)))
     return ParsedReport(backend_id=backend_id, pools=tuple(pools), set_aside=tuple(aside), names=tuple(names))
 
@@ -193,35 +207,25 @@ def _names_that_repeat(entries: Sequence[Any]) -> Mapping[str, int]:
     return {name: count for name, count in Counter(n for n in named if type(n) is str).items() if count > 1}
 
 
-def _name_of(entry: Any, number: int) -> str:
+def _name_of(backend: _Backend, entry: Any, number: int) -> str:
+    """Return the name of the pool at this place of the list, counted from 1."""
     where = f"pools[{number}]"
-    if not isinstance(entry, Mapping):
-        raise Unusable(where, f"{shown(entry)} is no mapping; report one with a pool_name")
-    if "pool_name" not in entry:
-        raise Unusable(where, "has no pool_name; give the pool a name of its own")
-    name = entry["pool_name"]
-    _check_name(name, f"{where}.pool_name")
-    return str(name)
-
-
-def _check_name(name: Any, field: str) -> None:
-    if type(name) is not str or not name:
-        raise Unusable(field, f"{shown(name)} names nothing; give the pool a name in text")
-    if len(name) > LONGEST_NAME:
-        raise Unusable(field, f"{shown(name)} has {len(name)} characters; at most {LONGEST_NAME} are kept")
+    name = name_from(mapping_from(entry, where).get("pool_name"), f"{where}.pool_name")
+    backend.check_length(name, f"{where}.pool_name")
+    return name
 
 
 def _pool(backend: _Backend, name: str, capabilities: Mapping[str, Any]) -> PoolState:
-    """One pool out of what it reports, inheritance included. Raises Unusable."""
+    """Return the pool with these capabilities, inherited ones included. Raise InvalidRequest."""
     service = backend.service
-    total = capacity_from(capabilities, "total_capacity_gb", text=True)
-    free = capacity_from(capabilities, "free_capacity_gb")
-    allocated = figure(capabilities.get("allocated_capacity_gb", 0), "allocated_capacity_gb")
-    provisioned = figure(capabilities.get("provisioned_capacity_gb", allocated), "provisioned_capacity_gb")
-    reserved = figure(
-        capabilities.get("reserved_percentage", 0), "reserved_percentage", "report a percentage", text=True
+    total = _capacity(capabilities, "total_capacity_gb", text=True)
+    free = _capacity(capabilities, "free_capacity_gb")
+    allocated = _number(capabilities.get("allocated_capacity_gb", 0), "allocated_capacity_gb")
+    provisioned = _number(capabilities.get("provisioned_capacity_gb", allocated), "provisioned_capacity_gb")
+    reserved = _number(
+        capabilities.get("reserved_percentage", 0), "reserved_percentage", "a percentage of 0 or more", text=True
     )
-    ratio = ratio_from(capabilities, backend.default_ratio, total_gb=total, free_gb=free, provisioned_gb=provisioned)
+    ratio = _ratio(capabilities, backend.default_ratio, total_gb=total, free_gb=free, provisioned_gb=provisioned)
     return PoolState(
         pool_id=backend.pool_id(name),
         backend_id=service.backend_id,
@@ -250,6 +254,45 @@ def _pool(backend: _Backend, name: str, capabilities: Mapping[str, Any]) -> Pool
     )
 
 
+def _capacity(pool: Mapping[str, Any], key: str, *, text: bool = False) -> float:
+    """Return total or free capacity: 0 if it is missing, inf for `infinite`, nan for `unknown`."""
+    value = pool.get(key, 0)
+    if type(value) is str and value in WORDS:
+        return WORDS[value]
+    return _number(value, key, CAPACITY, text=text)
+
+
+def _number(value: Any, key: str, what: str = NUMBER, *, text: bool = False) -> float:
+    """Return a finite number of 0 or more. `text`: its digits are accepted as well. Raise InvalidRequest."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or (isinstance(value, str) and not text):
+        raise expected(key, what, value)
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise expected(key, what, value) from None
+    if not (math.isfinite(number) and number >= 0):
+        raise expected(key, what, value)
+    return number
+
+
+def _ratio(
+    pool: Mapping[str, Any], default_ratio: str, *, total_gb: float, free_gb: float, provisioned_gb: float
+) -> float:
+    """Return how many times over a pool may be provisioned. Raise InvalidRequest.
+
+    It is 1 for thick, unbounded and unknown pools. A missing or empty value stands for the configured one.
+    """
+    key = "max_over_subscription_ratio"
+    if not pool.get("thin_provisioning_support") or not math.isfinite(total_gb) or not math.isfinite(free_gb):
+        return 1.0
+    value = pool.get(key) or default_ratio
+    if value == AUTO:
+        if provisioned_gb and total_gb - free_gb + 1.0 == 0.0:
+            raise wrong(key, f"figures that '{AUTO}' can divide by", f"{free_gb:g} GiB free of {total_gb:g}")
+        return capacity.auto_ratio(total_gb, free_gb, provisioned_gb)
+    return _number(value, key, f"a number such as 20.0, or '{AUTO}'", text=True)
+
+
 def _text(value: Any) -> str | None:
     return value if type(value) is str else None
 
@@ -261,7 +304,7 @@ def _protocol(value: Any) -> str | tuple[str, ...] | None:
 
 
 def _function(value: Any) -> str | None:
-    """An expression's text; a bare number or truth value is one too."""
+    """Return the text of an expression, which may be reported as a number or a boolean."""
     if value is None or type(value) is str:
         return value
     return str(value) if isinstance(value, bool | int | float) else repr(value)

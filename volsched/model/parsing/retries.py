@@ -1,12 +1,13 @@
-"""The retry record: what earlier attempts at a request tried, and how one more is counted."""
+"""The retry record: the attempts at a request so far."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from volsched.exceptions import InvalidRequest, NoValidBackend
-from volsched.model.parsing.values import MOST_KEYS, shown
+from volsched.exceptions import NoValidBackend
+from volsched.model import limits
+from volsched.model.parsing.fields import name_from
+from volsched.model.parsing.values import expected, mapping_from
 from volsched.model.request import Retry
 
 FIELD = "filter_properties.retry"
@@ -14,37 +15,36 @@ FIRST_ATTEMPT = Retry(num_attempts=1)
 
 
 def retry_from(given: Any) -> Retry | None:
-    """The record as received; None where there is none. Raises InvalidRequest naming the field."""
+    """Return the record, None where there is none. Raise InvalidRequest naming the field."""
     if not given:
         return None
-    if not isinstance(given, Mapping):
-        raise InvalidRequest(FIELD, f"{shown(given)} is no retry record; send a mapping with num_attempts, or nothing")
-    attempts = given.get("num_attempts")
-    if isinstance(attempts, bool) or not isinstance(attempts, int) or not 0 <= attempts <= 1_000_000:
-        raise InvalidRequest(
-            f"{FIELD}.num_attempts", f"{shown(attempts)} is no count of attempts; send a whole number of 0 or more"
-        )
-    hosts = _names(given.get("hosts"), "hosts")
-    backends = _names(given["backends"], "backends") if "backends" in given else hosts
-    exc = given.get("exc")
-    return Retry(num_attempts=attempts, backends=backends, hosts=hosts, exc=None if exc is None else str(exc)[:2000])
+    record = mapping_from(given, FIELD)
+    attempts = record.get("num_attempts")
+    if isinstance(attempts, bool) or not isinstance(attempts, int) or not 0 <= attempts <= limits.MAX_ATTEMPTS:
+        raise expected(f"{FIELD}.num_attempts", f"a whole number from 0 to {limits.MAX_ATTEMPTS}", attempts)
+    hosts = _names(record.get("hosts"), "hosts")
+    backends = _names(record["backends"], "backends") if "backends" in record else hosts
+    exc = record.get("exc")
+    return Retry(
+        num_attempts=attempts,
+        backends=backends,
+        hosts=hosts,
+        exc=None if exc is None else str(exc)[: limits.MAX_RETRY_ERROR],
+    )
 
 
 def _names(given: Any, key: str) -> tuple[str, ...]:
     if given is None:
         return ()
-    if not isinstance(given, list | tuple) or len(given) > MOST_KEYS:
-        raise InvalidRequest(f"{FIELD}.{key}", f"{shown(given)} is no list of pool ids")
-    for item in given:
-        if not isinstance(item, str):
-            raise InvalidRequest(f"{FIELD}.{key}", f"holds {shown(item)}, which is no pool id like host@backend#pool")
-    return tuple(given)
+    if not isinstance(given, list | tuple) or len(given) > limits.MAX_ENTRIES:
+        raise expected(f"{FIELD}.{key}", f"a list of at most {limits.MAX_ENTRIES} pool ids", given)
+    return tuple(name_from(item, f"{FIELD}.{key}") for item in given)
 
 
 def next_retry(retry: Retry | None, max_attempts: int, subject: str) -> Retry | None:
-    """The record that counts the attempt that begins now; None where rescheduling is off (`max_attempts` is 1).
+    """Return the record with one more attempt; None if rescheduling is off (`max_attempts` is 1).
 
-    Raises NoValidBackend where that is one attempt too many.
+    Raise NoValidBackend if that is one attempt too many.
     """
     if max_attempts == 1:
         return None
@@ -58,7 +58,7 @@ def next_retry(retry: Retry | None, max_attempts: int, subject: str) -> Retry | 
 
 
 def plain_retry(retry: Retry | None) -> dict[str, Any] | None:
-    """The record as `filter_properties` carry it."""
+    """Return the record as `filter_properties` have it."""
     if retry is None:
         return None
     made: dict[str, Any] = {

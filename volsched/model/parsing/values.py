@@ -1,40 +1,36 @@
-"""Deep, read-only copies of what arrives, within limits that keep a hostile message cheap."""
+"""Checked, read-only copies of structures that callers, backends and the bus send."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
-MOST_KEYS = 2_000  # in one mapping or list
-MOST_LEVELS = 12
-MOST_CHARACTERS = 65_536  # in one text
-MOST_VALUES = 50_000  # in one message
-MOST_DIGITS = 4_000  # in one integer: text of it must stay cheap
+from volsched.exceptions import InvalidRequest
+from volsched.model import limits
+from volsched.model.serialization import NOTHING
+
+MAPPING = "a mapping of names to values"
 
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+def expected(field: str, what: str, value: Any, fix: str = "") -> InvalidRequest:
+    """Return the error for a wrong value: `<field>: expected <what>, got <value>; <fix>`."""
+    return wrong(field, what, shown(value), fix)
 
 
-class Unusable(ValueError):
-    """A value that cannot be used: `field` names which, `problem` says why and how to fix it.
-
-    Never leaves this package: requests turn it into InvalidRequest, reports into a reason for setting aside.
-    """
-
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field = field
-        self.problem = problem
+def wrong(field: str, what: str, found: str, fix: str = "") -> InvalidRequest:
+    """Return the error for a wrong value that is described by `found` instead of being shown."""
+    return InvalidRequest(field, f"expected {what}, got {found}" + (f"; {fix}" if fix else ""))
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it: its repr, short enough for one line."""
+    """Return a value as messages show it: its repr, short enough for one line."""
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
         return f"an integer of {value.bit_length()} bits"
     if isinstance(value, str):
-        return f"{value[:60]!r}" + ("…" if len(value) > 60 else "")
+        return f"{value[: limits.MAX_SHOWN]!r}" + ("…" if len(value) > limits.MAX_SHOWN else "")
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
     if isinstance(value, list | tuple):
@@ -43,88 +39,96 @@ def shown(value: Any) -> str:
 
 
 def is_mapping(value: Any) -> TypeGuard[Mapping[Any, Any]]:
-    """Whether a value is a mapping. Nearly all are dicts: to ask an abstract class takes ten times as long."""
+    """Return whether a value is a mapping. Nearly all are dicts, and `isinstance` takes ten times as long."""
     return type(value) is dict or type(value) is MappingProxyType or isinstance(value, Mapping)
 
 
-class _Budget:
-    """How much of one message has been copied."""
-
-    __slots__ = ("left",)
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-
-
-def frozen_mapping(value: Any, field: str) -> Mapping[str, Any]:
-    """A deep, read-only copy of a mapping with text keys. Raises Unusable where it is none, or beyond the limits."""
+def mapping_from(value: Any, field: str) -> Mapping[str, Any]:
+    """Return the value itself if it is a mapping, or raise InvalidRequest."""
     if not is_mapping(value):
-        raise Unusable(field, f"{shown(value)} is no mapping of names to values")
-    copied = _copied(value, field, 1, _Budget(MOST_VALUES))
-    made: Mapping[str, Any] = copied  # for a mapping was given
-    return made
+        raise expected(field, MAPPING, value)
+    return value
 
 
-def frozen(value: Any, field: str) -> Any:
-    """A deep, read-only copy: mappings become read-only, lists become tuples. Raises Unusable beyond the limits."""
-    return _copied(value, field, 1, _Budget(MOST_VALUES))
+def frozen_mapping(value: Any, field: str, *, prefix: str | None = None) -> Mapping[str, Any]:
+    """Return a deep, read-only copy of a mapping: mappings are read-only, lists are tuples, times are text.
+
+    Raise InvalidRequest if it is not a mapping, holds anything but plain data, or exceeds a limit. Errors name a key
+    of it as `<prefix><key>`; the default prefix is `<field>.`.
+    """
+    return _Copy(f"{field}." if prefix is None else prefix).mapping(mapping_from(value, field), field, 1)
 
 
-def _copied(value: Any, field: str, level: int, budget: _Budget) -> Any:
-    kind = type(value)
-    if value is None or kind is bool or kind is float:
-        return value
-    if kind is str:
-        if len(value) > MOST_CHARACTERS:
-            raise Unusable(field, f"is a text of {len(value)} characters; at most {MOST_CHARACTERS} are kept")
-        return value
-    if kind is int:
-        if value.bit_length() > MOST_DIGITS * 3:
-            raise Unusable(field, f"is {shown(value)}; no figure is that large")
-        return value
+class _Copy:
+    """One copy of a structure, which counts the values that it copied."""
+
+    __slots__ = ("left", "prefix")
+
+    def __init__(self, prefix: str) -> None:
+        self.left = limits.MAX_VALUES
+        self.prefix = prefix
+
+    def mapping(self, value: Mapping[Any, Any], field: str, level: int) -> Mapping[str, Any]:
+        if not value:
+            return NOTHING
+        self._check_size(value, field, level)
+        made = dict(value)
+        for key, item in made.items():
+            if type(key) is not str:
+                raise expected(field, "only keys that are text", key)
+            if len(key) > limits.MAX_NAME:
+                raise wrong(field, f"keys of at most {limits.MAX_NAME} characters", f"one of {len(key)}")
+            kind = type(item)
+            if item is None or kind is bool or (kind is str and len(item) <= limits.MAX_TEXT):
+                continue  # most values, copied as they are
+            made[key] = self._value(item, f"{self.prefix}{key}" if level == 1 else field, level + 1)
+        return MappingProxyType(made)
+
+    def _value(self, value: Any, field: str, level: int) -> Any:
+        kind = type(value)
+        if value is None or kind is bool or kind is float:
+            return value
+        if kind is str:
+            if len(value) > limits.MAX_TEXT:
+                raise wrong(field, f"a text of at most {limits.MAX_TEXT} characters", f"{len(value)} characters")
+            return value
+        if kind is int:
+            if value.bit_length() > limits.MAX_INTEGER_BITS:
+                raise expected(field, f"an integer of at most {limits.MAX_INTEGER_BITS} bits", value)
+            return value
+        if is_mapping(value):
+            return self.mapping(value, field, level)
+        if isinstance(value, list | tuple):
+            self._check_size(value, field, level)
+            return tuple([self._value(item, field, level + 1) for item in value])
+        return self._other(value, field, level)
+
+    def _check_size(self, value: Mapping[Any, Any] | list[Any] | tuple[Any, ...], field: str, level: int) -> None:
+        if level > limits.MAX_DEPTH:
+            raise wrong(field, f"at most {limits.MAX_DEPTH} levels of nesting", "more", "flatten it")
+        if len(value) > limits.MAX_ENTRIES:
+            raise wrong(field, f"at most {limits.MAX_ENTRIES} entries", str(len(value)))
+        self.left -= len(value)
+        if self.left < 0:
+            raise wrong(field, f"at most {limits.MAX_VALUES} values in all", "more")
+
+    def _other(self, value: Any, field: str, level: int) -> Any:
+        """Copy a subclass of a plain type, or a time, as a plain value."""
+        for kind in (str, float, int):
+            if isinstance(value, kind):
+                return self._value(kind.__str__(value) if kind is str else kind(value), field, level)
+        if isinstance(value, datetime):
+            return value.isoformat()
+        raise expected(field, "text, a number, a boolean, a list or a mapping", value)
+
+
+def refuse_non_finite(value: Any, field: str) -> None:
+    """Raise InvalidRequest if a copied structure holds NaN or infinity, which JSON cannot express."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise expected(field, "finite numbers", value)
     if is_mapping(value):
-        return _copied_mapping(value, field, level, budget) if value else NOTHING
-    if isinstance(value, list | tuple):
-        _check_size(value, field, level, budget)
-        return tuple([_copied(item, field, level + 1, budget) for item in value])
-    return _copied_other(value, field)
-
-
-def _copied_mapping(value: Mapping[Any, Any], field: str, level: int, budget: _Budget) -> Mapping[str, Any]:
-    _check_size(value, field, level, budget)
-    made = dict(value)
-    for key, item in made.items():
-        if type(key) is not str:
-            raise Unusable(field, f"has the key {shown(key)}; every key must be text")
-        if len(key) > MOST_CHARACTERS:
-            raise Unusable(field, f"has a key of {len(key)} characters; at most {MOST_CHARACTERS} are kept")
-        kind = type(item)
-        if item is None or kind is bool or (kind is str and len(item) <= MOST_CHARACTERS):
-            continue  # as most values, and these are what `_copied` makes of them
-        made[key] = _copied(item, key if level == 1 else field, level + 1, budget)
-    return MappingProxyType(made)
-
-
-def _check_size(
-    value: Mapping[Any, Any] | list[Any] | tuple[Any, ...], field: str, level: int, budget: _Budget
-) -> None:
-    if level > MOST_LEVELS:
-        raise Unusable(field, f"is nested more than {MOST_LEVELS} levels deep; flatten it")
-    if len(value) > MOST_KEYS:
-        raise Unusable(field, f"has {len(value)} entries; at most {MOST_KEYS} are kept")
-    budget.left -= len(value)
-    if budget.left < 0:
-        raise Unusable(field, f"holds more than {MOST_VALUES} values; report fewer")
-
-
-def _copied_other(value: Any, field: str) -> Any:
-    """Subclasses of plain kinds become plain, times become text; the rest is no data."""
-    if isinstance(value, str):
-        return _copied(str.__str__(value), field, 1, _Budget(0))
-    if isinstance(value, float):
-        return float(value)
-    if isinstance(value, int):
-        return _copied(int(value), field, 1, _Budget(0))
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise Unusable(field, f"{shown(value)} is no plain value; send text, numbers, booleans, lists and mappings")
+        for key, item in value.items():
+            refuse_non_finite(item, f"{field}.{key[: limits.MAX_SHOWN]}")
+    elif isinstance(value, tuple):
+        for item in value:
+            refuse_non_finite(item, field)

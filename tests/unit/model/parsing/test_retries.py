@@ -1,4 +1,4 @@
-"""Attempts are counted, and the limit holds."""
+"""Retry records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TestNextRetry(TestCase):
         )
 
     def test_one_attempt_too_many_says_for_what_and_why(self) -> None:
-        """Trap F14: Cinder names the volume `None` where the request is for a group."""
+        """In Cinder the message names the volume `None` if the request is for a group."""
         with self.assertRaisesRegex(NoValidBackend, "all 3 attempts to place group g were used up.*boom"):
             next_retry(Retry(num_attempts=3, exc="boom"), 3, "group g")
 

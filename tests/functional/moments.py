@@ -106,15 +106,15 @@ def kind_of(work: WorkItem) -> str:
 
 _DIRECTORY = "volsched_drivers.backends.directory.DirectoryBackend"
 _RESERVED = Moment(process="api", words="quota is reserved", before="volsched.db.volumes.Volumes.create", asked=False)
-_TAKEN = Moment(process="scheduler", words="the work is taken", before="volsched.scheduler.worker.held")
+_TAKEN = Moment(process="scheduler", words="the work item is taken", before="volsched.scheduler.worker.held")
 _PLACING = (
     _TAKEN,
-    Moment(process="scheduler", words="a pool is chosen", before="volsched.db.claims.Claims.claim"),
-    Moment(process="scheduler", words="the room is claimed", after="volsched.db.claims.Claims.claim"),
+    Moment(process="scheduler", words="a pool is selected", before="volsched.db.claims.Claims.claim"),
+    Moment(process="scheduler", words="the capacity is claimed", after="volsched.db.claims.Claims.claim"),
 )
 _REFUSED = (
     _TAKEN,
-    Moment(process="scheduler", words="the answer is no", before="volsched.scheduler.outcomes.OutcomeRecorder.refuse"),
+    Moment(process="scheduler", words="no pool fits", before="volsched.scheduler.outcomes.OutcomeRecorder.refuse"),
     Moment(
         process="scheduler", words="the refusal is written", after="volsched.scheduler.outcomes.OutcomeRecorder.refuse"
     ),
@@ -123,24 +123,24 @@ _REFUSED = (
 
 def _storage(function: str) -> tuple[Moment, ...]:
     return (
-        Moment(process="agent", words="the work is taken", before="volsched.agent.agent.held"),
-        Moment(process="agent", words="the storage is asked", before=f"{_DIRECTORY}.{function}"),
-        Moment(process="agent", words="the storage has done it", after=f"{_DIRECTORY}.{function}"),
-        Moment(process="agent", words="the work is ended", after="volsched.agent.agent.Agent._end"),
+        Moment(process="agent", words="the work item is taken", before="volsched.agent.agent.held"),
+        Moment(process="agent", words="the storage operation starts", before=f"{_DIRECTORY}.{function}"),
+        Moment(process="agent", words="the storage operation ends", after=f"{_DIRECTORY}.{function}"),
+        Moment(process="agent", words="the work item is completed", after="volsched.agent.agent.Agent._end"),
     )
 
 
 _TOLD = (
     Moment(process="delivery", words="events wait", before="volsched.notifications.delivery.Lane.deliver_batch"),
-    Moment(process="delivery", words="a notifier was told", before="volsched.db.outbox.Outbox.delivered"),
-    Moment(process="delivery", words="that is written down", after="volsched.db.outbox.Outbox.delivered"),
+    Moment(process="delivery", words="a notifier has the event", before="volsched.db.outbox.Outbox.delivered"),
+    Moment(process="delivery", words="the delivery is recorded", after="volsched.db.outbox.Outbox.delivered"),
 )
 
 #: What is asked -> the moments of it, in their order.
 MOMENTS: dict[str, tuple[Moment, ...]] = {
     "create": (
         _RESERVED,
-        Moment(process="api", words="the row and its work are written", after="volsched.db.volumes.Volumes.create"),
+        Moment(process="api", words="the row and its work item are written", after="volsched.db.volumes.Volumes.create"),
         Moment(process="api", words="quota is committed", after="volsched.db.quotas.Quotas.commit"),
         _TAKEN,
         Moment(
@@ -149,25 +149,25 @@ MOMENTS: dict[str, tuple[Moment, ...]] = {
             after="volsched.flows.create_volume.ExtractSchedulerSpecTask.execute",
         ),
         *_PLACING[1:],
-        Moment(process="scheduler", words="the work is ended", after="volsched.scheduler.outcomes.OutcomeRecorder.end"),
+        Moment(process="scheduler", words="the work item is completed", after="volsched.scheduler.outcomes.OutcomeRecorder.end"),
         *_storage("create_volume"),
         *_TOLD,
     ),
     "create, refused": (
         _TAKEN,
-        Moment(process="scheduler", words="the answer is no", before="volsched.db.records.Failures.record"),
+        Moment(process="scheduler", words="no pool fits", before="volsched.db.records.Failures.record"),
         Moment(process="scheduler", words="the refusal is written", after="volsched.db.records.Failures.record"),
-        Moment(process="scheduler", words="the work is ended", after="volsched.scheduler.outcomes.OutcomeRecorder.end"),
+        Moment(process="scheduler", words="the work item is completed", after="volsched.scheduler.outcomes.OutcomeRecorder.end"),
     ),
     "manage": (
         Moment(
             process="api",
-            words="the request is checked",
+            words="the request is validated",
             after="volsched.flows.manage_existing.ExtractManageSpecTask.execute",
             asked=False,
         ),
         _RESERVED,
-        Moment(process="api", words="the row and its work are written", after="volsched.db.volumes.Volumes.create"),
+        Moment(process="api", words="the row and its work item are written", after="volsched.db.volumes.Volumes.create"),
         Moment(process="api", words="quota is committed", after="volsched.db.quotas.Quotas.commit"),
         Moment(
             process="api",
@@ -180,18 +180,18 @@ MOMENTS: dict[str, tuple[Moment, ...]] = {
     "manage, reverted": (_TAKEN, *_storage("manage_existing")[:2], *_storage("manage_existing")[3:]),
     "extend": (
         Moment(process="api", words="quota is reserved", before="volsched.db.volumes.Volumes.begin", asked=False),
-        Moment(process="api", words="the row and its work are written", after="volsched.db.volumes.Volumes.begin"),
+        Moment(process="api", words="the row and its work item are written", after="volsched.db.volumes.Volumes.begin"),
         *_PLACING,
         *_storage("extend_volume"),
     ),
     "extend, refused": _REFUSED,
     "delete": (
         Moment(process="api", words="nothing is written", before="volsched.db.volumes.Volumes.begin", asked=False),
-        Moment(process="api", words="the row and its work are written", after="volsched.db.volumes.Volumes.begin"),
+        Moment(process="api", words="the row and its work item are written", after="volsched.db.volumes.Volumes.begin"),
         *_storage("delete_volume"),
     ),
     "delete, never placed": (
         Moment(process="api", words="nothing is written", before="volsched.db.volumes.Volumes.discard", asked=False),
-        Moment(process="api", words="the row is removed", after="volsched.db.volumes.Volumes.discard"),
+        Moment(process="api", words="the row is deleted", after="volsched.db.volumes.Volumes.discard"),
     ),
 }

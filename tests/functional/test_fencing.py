@@ -70,19 +70,19 @@ class TestFencing(TestCase):
         self.assertNotIn("scheduler.create_volume", ends)
 
     def test_a_scheduler_that_chose_a_pool(self) -> None:
-        sleeper = self.asleep("scheduler", moment("create", "scheduler", "a pool is chosen"), 3)
+        sleeper = self.asleep("scheduler", moment("create", "scheduler", "a pool is selected"), 3)
         self.fleet.start("agent", self.small)
         self.fleet.start("scheduler", self.small)
         self.wakes("scheduler", sleeper)
 
     def test_a_scheduler_that_found_no_pool(self) -> None:
-        sleeper = self.asleep("scheduler", moment("create, refused", "scheduler", "the answer is no"), 300)
+        sleeper = self.asleep("scheduler", moment("create, refused", "scheduler", "no pool fits"), 300)
         self.fleet.start("agent", self.fleet.host("large", "thick:400", thick="thick"))
         self.fleet.until(lambda: list((self.fleet.disks / "large").glob("*")))
         self.fleet.start("scheduler", self.small)
         self.wakes("scheduler", sleeper)
 
     def test_an_agent_that_made_the_volume(self) -> None:
-        sleeper = self.asleep("agent", moment("create", "agent", "the storage has done it"), 3)
+        sleeper = self.asleep("agent", moment("create", "agent", "the storage operation ends"), 3)
         self.fleet.start("agent", self.small)
         self.wakes("agent", sleeper)

@@ -35,7 +35,7 @@ TRACING = """\
 exporter = otlp
 endpoint = {url}
 """
-TAKEN = moments.Moment(process="scheduler", words="the work is taken", before="volsched.scheduler.worker.held")
+TAKEN = moments.Moment(process="scheduler", words="the work item is taken", before="volsched.scheduler.worker.held")
 
 
 SECRETIVE = ("volume", "create", "--size", "3", "--name", "hidden", "--metadata", "a=hidden", "--no-wait")

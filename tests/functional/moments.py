@@ -140,7 +140,9 @@ _TOLD = (
 MOMENTS: dict[str, tuple[Moment, ...]] = {
     "create": (
         _RESERVED,
-        Moment(process="api", words="the row and its work item are written", after="volsched.db.volumes.Volumes.create"),
+        Moment(
+            process="api", words="the row and its work item are written", after="volsched.db.volumes.Volumes.create"
+        ),
         Moment(process="api", words="quota is committed", after="volsched.db.quotas.Quotas.commit"),
         _TAKEN,
         Moment(
@@ -149,7 +151,11 @@ MOMENTS: dict[str, tuple[Moment, ...]] = {
             after="volsched.flows.create_volume.ExtractSchedulerSpecTask.execute",
         ),
         *_PLACING[1:],
-        Moment(process="scheduler", words="the work item is completed", after="volsched.scheduler.outcomes.OutcomeRecorder.end"),
+        Moment(
+            process="scheduler",
+            words="the work item is completed",
+            after="volsched.scheduler.outcomes.OutcomeRecorder.end",
+        ),
         *_storage("create_volume"),
         *_TOLD,
     ),
@@ -157,7 +163,11 @@ MOMENTS: dict[str, tuple[Moment, ...]] = {
         _TAKEN,
         Moment(process="scheduler", words="no pool fits", before="volsched.db.records.Failures.record"),
         Moment(process="scheduler", words="the refusal is written", after="volsched.db.records.Failures.record"),
-        Moment(process="scheduler", words="the work item is completed", after="volsched.scheduler.outcomes.OutcomeRecorder.end"),
+        Moment(
+            process="scheduler",
+            words="the work item is completed",
+            after="volsched.scheduler.outcomes.OutcomeRecorder.end",
+        ),
     ),
     "manage": (
         Moment(
@@ -167,7 +177,9 @@ MOMENTS: dict[str, tuple[Moment, ...]] = {
             asked=False,
         ),
         _RESERVED,
-        Moment(process="api", words="the row and its work item are written", after="volsched.db.volumes.Volumes.create"),
+        Moment(
+            process="api", words="the row and its work item are written", after="volsched.db.volumes.Volumes.create"
+        ),
         Moment(process="api", words="quota is committed", after="volsched.db.quotas.Quotas.commit"),
         Moment(
             process="api",

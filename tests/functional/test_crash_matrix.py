@@ -16,7 +16,12 @@ from tests.functional.program import PATIENCE_SECONDS
 
 LEASE_SECONDS = 2.0
 #: Where time is too short for all of them: where a step has left something behind that the next must find.
-FEW = ("the row and its work item are written", "the capacity is claimed", "the storage operation ends", "a notifier has the event")
+FEW = (
+    "the row and its work item are written",
+    "the capacity is claimed",
+    "the storage operation ends",
+    "a notifier has the event",
+)
 
 
 class MatrixContract(TestCase):

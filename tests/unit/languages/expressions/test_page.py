@@ -15,8 +15,8 @@ PAGE = Path(__file__).parents[4] / "doc" / "reference" / "expressions.rst"
 
 
 def rows() -> list[tuple[str, str, str, str]]:
-    """The cells of the table under `Where they differ`."""
-    section = PAGE.read_text().split("Where they differ\n")[1].split("\nBounds\n")[0]
+    """The cells of the table under `Differences between the dialects`."""
+    section = PAGE.read_text().split("Differences between the dialects\n")[1].split("\nLimits\n")[0]
     found = []
     for row in re.split(r"\n {3}\* - ", section)[2:]:
         cells = [cell.strip().strip("`") for cell in re.split(r"\n {5}-", row)]

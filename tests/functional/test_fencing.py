@@ -56,7 +56,7 @@ class TestFencing(TestCase):
         before = self.it()
         os.kill(process.pid, signal.SIGCONT)
         log = self.fleet.log(program, self.small)
-        self.fleet.until(lambda: "whoever took it over ends it" in log.read_text())
+        self.fleet.until(lambda: "the agent that took it over ends it" in log.read_text())
         self.assertEqual(before, self.it())
         self.assertEqual([], books.problems(self.fleet.database, self.fleet.disks, UNIT))
         attempts = {work.queue.partition(":")[0]: work.attempt for work in WorkQueue(self.fleet.database).of(before.id)}

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Protocol
 
-from volsched.agent.job import OperationContext
-from volsched.agent.operations import OPERATIONS, outcome_of, unwanted
+from volsched.agent.context import OperationContext
+from volsched.agent.operations import OPERATIONS, obsolete, outcome_of
 from volsched.db.leases import held
 from volsched.exceptions import DatabaseUnavailable, LeaseLost, VolumeNotFound
 from volsched.model.parsing import ParsedReport, pools_from
@@ -37,8 +37,8 @@ class ReportSink(Protocol):
 class Agent:
     """Serves the queues of its backends, each `host@name`.
 
-    Any number of agents may serve one queue (a cluster, or a second process started by mistake): each piece of work is
-    under one lease, and done again by another only when that is over.
+    Any number of agents may serve one queue (a cluster, or a second process started by mistake): a work item is under
+    one lease, and another agent takes it only when that has ended.
     """
 
     def __init__(
@@ -75,17 +75,17 @@ class Agent:
 
     @property
     def backend_ids(self) -> tuple[str, ...]:
-        """The backends that it serves, each `host@name` or `cluster@name`."""
+        """The ids of its backends, each `host@name` or `cluster@name`."""
         return tuple(self._backends)
 
     @property
     def queues(self) -> tuple[str, ...]:
-        """The queues that it serves, one a backend."""
+        """Its queues, one for each backend."""
         return tuple(map(agent_queue, self._backends))
 
     @property
     def problems(self) -> tuple[tuple[str, str], ...]:
-        """(backend_id, why) of each backend that could not report the last time."""
+        """(backend_id, why) of each backend whose last report failed."""
         return self._problems
 
     # -- reports -----------------------------------------------------------------------------------------------------
@@ -115,18 +115,18 @@ class Agent:
         return self._problems
 
     def _log_changes(self, problems: tuple[tuple[str, str], ...]) -> None:
-        """Log a problem when it appears and when it ends, not at every report between."""
+        """Log a problem when it begins and when it ends, and not at every report between."""
         before, self._problems = self._problems, problems
         for backend_id, why in problems:
             if (backend_id, why) not in before:
-                LOG.error("backend %s does not report, and nothing new is placed there for long: %s", backend_id, why)
+                LOG.error("backend %s cannot report, and its pools are as last reported: %s", backend_id, why)
         for backend_id in {backend_id for backend_id, _ in before}.difference(dict(problems)):
             LOG.info("backend %s reports again", backend_id)
 
     # -- work --------------------------------------------------------------------------------------------------------
 
     def work_once(self) -> bool:
-        """Take one piece of work and end it. False where there was none."""
+        """Take one work item and end it; return False if there was none."""
         work = self._work.take(self.queues, self._owner, self._lease_seconds)
         if work is None:
             return False
@@ -134,35 +134,35 @@ class Agent:
             with held(self._work, work.lease, self._lease_seconds) as lost:
                 outcome = self._carry_out(work)
                 if lost.is_set():
-                    LOG.warning("work %s: done, but its lease is lost; whoever took it over ends it", work.id)
+                    LOG.warning("work %s: done, but its lease is lost; the agent that took it over ends it", work.id)
                     return True
                 self._end(work, outcome, lost)
         except LeaseLost as problem:
-            LOG.warning("%s; whoever took it over ends it", problem)
+            LOG.warning("%s; the agent that took it over ends it", problem)
             return True
         for queue in {request.queue for request in outcome.follow_up}:
             self._caster.wake(queue)
         return True
 
     def _end(self, work: WorkItem, outcome: Outcome, lost: threading.Event) -> None:
-        """Make the outcome durable. A database that is away is waited for as long as the lease would last."""
+        """Store the outcome. While the database is not available, try again for as long as the lease lasts."""
         deadline = time.monotonic() + self._lease_seconds
         while True:
             try:
                 return self._work.finish(work.lease, outcome)
             except DatabaseUnavailable as problem:
-                LOG.warning("work %s is done, but cannot be ended: %s", work.id, problem)
+                LOG.warning("work %s is done, but its outcome cannot be stored yet: %s", work.id, problem)
                 if time.monotonic() > deadline or lost.wait(min(1.0, self._lease_seconds / 10)):
                     raise
 
     def _carry_out(self, work: WorkItem) -> Outcome:
         volume = self._current(work)
-        why = unwanted(work, volume)
+        why = obsolete(work, volume)
         if volume is None or why is not None:
-            LOG.info("work %s (%s of volume %s) is left undone: %s", work.id, work.operation, work.volume_id, why)
+            LOG.info("work %s (%s of volume %s) is obsolete: %s", work.id, work.operation, work.volume_id, why)
             return Outcome(state=WorkState.DONE, problem=why, cancel_reservation=work.payload.get("reservation"))
         backend_id = work.queue.removeprefix(agent_queue(""))
-        job = OperationContext(
+        context = OperationContext(
             work=work,
             volume=volume,
             backend_id=backend_id,
@@ -172,9 +172,9 @@ class Agent:
             check=lambda: self._work.renew(work.lease, self._lease_seconds),
         )
         operation = OPERATIONS.get(work.operation)
-        if operation is not None and operation.starts:
-            self._events.emit(job.event("start"))
-        return outcome_of(job)
+        if operation is not None and operation.start_event:
+            self._events.emit(context.event("start"))
+        return outcome_of(context)
 
     def _current(self, work: WorkItem) -> Volume | None:
         try:

@@ -268,7 +268,7 @@ class TestCreate(AgentTestCase):
         self.place(volume, "teleport", {"host": POOL}, 4, "v1")
         agent.work_once()
         self.assertEqual(VolumeStatus.ERROR, self.volumes.get("v1").status)
-        self.assertIn("does not know the operation 'teleport'", self.work.of("v1")[0].problem or "")
+        self.assertIn("expected an operation of this agent, got 'teleport'", self.work.of("v1")[0].problem or "")
 
     def test_pool_of_another_backend_is_refused(self) -> None:
         agent = self.agent()
@@ -282,7 +282,7 @@ class TestCreate(AgentTestCase):
         with self.assertLogs("volsched.agent.operations", "WARNING"):
             agent.work_once()
         self.assertEqual(VolumeStatus.ERROR, self.volumes.get("v2").status)
-        self.assertIn("is no pool of host1@disk1", self.work.of("v2")[0].problem or "")
+        self.assertIn("expected a pool of host1@disk1", self.work.of("v2")[0].problem or "")
 
 
 class TestLease(AgentTestCase):
@@ -303,7 +303,7 @@ class TestLease(AgentTestCase):
         backend.meanwhile = pass_the_lease
         with self.assertLogs("volsched.agent.agent", "WARNING") as seen:
             self.assertTrue(agent.work_once())
-        self.assertIn("whoever took it over ends it", seen.output[0])
+        self.assertIn("the agent that took it over ends it", seen.output[0])
         self.assertEqual(before, self.volumes.get("v1"))
         claim = self.claims.get("v1")
         assert claim is not None
@@ -326,7 +326,7 @@ class TestLease(AgentTestCase):
         backend.meanwhile = the_other_makes_it
         with self.assertLogs("volsched.agent", "WARNING") as seen:
             self.assertTrue(agent.work_once())
-        self.assertIn("whoever took it over ends it", seen.output[-1])
+        self.assertIn("the agent that took it over ends it", seen.output[-1])
         self.assertEqual(VolumeStatus.AVAILABLE, self.volumes.get("v1").status)
         self.assertEqual(b"written by its user", path.read_bytes())
 

@@ -85,7 +85,7 @@ class TestCatalogue(TestCase):
         self.assertIn(f"``{SCHEMA_VERSION}``", text)
         self.assertRegex(text, rf"(?m)^{re.escape(SCHEMA_VERSION)} ")
         for name, operation in OPERATIONS.items():
-            words = f"``{name}``" if operation.starts else f"``volume.{name}.error``"
+            words = f"``{name}``" if operation.start_event else f"``volume.{name}.error``"
             self.assertIn(words, text, "an operation of agents")
         for name in ("create", "extend", "manage", "retype", "migrate", "snapshot"):
             self.assertIn(f"``{name}_volume``", text)

@@ -133,7 +133,7 @@ class TestMove(MovesTestCase):
                 payload={"pool_id": THICK, "from_pool": THICK, "to_pool": THIN},
             )
         )
-        with self.assertLogs("volsched.agent.moves", "ERROR"):
+        with self.assertLogs("volsched.agent.migrate", "ERROR"):
             for _ in range(2):  # offer, and then the wrong one, which came before the next step
                 agent.work_once()
         self.assertEqual(["thick/volume-v1"], self.places())
@@ -142,7 +142,7 @@ class TestMove(MovesTestCase):
         agent = self.moving()
         self.volumes.update("v1", {"host": THIN})
         self.assertTrue(agent.work_once())
-        self.assertEqual(f"the volume is in {THIN} since", self.work.of("v1")[-1].problem)
+        self.assertEqual(f"the volume is in {THIN} meanwhile", self.work.of("v1")[-1].problem)
         self.assertEqual(["thick/volume-v1"], self.places())
 
 

@@ -22,6 +22,7 @@ PARTS = {
     "against_cinder": "volsched and cinder 29.0.0 on the same fleet and requests, CPU time",
     "durable": "requests a second, end to end, with a real claim",
     "growth": "time and memory against the number of pools",
+    "reports": "what a report of an agent costs: transactions, statements, milliseconds",
     "startup": "what a command costs that does next to nothing",
 }
 RESULTS = Path(__file__).resolve().parent / "results" / "latest.json"

@@ -39,7 +39,7 @@ def measure(*, quick: bool = False) -> list[dict[str, Any]]:
         for processes in PROCESSES:
             sys.stderr.write(f"  {kind}, {processes} processes\n")
             try:
-                with _database(kind) as url:
+                with empty_database(kind) as url:
                     rows.append({"database": kind, **_served(url, processes, REQUESTS // (8 if quick else 1))})
             except unittest.SkipTest as missing:
                 sys.stderr.write(f"  left out: {missing}\n")
@@ -48,7 +48,7 @@ def measure(*, quick: bool = False) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _database(kind: str) -> Iterator[str]:
+def empty_database(kind: str) -> Iterator[str]:
     """The URL of an empty database."""
     with ExitStack() as stack:
         if kind == "sqlite":

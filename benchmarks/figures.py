@@ -47,6 +47,7 @@ def figures_of(results: Mapping[str, Any]) -> list[Figure]:
     """The figures in the results of a run, as far as it has them."""
     found = [*_against_cinder(results.get("against_cinder", ()))]
     found += _growth(results.get("growth", {}))
+    found += _reports(results.get("reports", ()))
     found += _startup(results.get("startup", ()))
     return found
 
@@ -85,6 +86,14 @@ def _growth(growth: Mapping[str, Any]) -> Iterator[Figure]:
     for row in growth.get("restart", ()):
         yield Figure(name=f"restart with {row['pools']} pools: s to the first decision", value=row["first_decision_s"])
         yield Figure(name=f"restart with {row['pools']} pools: MB resident", value=row["resident_mb"], target=150)
+
+
+def _reports(rows: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:
+    for row in rows:
+        name = f"report of {row['pools']} pools, {row['database']}"
+        yield Figure(name=f"{name}: transactions", value=row["transactions"], target=1)
+        yield Figure(name=f"{name}: statements", value=row["statements"])
+        yield Figure(name=f"{name}: ms", value=row["ms"])
 
 
 def _startup(rows: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:

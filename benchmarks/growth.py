@@ -149,7 +149,7 @@ def _reporting(resources: SchedulerResources, reports: list[CapabilityReport], n
     anew = replace(
         report,
         capabilities={**report.capabilities, "pools": pools},
-        timestamp=report.timestamp + timedelta(minutes=number + 1),
+        timestamp=report.timestamp + timedelta(milliseconds=number + 1),
     )
 
     def run() -> object:

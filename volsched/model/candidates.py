@@ -16,10 +16,10 @@ T = TypeVar("T")
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 
-#: Rows that may be others than a column, or a list of pools, that is shared has them, before it is written anew.
-MOST_BEHIND = 64
-#: Conclusions kept at a time; each may be as long as the table.
-MOST_CONCLUSIONS = 256
+#: Rows in which a shared column or list of pools may be outdated before it is copied.
+MAX_OUTDATED = 64
+#: Computed results kept at a time; each may be as long as the table.
+MAX_RESULTS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class Column(Generic[S]):
         return hash(self.name)
 
     def of(self, table: PoolTable) -> NDArray[S]:
-        """The value of each pool, read-only."""
+        """Return the value of each pool, read-only."""
         return _read_only(np.fromiter(map(self.read, table.pools), np.dtype(self.dtype), len(table)))
 
     def patched(self, before: NDArray[S], table: PoolTable, rows: Sequence[int]) -> NDArray[S]:
-        """The same, where only the pools of these rows are others than in `before`."""
+        """Return the values, if only the pools of these rows differ from `before`."""
         values = before.copy()
         for row in rows:
             values[row] = self.read(table.pool(row))
@@ -52,7 +52,7 @@ class Column(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class CodedColumn:
-    """A key whose values are interned: equal values share a code, so that a rule is judged once per distinct value."""
+    """A key whose values are interned: equal values share a code, so a rule is evaluated once per distinct value."""
 
     name: str
     read: Callable[[PoolState], Any]
@@ -61,12 +61,12 @@ class CodedColumn:
         return hash(self.name)
 
     def of(self, table: PoolTable) -> Coded:
-        """The value of each pool."""
+        """Return the interned value of each pool."""
         nothing = Coded((), np.zeros(len(table), np.intp))
         return self._read(nothing, enumerate(table.pools))
 
     def patched(self, before: Coded, table: PoolTable, rows: Sequence[int]) -> Coded | None:
-        """The same, where only the pools of these rows are others; None where most values would be of the past."""
+        """Return the values, if only the pools of these rows differ; None if most values would be unused."""
         if len(before.values) > 2 * len(before.codes):
             return None
         return self._read(before, ((row, table.pool(row)) for row in rows))
@@ -85,7 +85,7 @@ class CodedColumn:
 class Coded:
     """Interned values: `values[codes[row]]` is row's value. `codes` has one entry a row, read-only.
 
-    Values that no row has any more may be among `values`.
+    `values` may contain values that no row has any more.
     """
 
     values: tuple[Any, ...]
@@ -93,7 +93,7 @@ class Coded:
     marks: Mapping[Any, int] = field(default_factory=dict)  # the stand-in of each value -> its code
 
     def where(self, judge: Callable[[Any], bool]) -> Mask:
-        """The mask of rows whose value `judge` accepts; `judge` is called once per distinct value."""
+        """Return the mask of rows whose value `judge` accepts; it is called once per distinct value."""
         return np.fromiter((judge(value) for value in self.values), np.bool_, len(self.values))[self.codes]
 
 
@@ -103,7 +103,7 @@ def _read_only(array: NDArray[S]) -> NDArray[S]:
 
 
 def stand_in(value: Any) -> Any:
-    """A hashable stand-in that keeps types apart: 1, 1.0 and True are different values."""
+    """Return a hashable key for a value that distinguishes types: 1, 1.0 and True have different keys."""
     if isinstance(value, Mapping):
         return (dict, tuple((key, stand_in(item)) for key, item in value.items()))
     if isinstance(value, list | tuple):
@@ -117,7 +117,7 @@ def stand_in(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """Verdicts on the pools, read as a column is."""
+    """Verdicts on pools, with the interface of a column."""
 
     judge: Callable[[Candidates], NDArray[Any]]
 
@@ -132,9 +132,9 @@ class _Judged:
 
 
 class _Columns:
-    """The columns of one table that were read, and those of the tables before, with the rows they are behind by.
+    """The columns of one table, and those of earlier tables with the rows in which they are outdated.
 
-    A column is made good when it is asked for, or when it is behind by many rows; verdicts are forgotten then.
+    An outdated column is updated when it is read, or when many of its rows are outdated; verdicts are dropped then.
     """
 
     __slots__ = ("_behind", "_read")
@@ -147,11 +147,11 @@ class _Columns:
         return len(self._read)
 
     def known(self, key: Any) -> Any:
-        """What was read under this key; None where it was not, or is behind."""
+        """Return the column of this key, or None if it was not read or is outdated."""
         return self._read.get(key)
 
     def get(self, key: Any, table: PoolTable, reader: Any = None) -> Any:
-        """What `reader` reads, under this key; a column reads itself."""
+        """Return the column of this key; `reader` (by default the key) reads it if needed."""
         found = self._read.get(key)
         if found is None:
             reader = key if reader is None else reader
@@ -164,10 +164,10 @@ class _Columns:
         return found
 
     def following(self, rows: tuple[int, ...], table: PoolTable) -> _Columns:
-        """The columns of the next table, in which these rows are others."""
+        """Return the columns of the next table, in which these rows differ."""
         made = _Columns()
         for key, (before, others) in list(self._behind.items()):
-            if len(others) <= MOST_BEHIND:
+            if len(others) <= MAX_OUTDATED:
                 made._behind[key] = (before, others + rows)
             elif isinstance(key, Column | CodedColumn):
                 self.get(key, table)
@@ -179,9 +179,8 @@ class _Columns:
 class PoolTable:
     """All pools at one instant, in the order in which they were first reported. Never changes.
 
-    Columns are read once and kept. `replace` gives the next table, which shares all that the replaced rows leave as
-    it was: the pools, the columns (patched row by row when they are asked for), and after a claim everything that
-    does not depend on figures.
+    Columns are read once and kept. `replace` returns the next table, which shares the unchanged pools and columns;
+    columns are patched row by row when they are read. After a claim, only columns of figures change.
     """
 
     __slots__ = ("_changed", "_concluded", "_figures", "_judged", "_lasting", "_listed", "_rows", "every_row")
@@ -215,51 +214,49 @@ class PoolTable:
         return self._changed.get(row) or self._listed[row]
 
     def column(self, key: Column[S]) -> NDArray[S]:
-        """One value a pool, in table order, read-only."""
+        """Return one value per pool, in table order, read-only."""
         found: NDArray[S] = (self._figures if key.figures else self._lasting).get(key, self)
         return found
 
     def coded(self, key: CodedColumn) -> Coded:
-        """The interned values of `key`, one code a pool, in table order."""
+        """Return the interned values of `key`, one code per pool, in table order."""
         found: Coded = self._lasting.get(key, self)
         return found
 
     def judged(self, key: Hashable, judge: Callable[[Candidates], NDArray[S]]) -> NDArray[S]:
-        """What `judge` says of each pool, read-only, asked once; after a report it is asked of the pools reported.
+        """Return the verdicts of `judge` on all pools, read-only. After a report only the reported pools are judged.
 
-        It judges each candidate by itself, and all that it says must follow from `key` and from columns that are no
-        figures.
+        The verdict on a pool may depend only on `key` and on that pool's columns that are not figures.
         """
         found: NDArray[S] | None = self._judged.known(key)
         if found is None:
-            if len(self._judged) > MOST_CONCLUSIONS:
+            if len(self._judged) > MAX_RESULTS:
                 self._judged = _Columns()
             found = self._judged.get(key, self, _Judged(judge))
         return found
 
     def concluded(self, key: Hashable, conclude: Callable[[], T]) -> T:
-        """What `conclude` gives, asked once. It must follow from `key` and from columns that are no figures."""
+        """Return the result of `conclude`, computed once. It may depend only on `key` and columns without figures."""
         found: T | None = self._concluded.get(key)
         if found is None:
-            if len(self._concluded) >= MOST_CONCLUSIONS:
+            if len(self._concluded) >= MAX_RESULTS:
                 self._concluded.clear()
             found = self._concluded[key] = conclude()
         return found
 
     def row(self, pool_id: str) -> int | None:
-        """The row of a pool, or None where it is not in the table."""
+        """Return the row of a pool, or None if it is not in the table."""
         if self._rows is None:
             self._rows = {pool.pool_id: row for row, pool in enumerate(self.pools)}
         return self._rows.get(pool_id)
 
     def replace(self, pools: Mapping[int, PoolState], *, only_figures: bool = False) -> PoolTable:
-        """The next table: the pools at these rows replaced, the rest as it was.
+        """Return the next table, with the pools at these rows replaced.
 
-        `only_figures`: nothing but free, allocated and provisioned capacity changed, so that every other column is
-        shared with this table.
+        `only_figures`: only free, allocated and provisioned capacity changed, so the other columns are shared.
         """
         made = object.__new__(PoolTable)
-        changed = self._changed if len(self._changed) <= MOST_BEHIND else {}
+        changed = self._changed if len(self._changed) <= MAX_OUTDATED else {}
         made._listed, made._changed = self._listed if changed else self.pools, {**changed, **pools}
         rows = tuple(pools)
         made._figures = self._figures.following(rows, self)
@@ -271,7 +268,7 @@ class PoolTable:
         return made
 
     def candidates(self) -> Candidates:
-        """Every pool, still in the running."""
+        """Return all pools as candidates."""
         return Candidates(self, self.every_row)
 
 
@@ -289,7 +286,7 @@ class Candidates:
         return len(self.rows)
 
     def __iter__(self) -> Iterator[PoolState]:
-        """The row face: one pool after the other."""
+        """Iterate over the pools."""
         pools = self.table.pools
         return (pools[row] for row in self.rows.tolist())
 
@@ -298,7 +295,7 @@ class Candidates:
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """One total a candidate: 0 as long as they are not ranked."""
+        """One total per candidate: 0 as long as they are not ranked."""
         return np.zeros(len(self))
 
     @property
@@ -312,17 +309,17 @@ class Candidates:
         return len(self.rows) == len(self.table)
 
     def column(self, key: Column[S]) -> NDArray[S]:
-        """The column face: one value a candidate, in candidate order. May be read-only."""
+        """Return one value per candidate, in candidate order. It may be read-only."""
         column = self.table.column(key)
         return column if self._untouched else column[self.rows]
 
     def coded(self, key: CodedColumn) -> Coded:
-        """The interned face: `values` are those of the whole table, `codes` one a candidate."""
+        """Return the interned values of the whole table, with one code per candidate."""
         coded = self.table.coded(key)
         return coded if self._untouched else Coded(coded.values, coded.codes[self.rows])
 
     def judged(self, key: Hashable, judge: Callable[[Candidates], NDArray[S]]) -> NDArray[S]:
-        """What `judge` says of each candidate, out of what it said once of the whole table; see PoolTable."""
+        """Return the verdicts of `judge` on the candidates; see `PoolTable.judged`."""
         verdicts = self.table.judged(key, judge)
         return verdicts if self._untouched else verdicts[self.rows]
 

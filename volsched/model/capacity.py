@@ -1,4 +1,4 @@
-"""Thick and thin arithmetic: one copy, for the filter, the weigher and the claim. All figures are GiB."""
+"""Computation of room in thick and thin pools, for filters, weighers and claims. All sizes are GiB."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ DEFAULT_AUTO_RATIO = 20.0
 
 
 def reserved_gb(total_gb: float, reserved_percentage: float) -> int:
-    """What the operator holds back: whole GiB, rounded down."""
+    """Return the reserved capacity in whole GiB, rounded down."""
     return math.floor(total_gb * (reserved_percentage / 100))
 
 
 def available_gb(total_gb: float, reserved_percentage: float) -> float:
-    """What volumes may use at all, before thin provisioning multiplies it."""
+    """Return the capacity without the reserved part, before over-subscription."""
     return total_gb - reserved_gb(total_gb, reserved_percentage)
 
 
 def total_available_gb(total_gb: float, reserved_percentage: float, ratio: float, thin: bool) -> float:
-    """The most that may be provisioned, to 2 places. `thin`: the pool is thin and the request accepts that."""
+    """Return how much may be provisioned, to 2 places. `thin`: the pool is thin and the request accepts it."""
     available = available_gb(total_gb, reserved_percentage)
     return round(available * ratio if thin else available, 2)
 
@@ -28,10 +28,10 @@ def total_available_gb(total_gb: float, reserved_percentage: float, ratio: float
 def virtual_free_gb(
     total_gb: float, free_gb: float, provisioned_gb: float, reserved_percentage: float, ratio: float, thin: bool
 ) -> float:
-    """The room for new volumes, to 2 places; negative where more is provisioned than may be.
+    """Return the room for new volumes, to 2 places; negative if too much is provisioned.
 
-    Thin: over-subscribed capacity less what is provisioned. Thick: no more than the free space reported either.
-    Meaningless for unbounded or unknown capacity: ask `PoolState.bounded` first.
+    Thin: over-subscribed capacity less provisioned. Thick: also at most the reported free capacity. The result is
+    meaningless for unbounded or unknown capacity; see `PoolState.bounded`.
     """
     available = available_gb(total_gb, reserved_percentage)
     if thin:
@@ -40,14 +40,14 @@ def virtual_free_gb(
 
 
 def auto_ratio(total_gb: float, free_gb: float, provisioned_gb: float) -> float:
-    """The over-subscription that a pool has shown to bear: 1 + provisioned / (used + 1), or 20 where nothing is."""
+    """Return the ratio `auto`: 1 + provisioned / (used + 1), or 20 if nothing is provisioned."""
     if provisioned_gb == 0:
         return DEFAULT_AUTO_RATIO
     return 1.0 + float(provisioned_gb) / ((total_gb - free_gb) + 1.0)
 
 
 def room_gb(pool: PoolState, *, thin: bool) -> float:
-    """The room of a pool for a request that accepts (`thin`) or refuses thin provisioning; inf where unbounded."""
+    """Return the room of a pool for requests that accept (`thin`) or refuse thin provisioning; inf if unbounded."""
     if not pool.bounded:
         return math.inf
     return virtual_free_gb(
@@ -61,13 +61,13 @@ def room_gb(pool: PoolState, *, thin: bool) -> float:
 
 
 def finite_room_gb(pool: PoolState, *, thin: bool) -> float:
-    """The room, -1 where it is unbounded or not known."""
+    """Return the room, or -1 if it is unbounded or not known."""
     left_gb = room_gb(pool, thin=thin)
     return left_gb if math.isfinite(left_gb) else -1.0
 
 
 def takes_some(pool: PoolState, *, thin: bool) -> bool:
-    """Whether a pool takes any request at all, with enough room. Claims do not change it."""
+    """Return whether a pool accepts any request that fits its room. Claims do not change it."""
     if not math.isfinite(pool.free_gb):
         return True
     if not math.isfinite(pool.total_gb):
@@ -76,19 +76,19 @@ def takes_some(pool: PoolState, *, thin: bool) -> bool:
 
 
 def takes_all(pool: PoolState, *, thin: bool) -> bool:
-    """Whether a pool takes a request of any size. Claims do not change it."""
+    """Return whether a pool accepts requests of any size. Claims do not change it."""
     return takes_some(pool, thin=thin) and not math.isfinite(room_gb(pool, thin=thin))
 
 
 def largest_gb(pool: PoolState, *, thin: bool) -> float:
-    """The largest request that a pool takes: its room, inf where nothing limits it, -inf where it takes none."""
+    """Return the largest request that a pool accepts: its room, inf if unlimited, -inf if it accepts none."""
     if takes_all(pool, thin=thin):
         return math.inf
     return room_gb(pool, thin=thin) if takes_some(pool, thin=thin) else -math.inf
 
 
 def limit(pool: PoolState, *, thin: bool, wanted_gb: float) -> str:
-    """Why a pool does not take `wanted_gb`, in the figures that decided."""
+    """Return why a pool does not accept `wanted_gb`, with the numbers that decided."""
     if not math.isfinite(pool.total_gb) and math.isfinite(pool.free_gb):
         return f"{pool.reserved_percentage:g} % is reserved of a total capacity that is not known"
     if pool.total_gb <= 0:

@@ -20,22 +20,22 @@ RATIO = Column("max_over_subscription_ratio", np.float64, lambda pool: pool.max_
 THIN = Column("thin", np.bool_, lambda pool: pool.thin)
 THICK = Column("thick", np.bool_, lambda pool: pool.thick)
 BOUNDED = Column("bounded", np.bool_, lambda pool: pool.bounded)  # claims do not change that
-# Room for a request that accepts thin provisioning, and for one that does not; inf where capacity is unbounded.
+# Room for requests that accept thin provisioning, and for those that do not; inf if capacity is unbounded.
 ROOM_THIN_GB = Column("room_thin_gb", np.float64, lambda pool: capacity.room_gb(pool, thin=True), figures=True)
 ROOM_THICK_GB = Column("room_thick_gb", np.float64, lambda pool: capacity.room_gb(pool, thin=False), figures=True)
-# The largest request of either kind that the pool takes; -inf where it takes none.
+# The largest request of either kind that the pool accepts; -inf if it accepts none.
 LARGEST_THIN_GB = Column("largest_thin_gb", np.float64, lambda pool: capacity.largest_gb(pool, thin=True), figures=True)
 LARGEST_THICK_GB = Column(
     "largest_thick_gb", np.float64, lambda pool: capacity.largest_gb(pool, thin=False), figures=True
 )
-# Room with -1 where it is unbounded or not known, the one figure that the default filters and weighers read…
+# Room, or -1 if it is unbounded or not known: the one number that the default filters and weighers read…
 FINITE_ROOM_THIN_GB = Column(
     "finite_room_thin_gb", np.float64, lambda pool: capacity.finite_room_gb(pool, thin=True), figures=True
 )
 FINITE_ROOM_THICK_GB = Column(
     "finite_room_thick_gb", np.float64, lambda pool: capacity.finite_room_gb(pool, thin=False), figures=True
 )
-# … and whether room does not matter, which claims do not change.
+# … and whether requests fit at all or always, which claims do not change.
 TAKES_SOME_THIN = Column("takes_some_thin", np.bool_, lambda pool: capacity.takes_some(pool, thin=True))
 TAKES_SOME_THICK = Column("takes_some_thick", np.bool_, lambda pool: capacity.takes_some(pool, thin=False))
 TAKES_ALL_THIN = Column("takes_all_thin", np.bool_, lambda pool: capacity.takes_all(pool, thin=True))
@@ -44,12 +44,12 @@ TAKES_ALL_THICK = Column("takes_all_thick", np.bool_, lambda pool: capacity.take
 ZONE = CodedColumn("zone", lambda pool: pool.zone)
 BACKEND_ID = CodedColumn("backend_id", lambda pool: pool.backend_id)
 CAPABILITIES = CodedColumn("capabilities", lambda pool: pool.capabilities)
-# Which capabilities are reported at all: ask this before interning one that a stranger named.
+# The names of the reported capabilities. Check it before interning a capability that a user named.
 CAPABILITY_KEYS = CodedColumn("capability_keys", lambda pool: frozenset(pool.capabilities))
 
 
 class _NotReported:
-    """What a capability column holds for a pool that does not report the capability."""
+    """The value of a capability that a pool does not report."""
 
     def __repr__(self) -> str:
         return "NOT_REPORTED"
@@ -60,7 +60,7 @@ NOT_REPORTED: Final = _NotReported()
 
 @lru_cache(maxsize=4096)
 def capability(key: str) -> CodedColumn:
-    """The reported values of one capability, NOT_REPORTED where a pool says nothing of it."""
+    """Return the column of one reported capability; NOT_REPORTED for pools without it."""
 
     def read(pool: PoolState) -> Any:
         return pool.capabilities.get(key, NOT_REPORTED)

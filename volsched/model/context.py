@@ -1,11 +1,11 @@
-"""The plain form of a request context: apart from the tasks, for it is wanted where no flow runs."""
+"""The plain form of a request context."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-#: What a flow keeps of a request context. Credentials are left out: a flow may be stored and resumed elsewhere.
+#: The keys that are kept. Credentials are not, because a flow can be stored and resumed by another process.
 CONTEXT_KEYS = (
     "user_id",
     "project_id",
@@ -21,6 +21,6 @@ CONTEXT_KEYS = (
 
 
 def plain_context(context: Any) -> dict[str, Any]:
-    """A request context as JSON values, without credentials. Takes a RequestContext or a mapping."""
+    """Return a request context (a RequestContext or a mapping) as JSON values, without credentials."""
     given = context if isinstance(context, Mapping) else context.to_dict()
     return {key: given[key] for key in CONTEXT_KEYS if given.get(key) is not None}

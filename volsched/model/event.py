@@ -1,4 +1,4 @@
-"""What happened, for whoever listens: notifications leave as plain data with a schema version."""
+"""Events for notifiers, with a versioned schema."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCHEMA_VERSION = "1.1"
 
 
 class Priority(StrEnum):
-    """How much an event matters to somebody who watches."""
+    """The importance of an event."""
 
     INFO = "info"
     WARN = "warn"
@@ -24,7 +24,7 @@ class Priority(StrEnum):
 
 
 class Event(Serializable, frozen=True, kw_only=True):
-    """One thing that happened. `id` is for de-duplication: delivery is at least once, in order per volume."""
+    """One event. Delivery is at least once and in order per volume; `id` identifies duplicates."""
 
     id: str
     event_type: str  # e.g. scheduler.create_volume, scheduler.create_volume.start, volume.create.end
@@ -38,27 +38,27 @@ class Event(Serializable, frozen=True, kw_only=True):
 
 
 class DueEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that waits for delivery to one notifier, and how often that failed."""
+    """An event to deliver to one notifier, with the number of failed tries."""
 
     event: Event
     tries: int = 0
 
 
 class Interest(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events a notifier is told, and by which processes."""
+    """The events that a notifier receives, and the processes that deliver them."""
 
     event_types: tuple[str, ...] = ("*",)  # patterns as in a shell
     priorities: frozenset[Priority] = frozenset(Priority)
     processes: frozenset[str] = frozenset()  # empty: all
 
     def in_event(self, event: Event) -> bool:
-        """Whether it is told this event."""
+        """Return whether the notifier receives this event."""
         return event.priority in self.priorities and any(
             fnmatchcase(event.event_type, pattern) for pattern in self.event_types
         )
 
     def in_process(self, process: str) -> bool:
-        """Whether a process of this kind (scheduler, agent, command) delivers to it."""
+        """Return whether a process of this kind (scheduler, agent, command) delivers to it."""
         return not self.processes or process in self.processes
 
 

@@ -1,4 +1,4 @@
-"""A group of volumes as the user knows it: they live on one backend, which serves every type of the group."""
+"""Groups: their volumes are on one backend, which fits every volume type of the group."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from volsched.model.serialization import Serializable
 
 
 class GroupStatus(StrEnum):
-    """Where a group is in its life. The ones that end in -ing are held by work in progress."""
+    """The status of a group. Those that end in -ing, without error_, mean that work is in progress."""
 
     CREATING = "creating"
     AVAILABLE = "available"
@@ -20,7 +20,7 @@ class GroupStatus(StrEnum):
 
 
 class Group(Serializable, frozen=True, kw_only=True):
-    """One group."""
+    """A group of volumes."""
 
     id: str
     project_id: str

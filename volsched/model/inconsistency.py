@@ -1,4 +1,4 @@
-"""Where what is kept about volumes contradicts itself."""
+"""Inconsistencies that the audit finds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Inconsistency(msgspec.Struct, frozen=True, kw_only=True):
-    """One contradiction. `check` names the check that found it, `subject` what it is about, by id."""
+    """One inconsistency. `check` names the check that found it, and `subject` is the id of the object."""
 
     check: str
     subject: str

@@ -1,4 +1,4 @@
-"""The slice that volumes are placed on: one pool of one storage backend, as it stood at one instant."""
+"""The state of a pool: the part of a storage backend that volumes are placed on."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from volsched.model.serialization import NOTHING
 
 
 class PoolState(msgspec.Struct, frozen=True, kw_only=True):
-    """One pool: what it reported, less the claims that the report cannot know.
+    """One pool at one instant: its report, less the claims that are newer than the report.
 
-    All capacities are GiB. `inf` means unbounded (reported as ``infinite``), `nan` means not known (``unknown``).
+    All capacities are GiB. `inf` means unbounded (reported as ``infinite``), `nan` means not reported (``unknown``).
     """
 
     pool_id: str  # host@backend#pool, or cluster@backend#pool
@@ -47,10 +47,10 @@ class PoolState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def cluster_pool_id(self) -> str | None:
-        """What the row of a volume here has as its `cluster_name`: with the pool, as its `host` has it."""
+        """The `cluster_name` in the rows of volumes here: cluster@backend#pool."""
         return f"{self.cluster_name}#{self.name}" if self.cluster_name else None
 
     @property
     def bounded(self) -> bool:
-        """False where total or free is unbounded or unknown, so that no arithmetic on them means anything."""
+        """Whether total and free capacity are finite, so that room can be computed."""
         return self.total_gb - self.total_gb == 0.0 and self.free_gb - self.free_gb == 0.0

@@ -1,4 +1,4 @@
-"""What the engine and the flows need from the world, each named for the need."""
+"""The ports: what placement, flows and drivers need from stores and services, one protocol a need."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from volsched.model.work import Lease, Message, Outcome, Starting, WorkItem, Wor
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """The current time."""
 
     def __call__(self) -> datetime:
-        """Now, in UTC, naive."""
+        """Return the time in UTC, without a zone."""
         ...
 
 
@@ -29,69 +29,69 @@ class PoolSource(Protocol):
     def table(self) -> PoolTable: ...
 
     def set_aside(self) -> tuple[tuple[str, str], ...]:
-        """Pools and backends that take no part, each with the reason."""
+        """Return the ids of pools and backends that cannot be used, each with the reason."""
         ...
 
     def claimed(self, claim: Claim) -> None:
-        """A claim succeeded: the next table shows it."""
+        """Subtract a claim from its pool in the next table."""
         ...
 
     def released(self, key: str) -> None:
-        """A claim was given back: the next table shows it."""
+        """Stop subtracting a released claim in the next table."""
         ...
 
     def refresh(self, pool_id: str) -> None:
-        """Look at this pool anew: somebody else changed it."""
+        """Read one pool again, because another process changed it."""
         ...
 
     def renew(self) -> bool:
-        """Look at all pools anew, before a request is refused; False where nothing can have changed unseen."""
+        """Read all pools again before a request is refused; return False if nothing can have changed."""
         ...
 
     def report(self, report: CapabilityReport) -> None:
-        """Take in a capability report; what cannot be used is set aside with its reason, nothing is raised."""
+        """Apply a capability report. Pools that cannot be used are set aside; nothing is raised."""
         ...
 
     def backup_host(self, volume: Mapping[str, Any] | None, zone: str | None, driver: str | None) -> str:
-        """A host for a backup. Raises ServiceNotFound."""
+        """Return a host for a backup. Raise ServiceNotFound."""
         ...
 
 
 class ClaimStore(Protocol):
-    """Room in pools, taken and given back atomically."""
+    """Claims of room in pools; claiming and releasing are atomic."""
 
     def claim(self, placement: Placement) -> Claim:
-        """Take the room and write all that goes with it, or nothing.
+        """Claim the room and write everything else in the placement, or nothing.
 
-        Doing it again with the same key and pool is harmless and returns the claim made before. Raises ClaimConflict
-        where the pool has not the room (any more), LeaseLost where the fence is gone.
+        The same key and pool again returns the claim made before. Raise ClaimConflict if the pool lacks the room, and
+        LeaseLost if the fence is no longer held.
         """
         ...
 
     def release(self, key: str) -> None:
-        """Give the room back; harmless where there is no such claim."""
+        """Release the room of a claim; harmless if there is none."""
         ...
 
 
 class VolumeStore(Protocol):
-    """Volumes as rows: what the flows and the scheduler drivers need of them. `db` in the flows' constructors."""
+    """The rows of volumes, for flows (`db` in their constructors) and scheduler drivers."""
 
     def get(self, volume_id: str) -> Volume:
-        """Raises VolumeNotFound."""
+        """Return a volume, or raise VolumeNotFound."""
         ...
 
     def create(self, volume: Volume, work: Sequence[WorkRequest] = ()) -> Volume:
-        """A new row, and the work that goes with it, in one transaction."""
+        """Insert a row and queue its work in one transaction."""
         ...
 
     def update(self, volume_id: str, changes: Mapping[str, Any]) -> Volume:
-        """Raises VolumeNotFound."""
+        """Return a volume, or raise VolumeNotFound."""
         ...
 
     def set_status(
         self, volume_id: str, status: VolumeStatus, *, only_from: Iterable[VolumeStatus] | None = None
     ) -> bool:
-        """True where the status was changed; False where the row is gone or was in another status."""
+        """Return True if the status was changed, False if the row is gone or has a status not in `only_from`."""
         ...
 
     def begin(
@@ -103,99 +103,99 @@ class VolumeStore(Protocol):
         work: Sequence[WorkRequest] = (),
         without_snapshots: bool = False,
     ) -> Volume:
-        """Move to a status that stands for work in progress, and queue that work, in one transaction.
+        """Set a status of work in progress and queue the work in one transaction.
 
-        Raises VolumeNotFound, and InvalidRequest naming the status where the volume is in none of `only_from`, or,
-        `without_snapshots`, where it has any.
+        Raise VolumeNotFound, and InvalidRequest if the status is not in `only_from` or, `without_snapshots`, if the
+        volume has snapshots.
         """
         ...
 
     def remove(self, volume_id: str, events: Sequence[Event] = ()) -> None:
-        """Remove the row, and keep what is told of it, in one transaction; harmless where it is gone."""
+        """Delete the row and store the events in one transaction; harmless if the row is gone."""
         ...
 
 
 class QuotaStore(Protocol):
-    """Limits of projects. Usage is counted from the volumes' rows, so that it cannot drift."""
+    """The limits of projects. Usage is counted from the rows of volumes, so it cannot become wrong."""
 
     def reserve(self, project_id: str, *, volumes: int, gigabytes: int, volume_type_id: str | None = None) -> str:
-        """A reservation's id; it expires by itself. Raises QuotaExceeded."""
+        """Return the id of a reservation, which expires. Raise QuotaExceeded."""
         ...
 
     def commit(self, reservation: str) -> None:
-        """The rows now say it themselves; harmless where the reservation is gone."""
+        """Remove a reservation whose rows are now counted themselves; harmless if it is gone."""
         ...
 
     def cancel(self, reservation: str) -> None:
-        """Harmless where the reservation is gone."""
+        """Remove a reservation; harmless if it is gone."""
         ...
 
 
 class FactSource(Protocol):
-    """What plugins need to know beyond the request; each is one query."""
+    """The facts that plugins need beside the request, one query each."""
 
     def backends_of(self, volume_ids: Sequence[str], project_id: str | None) -> Mapping[str, str]:
-        """Volume id -> host or cluster pool id, of the undeleted volumes that the project may see (None: all)."""
+        """Return the host or cluster pool id of each undeleted volume that the project may see (None: all)."""
         ...
 
     def volume_counts(self) -> Mapping[str, int]:
-        """Host of volumes, as their rows have it (host@backend#pool) -> number of undeleted ones, of all projects."""
+        """Return the number of undeleted volumes of all projects for each host (host@backend#pool)."""
         ...
 
     def instance_host(self, instance_id: str) -> str:
-        """The hypervisor host of a compute instance. Raises InvalidRequest naming the hint where it cannot be told."""
+        """Return the hypervisor host of a compute instance, or raise InvalidRequest naming the hint."""
         ...
 
 
 class TypeStore(Protocol):
-    """The volume types that an operator offers."""
+    """The volume types."""
 
     def find(self, name_or_id: str) -> VolumeType:
-        """Raises VolumeTypeNotFound."""
+        """Return the type of that name or id, or raise VolumeTypeNotFound."""
         ...
 
 
 class WorkStore(Protocol):
-    """Work rows, taken under leases."""
+    """The queue of work; each row is worked on under a lease."""
 
     def add(self, work: WorkRequest) -> None:
-        """Queue work; the same id again is harmless."""
+        """Queue work; harmless if the id is queued already."""
         ...
 
     def take(
         self, queues: Sequence[str], owner: str, lease_seconds: float, starting: Starting | None = None
     ) -> WorkItem | None:
-        """The oldest piece of work that is queued, or whose lease expired, now under a lease of this owner.
+        """Return the oldest work that is queued or whose lease expired, under a new lease of this owner.
 
-        The events that `starting` gives are kept for delivery in the same transaction.
+        The events that `starting` returns are stored in the same transaction.
         """
         ...
 
     def renew(self, lease: Lease, lease_seconds: float) -> Lease:
-        """Raises LeaseLost."""
+        """Extend a lease, or raise LeaseLost."""
         ...
 
     def finish(self, lease: Lease, outcome: Outcome) -> None:
-        """End the work, with all that becomes true by it, in one transaction. Raises LeaseLost."""
+        """End the work and write its outcome in one transaction. Raise LeaseLost."""
         ...
 
 
 class VolumeCaster(Protocol):
-    """Hands placed work over; a lost cast only delays, for the work is in the database."""
+    """The wake-up of whoever serves a queue. A lost one only delays, because the work is in the database."""
 
     def wake(self, queue: str) -> None:
-        """Tell whoever serves `queue` that there is work. Never raises, never blocks for long."""
+        """Send a wake-up for a queue. Never raises and never blocks for long."""
         ...
 
 
 class EventSink(Protocol):
-    """Takes events for delivery; returns at once."""
+    """The entry to the outbox: events are stored for delivery."""
 
     def emit(self, event: Event) -> None: ...
 
 
 class FailureLog(Protocol):
-    """Where a request that could not be served is written down, in one transaction."""
+    """The record of a request that failed, written in one transaction."""
 
     def record(
         self,
@@ -207,56 +207,55 @@ class FailureLog(Protocol):
         decision: Mapping[str, Any] | None,
         fence: Lease | None = None,
     ) -> None:
-        """The volume's new status, what every notifier will be told, what the user reads, what the operator reads.
+        """Write the volume's status, the event, the message for the user and the decision for the operator.
 
-        The same event id again is harmless: nothing is written twice. Raises LeaseLost where the fence is gone.
+        Nothing is written if the event's id is known. Raise LeaseLost if the fence is no longer held.
         """
         ...
 
 
 class OutboxStore(Protocol):
-    """Events that wait for delivery, tracked for each notifier by its configured name."""
+    """The outbox: events that wait for delivery, tracked for each notifier by its configured name."""
 
     def expect(self, notifiers: Iterable[str]) -> None:
-        """These notifiers are to get every event: none is done with before each of them got it, or gave it up.
+        """Register the notifiers that must receive every event before it is done.
 
-        Said before the first `due`, and again within every hour: who is not expected for long is taken for removed.
+        Called before the first `due` and at least hourly: a notifier that is not registered for long counts as removed.
         """
         ...
 
     def due(self, notifier: str, *, owner: str, limit: int, lease_seconds: float) -> Sequence[DueEvent]:
-        """What is to be delivered to this notifier now, oldest first, and held for this owner until the lease ends.
+        """Return the events to deliver to a notifier now, oldest first, held for this owner until the lease ends.
 
-        Of one volume only events before which nothing is held back: while one waits for its next try, or is held by
-        another owner, the later ones of the same volume wait too. An event that was parked holds nothing back. What
-        this same owner holds already is given again.
+        While an event waits for its next try, or is held by another owner, later events of the same volume wait too.
+        A parked event blocks nothing. Events that this owner holds already are returned again.
         """
         ...
 
     def delivered(self, notifier: str, *event_ids: str) -> None:
-        """The notifier took them, or is not to be told; harmless where that is known."""
+        """Mark events as delivered, or as not wanted by this notifier; harmless if they are."""
         ...
 
     def failed(self, notifier: str, event_id: str, problem: str, *, retry_at: datetime | None) -> None:
-        """It did not; count the try. To be tried again from `retry_at` on; None: parked, not tried again."""
+        """Count a failed try. The next one is due at `retry_at`; None parks the event."""
         ...
 
     def purge(self, *, before: datetime) -> int:
-        """Forget events that everybody got, or that nobody came for, since before; returns how many."""
+        """Delete finished events that are older than `before`, and return how many."""
         ...
 
 
 class DecisionLog(Protocol):
-    """Keeps the decisions that led to no claim (the others are written with the claim)."""
+    """The decisions without a claim; the others are written with the claim."""
 
     def record(self, volume_id: str | None, decision: Mapping[str, Any]) -> str:
-        """Returns the decision's id."""
+        """Store a decision and return its id."""
         ...
 
 
 class MessageLog(Protocol):
-    """Messages that a user reads about the own volume; free of operators' detail."""
+    """The messages for users, without details for operators only."""
 
     def record(self, message: Message, message_id: str | None = None) -> None:
-        """Write a message down; the same id again is harmless. None: a new one."""
+        """Store a message; harmless if the id is known. None: a new id."""
         ...

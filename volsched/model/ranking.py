@@ -1,4 +1,4 @@
-"""The order that weights make, worked out as far as somebody looks."""
+"""Rankings: the order of candidates by weight, computed as far as it is read."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ MOST_AHEAD_SECONDS = 900.0
 
 
 class CapabilityReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One capability report. `capabilities` is what arrived: hostile until parsed."""
+    """A capability report as received; `capabilities` is not checked yet."""
 
     service_name: str  # volume or backup
     host: str  # host@backend
@@ -27,7 +27,7 @@ class CapabilityReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceState(msgspec.Struct, frozen=True, kw_only=True):
-    """One storage service as the database knows it, whatever it reported."""
+    """The row of a storage service."""
 
     host: str  # host@backend
     cluster_name: str | None = None

@@ -1,4 +1,4 @@
-"""What is asked of the scheduler, parsed once at the door."""
+"""Requests to the scheduler, parsed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from volsched.model.work import Lease
 
 
 class Operation(StrEnum):
-    """What the room is wanted for. Pools can be cordoned by these words."""
+    """The operations that need room. Pools are cordoned for operations by these names."""
 
     CREATE = "create"
     EXTEND = "extend"
@@ -28,15 +28,15 @@ class Operation(StrEnum):
 
 
 class Draws(Protocol):
-    """Where random choices come from; asked once per purpose and request."""
+    """The source of random numbers for plugins."""
 
     def uniform(self, purpose: str, count: int) -> NDArray[np.float64]:
-        """`count` numbers in [0, 1) for `purpose` (a plugin's name)."""
+        """Return `count` numbers in [0, 1) for `purpose` (a plugin's name)."""
         ...
 
 
 class SeededDraws(msgspec.Struct, frozen=True):
-    """Draws that follow from the volume's id alone, so that a decision can be repeated."""
+    """Random numbers that depend on the seed (the volume's id) only, so that a decision can be repeated."""
 
     seed: str
 
@@ -46,7 +46,7 @@ class SeededDraws(msgspec.Struct, frozen=True):
 
 
 class VolumeType(Serializable, frozen=True, kw_only=True):
-    """A kind of volume that an operator offers: its extra specs are what a pool must be able to do."""
+    """A volume type. Its extra specs are requirements on pools."""
 
     id: str | None = None
     name: str | None = None
@@ -57,12 +57,12 @@ class VolumeType(Serializable, frozen=True, kw_only=True):
 
     @property
     def thick_only(self) -> bool:
-        """The extra spec `provisioning:type` is exactly `thick`."""
+        """Whether the extra spec `provisioning:type` is exactly `thick`."""
         return bool(self.extra_specs.get("provisioning:type") == "thick")
 
 
 class Retry(Serializable, frozen=True, kw_only=True):
-    """What earlier attempts at the same request tried. `backends` are pool ids, oldest first."""
+    """The earlier attempts at a request. `backends` are pool ids, oldest first."""
 
     num_attempts: int
     backends: tuple[str, ...] = ()
@@ -71,21 +71,18 @@ class Retry(Serializable, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What plugins may need to know beyond the request, fetched before filtering, in one query a kind.
+    """Facts beside the request that plugins `need`, fetched before filtering with one query each."""
 
-    Only what some selected plugin `needs` is filled in.
-    """
-
-    # volume id named in a hint -> pool_id or cluster pool_id it lives in
+    # id of a volume in a hint -> its pool_id or cluster pool_id
     volume_backends: Mapping[str, str] = NOTHING
     instance_host: str | None = None  # the hypervisor host of the hint local_to_instance
-    instance_problem: Exception | None = None  # why instance_host is not known: for the filter to raise
+    instance_problem: Exception | None = None  # why instance_host is missing; the filter raises it
     # host of volumes (host@backend#pool) -> how many undeleted ones
     volume_counts: Mapping[str, int] = NOTHING
 
 
 class RequestSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One scheduling question. Sizes are GiB."""
+    """A request for room in a pool. Sizes are GiB."""
 
     operation: Operation = Operation.CREATE
     volume_id: str | None = None
@@ -96,21 +93,21 @@ class RequestSpec(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str | None = None
     user_id: str | None = None
     is_admin: bool = False
-    zones: tuple[str | None, ...] = ()  # any of these; empty: see `zone`
-    zone: str | None = None  # exactly this one; None: any
+    zones: tuple[str | None, ...] = ()  # one of these is required; empty: see `zone`
+    zone: str | None = None  # the required zone; None: any
     volume_type: VolumeType | None = None
     qos_specs: Mapping[str, Any] | None = None
-    # volume_properties as received: what expressions call `volume`
+    # volume_properties as received: `volume` in expressions
     properties: Mapping[str, Any] = NOTHING
     metadata: Mapping[str, Any] = NOTHING
     attach_status: str | None = None
     hints: Mapping[str, Any] = NOTHING  # scheduler_hints as received, checked
     retry: Retry | None = None
-    exists_on: str | None = None  # the pool (or backend) the volume already takes room in
-    resource_backend: str | None = None  # only this pool or backend will do
+    exists_on: str | None = None  # the pool or backend where the volume is already
+    resource_backend: str | None = None  # the only pool or backend that is allowed
     facts: Facts = Facts()
     draws: Draws = SeededDraws("")
-    fence: Lease | None = None  # the lease this question is asked under; a claim is refused when it is gone
+    fence: Lease | None = None  # a claim is refused if this lease is no longer held
     config_generation: int = 0
 
     @property
@@ -119,24 +116,24 @@ class RequestSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def thin(self) -> bool:
-        """False only where the volume type insists on thick."""
+        """Whether thin provisioning is accepted: always, unless the volume type requires thick."""
         return self.volume_type is None or not self.volume_type.thick_only
 
     @property
     def wanted_gb(self) -> float:
-        """The room to take: the growth of an extend, else the size."""
+        """The room to claim: the growth of an extend, else the size."""
         if self.new_size_gb:
             return int(self.new_size_gb) - int(self.size_gb)
         return self.size_gb
 
     @property
     def subject(self) -> str:
-        """What an error calls the thing that was to be placed."""
+        """The name of the object to place, for errors."""
         return subject_of(self.volume_id, self.group_id, self.snapshot_id)
 
 
 def subject_of(volume_id: str | None, group_id: str | None, snapshot_id: str | None) -> str:
-    """What an error calls the thing of these ids that was to be placed."""
+    """Return the name of the object with one of these ids, for errors."""
     for kind, name in (("volume", volume_id), ("group", group_id), ("snapshot", snapshot_id)):
         if name:
             return f"{kind} {name}"

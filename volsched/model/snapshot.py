@@ -1,4 +1,4 @@
-"""A snapshot as the user knows it: what a volume held at one moment."""
+"""Snapshots of volumes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from volsched.model.serialization import Serializable
 
 
 class SnapshotStatus(StrEnum):
-    """Where a snapshot is in its life. The ones that end in -ing are held by work in progress."""
+    """The status of a snapshot. Those that end in -ing, without error_, mean that work is in progress."""
 
     CREATING = "creating"
     AVAILABLE = "available"
@@ -22,7 +22,7 @@ class SnapshotStatus(StrEnum):
 
 
 class Snapshot(Serializable, frozen=True, kw_only=True):
-    """One snapshot, kept in the pool of its volume."""
+    """A snapshot, which is stored in the pool of its volume."""
 
     id: str
     project_id: str

@@ -21,5 +21,5 @@ class Trace(Protocol):
         ...
 
 
-#: None: nothing is traced.
+#: The trace of this thread or task; None without tracing.
 CURRENT: ContextVar[Trace | None] = ContextVar("volsched trace", default=None)

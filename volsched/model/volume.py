@@ -1,4 +1,4 @@
-"""A volume as the user knows it, and the life it leads."""
+"""Volumes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from volsched.model.serialization import NOTHING, Serializable
 
 
 class VolumeStatus(StrEnum):
-    """Where a volume is in its life. The ones that end in -ing are held by work in progress."""
+    """The status of a volume. Those that end in -ing, without error_, mean that work is in progress."""
 
     CREATING = "creating"
     AVAILABLE = "available"
@@ -29,7 +29,7 @@ class VolumeStatus(StrEnum):
 
 
 class Volume(Serializable, frozen=True, kw_only=True):
-    """One volume. Times are ISO 8601 text in UTC, so that a volume is plain data wherever it travels."""
+    """A volume. Times are ISO 8601 text in UTC."""
 
     id: str
     project_id: str

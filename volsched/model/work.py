@@ -1,6 +1,6 @@
-"""Work that must be done once and must not be lost: a row in the database, taken under a lease.
+"""Work items: rows of a queue in the database, each worked on under a lease.
 
-The message bus only wakes whoever waits for it.
+The message bus only carries wake-ups.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ def agent_queue(backend_id: str) -> str:
 
 
 class WorkState(StrEnum):
-    """Where a piece of work is in its life."""
+    """The state of a work item."""
 
     QUEUED = "queued"
-    RUNNING = "running"  # somebody holds the lease, or held it and died
+    RUNNING = "running"  # under a lease, which may have expired
     DONE = "done"
     FAILED = "failed"  # done with a negative answer; never retried
 
 
 class WorkRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Work to be queued. The same `id` twice is the same work."""
+    """Work to queue. The same `id` is queued only once."""
 
     id: str
     queue: str  # SCHEDULER_QUEUE or agent_queue(backend_id)
     operation: str  # create, delete, extend, manage, retype, migrate, offer, clear, snapshot, group…
     volume_id: str | None
     payload: Mapping[str, Any] = NOTHING  # plain data
-    held_by: str | None = None  # who is not done with asking: nobody takes it before this owner puts it into its queue,
-    held_seconds: float = 0.0  # or dies, or this long has passed
+    held_by: str | None = None  # an owner: the work waits until this owner releases it or ends,
+    held_seconds: float = 0.0  # but at most for this time
 
 
 def pool_work(operation: str, work_id: str, volume_id: str, pool_id: str, payload: Mapping[str, Any]) -> WorkRequest:
@@ -66,7 +66,7 @@ def offer_work(work_id: str, volume: Volume, payload: Mapping[str, Any]) -> Work
 
 
 class Lease(Serializable, frozen=True, kw_only=True):
-    """The right to do one piece of work until `until`. `attempt` fences off earlier holders."""
+    """The right to work on one item until `until`. A later `attempt` invalidates earlier ones."""
 
     work_id: str
     owner: str
@@ -75,7 +75,7 @@ class Lease(Serializable, frozen=True, kw_only=True):
 
 
 class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
-    """Work taken under a lease."""
+    """A work item under a lease."""
 
     id: str
     queue: str
@@ -83,21 +83,21 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     volume_id: str | None
     payload: Mapping[str, Any]
     lease: Lease
-    taken_over: bool = False  # from a holder whose lease had run out
-    begun: float = msgspec.field(default_factory=time.perf_counter)  # when it was taken, by this process's clock
+    taken_over: bool = False  # from an owner whose lease had expired
+    begun: float = msgspec.field(default_factory=time.perf_counter)  # time.perf_counter() when it was taken
 
     @property
     def took_ms(self) -> float:
-        """Milliseconds since it was taken."""
+        """Return the milliseconds since it was taken."""
         return round((time.perf_counter() - self.begun) * 1000, 3)
 
 
-#: What is told when work is taken, and becomes true with it.
+#: Returns the events to store when work is taken.
 Starting = Callable[[WorkItem], Sequence[Event]]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that a user reads about the own volume; free of operators' detail."""
+    """A message for the owner of a volume, without details for operators only."""
 
     volume_id: str  # or the group's, of a message about a group
     project_id: str
@@ -106,7 +106,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RowChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A snapshot's or a group's row, as work leaves it."""
+    """The change of a snapshot's or a group's row."""
 
     kind: str  # snapshot or group
     id: str
@@ -114,18 +114,18 @@ class RowChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that becomes true in the one transaction that ends a piece of work."""
+    """Everything that is written in the transaction that ends a work item."""
 
     state: WorkState = WorkState.DONE
     problem: str | None = None  # for the operator, where it failed
     volume_id: str | None = None
     volume_changes: Mapping[str, Any] = NOTHING
     remove_volume: bool = False
-    confirm: tuple[str, ...] = ()  # claim keys that the backend has now made real
+    confirm: tuple[str, ...] = ()  # claim keys whose work the backend has done
     confirmed_at: datetime | None = None
-    sizes: Mapping[str, float] = NOTHING  # claim key -> what it really took
-    release: tuple[str, ...] = ()  # claim keys whose room is given back
-    left_pool: str | None = None  # holds nothing of the volume any more: all its claims there are given back
+    sizes: Mapping[str, float] = NOTHING  # claim key -> the size it really needed
+    release: tuple[str, ...] = ()  # claim keys
+    left_pool: str | None = None  # a pool that the volume left: all its claims there are released
     rows: tuple[RowChange, ...] = ()
     follow_up: tuple[WorkRequest, ...] = ()
     events: tuple[Event, ...] = ()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests import TestCase
-from volsched.model.candidates import MOST_BEHIND, MOST_CONCLUSIONS, Candidates, CodedColumn, Mask, PoolTable
+from volsched.model.candidates import MAX_OUTDATED, MAX_RESULTS, Candidates, CodedColumn, Mask, PoolTable
 from volsched.model.columns import FREE_GB, ROOM_THICK_GB, TOTAL_GB, ZONE, capability
 from volsched.testing.builders import a_pool, a_pool_table
 
@@ -138,22 +138,22 @@ class ReplaceTest(TestCase):
         moved = table.replace({1: a_pool("pool1", zone="z")}).replace({0: a_pool("pool0", zone="z")})
         self.assertEqual([False, True], judged(moved))
         self.assertEqual([["pool0", "pool1"]], asked[1:])
-        for number in range(MOST_BEHIND + 2):
+        for number in range(MAX_OUTDATED + 2):
             moved = moved.replace({2: a_pool("pool2", zone="z" if number else None)})
         self.assertEqual([True, True], judged(moved))
         self.assertEqual([["pool0", "pool1", "pool2"]], asked[2:])
 
     def test_verdicts_do_not_pile_up(self) -> None:
         table = a_pool_table(3)
-        for number in range(3 * MOST_CONCLUSIONS):
+        for number in range(3 * MAX_RESULTS):
             table.judged(number, lambda pools: np.ones(len(pools), np.bool_))
-        self.assertLessEqual(len(table._judged), MOST_CONCLUSIONS + 1)
+        self.assertLessEqual(len(table._judged), MAX_RESULTS + 1)
 
     def test_conclusions_do_not_pile_up(self) -> None:
         table = a_pool_table(3)
-        for number in range(3 * MOST_CONCLUSIONS):
+        for number in range(3 * MAX_RESULTS):
             self.assertEqual(number, table.concluded(number, lambda number=number: number))
-        self.assertLessEqual(len(table._concluded), MOST_CONCLUSIONS)
+        self.assertLessEqual(len(table._concluded), MAX_RESULTS)
 
     def spelled(self, table: PoolTable, key: CodedColumn) -> list[str]:
         coded = table.coded(key)

@@ -102,7 +102,6 @@ quick: $(READY:%=%-to-test) style layers types  ## ruff, layers, mypy and unit t
 
 mutants: $(READY:%=%-to-test)  ## mutation tests of placement and scheduler; ONLY='volsched.placement.claim_loop*'
 	@$(PIP) install 'mutmut>=3.8.1'
-	@rm -rf mutants/tests
 	@nice -n 10 $(BIN)/mutmut run $(ONLY) ; $(BIN)/mutmut results
 
 bench: $(READY:%=%-to-test)  ## run the benchmarks

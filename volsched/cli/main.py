@@ -19,6 +19,7 @@ import cliff.commandmanager
 import cliff.complete
 import cliff.help
 
+from volsched import distributions
 from volsched.cli.command import DONE, FAILED, USAGE_ERROR, exit_status_of
 from volsched.exceptions import PluginError, VolschedError
 from volsched.library_warnings import ignore_library_warnings
@@ -49,6 +50,7 @@ OTHERS = 0o027
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit status: 0 done, 1 refused or failed, 2 wrong usage or configuration."""
     ignore_library_warnings()
+    distributions.tolerate_unreadable()
     os.umask(os.umask(0o077) | OTHERS)
     standard_output = sys.stdout
     output = _prepare_streams()
@@ -121,7 +123,7 @@ class Commands(cliff.commandmanager.CommandManager):  # type: ignore[misc]  # cl
     def load_commands(self, namespace: str) -> None:
         """Find the commands; those of volsched take precedence over others of the same name."""
         self.group_list.append(namespace)
-        for entry in sorted(importlib.metadata.entry_points(group=namespace), key=_own_first):
+        for entry in sorted(distributions.entry_points(namespace), key=_own_first):
             self.commands.setdefault(entry.name.replace("_", " "), entry)
 
     def provider(self, words: Sequence[str]) -> tuple[str, str]:
@@ -169,7 +171,7 @@ class Program(cliff.app.App):  # type: ignore[misc]
 
     def __init__(self) -> None:
         manager = Commands(COMMANDS)
-        super().__init__(DESCRIPTION, importlib.metadata.version(PROGRAM), manager, deferred_help=True)
+        super().__init__(DESCRIPTION, distributions.version(PROGRAM), manager, deferred_help=True)
         manager.add_command("help", Help)
         manager.add_command("complete", Complete)
 

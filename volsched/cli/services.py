@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from volsched.distributions import tolerate_unreadable
 from volsched.exceptions import VolschedError
 from volsched.library_warnings import ignore_library_warnings
 
@@ -51,6 +52,7 @@ def _run(name: str, description: str, argv: Sequence[str] | None, loops: Loops) 
     1: a loop died, or the work in progress did not end in time.
     """
     ignore_library_warnings()
+    tolerate_unreadable()
     os.umask(os.umask(0o077) | 0o027)  # data and logs are never for others, whatever the umask was
     options = _parser(name, description).parse_args(argv)
     logging.basicConfig(

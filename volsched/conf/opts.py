@@ -13,6 +13,7 @@ from oslo_config import cfg
 
 from volsched.conf import scheduling
 from volsched.conf.configuration import GROUPS, PROJECT
+from volsched.distributions import entry_points
 
 LOG = logging.getLogger(__name__)
 
@@ -87,8 +88,7 @@ def _package(entry: importlib.metadata.EntryPoint) -> str:
 
 
 def _published() -> Sequence[importlib.metadata.EntryPoint]:
-    found = importlib.metadata.entry_points()
-    entries = [entry for group in OPTION_GROUPS for entry in found.select(group=group)]
+    entries = [entry for group in OPTION_GROUPS for entry in entry_points(group)]
     return sorted(entries, key=lambda entry: (entry.group, entry.name, _package(entry)))
 
 

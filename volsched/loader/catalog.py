@@ -11,6 +11,7 @@ from typing import Any
 from stevedore import ExtensionManager
 
 from volsched.conf.configuration import PROJECT
+from volsched.distributions import entry_points, normal_name
 from volsched.loader.kinds import FILTER, KINDS, WEIGHER, Kind
 
 #: Cinder's class names that differ from ours, with our plugin names.
@@ -106,13 +107,12 @@ class Catalog:
     @classmethod
     def discover(cls) -> Catalog:
         """Read the metadata of the installed packages."""
-        found = importlib.metadata.entry_points()
-        entries = [_entry(kind, entry_point) for kind in KINDS for entry_point in found.select(group=kind.entry_points)]
+        entries = [_entry(kind, entry_point) for kind in KINDS for entry_point in entry_points(kind.entry_points)]
         adapted = [
             _adapted(kind, entry_point)
             for kind in KINDS
             if kind.name in ADAPTED
-            for entry_point in found.select(group=ADAPTED[kind.name])
+            for entry_point in entry_points(ADAPTED[kind.name])
         ]
         return cls(entries, adapted)
 
@@ -147,12 +147,7 @@ class Catalog:
 
 
 def _same_package(one: str, other: str) -> bool:
-    return normal_package(one) == normal_package(other)
-
-
-def normal_package(name: str) -> str:
-    """Return a distribution's name in normal form: case, and the choice of - _ ., are ignored."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return normal_name(one) == normal_name(other)
 
 
 def _entry(kind: Kind, entry_point: importlib.metadata.EntryPoint) -> Entry:

@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from volsched import distributions
 from volsched.conf.configuration import PROJECT
-from volsched.loader.catalog import Entry, normal_package
+from volsched.distributions import normal_name
+from volsched.exceptions import PluginError
+from volsched.loader.catalog import Entry
 from volsched.loader.kinds import KINDS, Kind
 from volsched.loader.problems import Findings, listed
 from volsched.plugins.options import Plugin
@@ -64,9 +67,9 @@ def _release_fits(entry: Entry, findings: Findings) -> bool:
     if entry.package == PROJECT:
         return True
     for requirement in requirements(entry):
-        if normal_package(requirement.name) != PROJECT:
+        if normal_name(requirement.name) != PROJECT:
             continue
-        installed = importlib.metadata.version(PROJECT)
+        installed = distributions.version(PROJECT)
         if not requirement.specifier.contains(installed, prereleases=True):
             what = f"{entry.provider} was made for {requirement}, but {PROJECT} {installed} is installed"
             fix = f"install a release of {entry.package} made for {PROJECT} {installed}, or {requirement}"
@@ -78,6 +81,10 @@ def _release_fits(entry: Entry, findings: Findings) -> bool:
 def _import(entry: Entry, findings: Findings) -> Any:
     try:
         return entry.import_class()
+    except PluginError as error:
+        fix = "select a plugin of volsched instead, or adapt the class to its plugin interface"
+        findings.add("VS112", str(entry), error.problem, fix)
+        return None
     except SystemExit as error:
         what = f"its import exits the program: SystemExit({error.code!r})"
         fix = f"update {entry.package}, or report it to its vendor: an import must not exit"

@@ -64,6 +64,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "VS217": "a plugin did not answer in time",
         "VS218": "a plugin fails on a request",
         "VS219": "a check of the diagnosis failed",
+        "VS220": "the metadata of an installed package cannot be read",
     }
 )
 

@@ -12,7 +12,8 @@ from volsched.conf.configuration import PROJECT, Configuration, environment_name
 from volsched.conf.opts import INSTANCE_OPTIONS
 from volsched.conf.origin import Source
 from volsched.conf.scheduling import PROFILE_PREFIX, profile_options
-from volsched.loader.catalog import Catalog, Entry, normal_package
+from volsched.distributions import normal_name
+from volsched.loader.catalog import Catalog, Entry
 from volsched.loader.kinds import FILTER, KINDS, WEIGHER, WEIGHT_HANDLER, Kind
 from volsched.loader.problems import Findings, did_you_mean, listed
 
@@ -250,10 +251,10 @@ def _allowed(conf: Configuration, choices: Sequence[Choice], findings: Findings)
     packages = Findings().read(conf, "plugins", conf.option("plugins", "allowed_packages"))  # reported elsewhere
     if not packages:
         return list(choices)
-    allowed = {normal_package(name) for name in packages} | {PROJECT}
+    allowed = {normal_name(name) for name in packages} | {PROJECT}
     kept: list[Choice] = []
     for choice in choices:
-        if normal_package(choice.entry.package) in allowed:
+        if normal_name(choice.entry.package) in allowed:
             kept.append(choice)
             continue
         label = conf.label("plugins", "allowed_packages")

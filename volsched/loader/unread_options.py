@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 from collections.abc import Collection, Iterator, Mapping
 
@@ -12,6 +11,7 @@ from volsched.conf.configuration import Configuration, environment_name, spellin
 from volsched.conf.opts import shipped_opts
 from volsched.conf.origin import Assignment, group_name
 from volsched.conf.scheduling import PROFILE_PREFIX
+from volsched.distributions import entry_points
 from volsched.loader.catalog import Catalog
 from volsched.loader.kinds import KINDS, Kind
 from volsched.loader.problems import Findings, did_you_mean, listed
@@ -69,7 +69,7 @@ def _add(known: Names, more: Iterator[tuple[str, str]]) -> None:
 
 
 def _of_libraries() -> Iterator[tuple[str, str]]:
-    published = importlib.metadata.entry_points(group="oslo.config.opts")
+    published = entry_points("oslo.config.opts")
     for entry in published:
         if entry.name in LIBRARIES:
             for group, options in entry.load()():

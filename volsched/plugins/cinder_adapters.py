@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from volsched.exceptions import PluginError
 from volsched.model.candidates import Candidates
 from volsched.model.decision import Screening
 from volsched.model.pool import PoolState
@@ -41,6 +42,28 @@ class HostWeigher(Protocol):
         ...
 
     def _weigh_object(self, host_state: Any, weight_properties: Mapping[str, Any]) -> float: ...
+
+
+#: The modules of Cinder's base classes, and the methods and attributes of theirs that the adapters do not call.
+BASE_MODULES = frozenset(
+    {
+        "cinder.scheduler.base_filter",
+        "cinder.scheduler.base_weight",
+        "cinder.scheduler.filters",
+        "cinder.scheduler.weights",
+    }
+)
+UNSUPPORTED_IN_FILTERS = ("filter_all", "_filter_one", "host_passes")
+UNSUPPORTED_IN_WEIGHERS = ("weigh_objects", "minval", "maxval")
+
+
+def _check_overrides(adapted: type, unsupported: tuple[str, ...]) -> None:
+    """Raise PluginError where a class overrides what its adapter would ignore."""
+    for name in unsupported:
+        owner = next((it for it in adapted.__mro__ if name in vars(it)), None)
+        if owner is not None and owner.__module__ not in BASE_MODULES and vars(owner)[name] is not None:
+            problem = f"{owner.__module__}:{owner.__name__} overrides {name}, which the adapter does not support"
+            raise PluginError(adapted.__name__, problem)
 
 
 class CinderFilter(ColumnFilter):
@@ -78,7 +101,8 @@ class CinderWeigher(ColumnWeigher):
 
 
 def adapted_filter(adapted: type[BackendFilter]) -> type[CinderFilter]:
-    """Return a volsched filter class for a Cinder filter class."""
+    """Return a volsched filter class for a Cinder filter class. Raise PluginError for unsupported overrides."""
+    _check_overrides(adapted, UNSUPPORTED_IN_FILTERS)
 
     class AdaptedFilter(CinderFilter):
         __doc__ = adapted.__doc__
@@ -91,7 +115,8 @@ def adapted_filter(adapted: type[BackendFilter]) -> type[CinderFilter]:
 
 
 def adapted_weigher(adapted: type[HostWeigher]) -> type[CinderWeigher]:
-    """Return a volsched weigher class for a Cinder weigher class."""
+    """Return a volsched weigher class for a Cinder weigher class. Raise PluginError for unsupported overrides."""
+    _check_overrides(adapted, UNSUPPORTED_IN_WEIGHERS)
 
     class AdaptedWeigher(CinderWeigher):
         __doc__ = adapted.__doc__

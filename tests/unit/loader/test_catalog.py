@@ -1,12 +1,12 @@
-"""Tests of the catalogue: which plugin a written name means."""
+"""Tests of the catalog: which plugin a written name means."""
 
 from __future__ import annotations
 
 import importlib.metadata
 
 import tests
+from volsched.distributions import normal_name
 from volsched.loader import FILTER, NOTIFIER, SCHEDULER, WEIGHT_HANDLER, Catalog, Entry, Kind
-from volsched.loader.catalog import normal_package
 from volsched.loader.problems import did_you_mean
 
 
@@ -15,7 +15,7 @@ def an_entry(name: str, package: str = "acme", kind: Kind = FILTER, value: str =
     return Entry(kind=kind, name=name, package=package, version="1.0", entry_point=entry_point)
 
 
-class TestCatalogue(tests.TestCase):
+class TestCatalog(tests.TestCase):
     def test_what_is_installed(self) -> None:
         catalog = Catalog.discover()
         self.assertLessEqual({"availability_zone", "capabilities", "capacity"}, set(catalog.names(FILTER)))
@@ -71,7 +71,7 @@ class TestCatalogue(tests.TestCase):
         self.assertEqual(["two"], [entry.name for entry in catalog.called(FILTER, "two")])
 
     def test_names_of_packages_are_compared_as_pip_does(self) -> None:
-        self.assertEqual(normal_package("Acme_Rack.Filters"), normal_package("acme-rack-filters"))
+        self.assertEqual(normal_name("Acme_Rack.Filters"), normal_name("acme-rack-filters"))
 
 
 class TestDidYouMean(tests.TestCase):

@@ -243,6 +243,31 @@ class TestTwelveMistakes(MistakesCase):
         )
 
 
+class TestBrokenMetadata(MistakesCase):
+    """Metadata of other packages that cannot be read."""
+
+    def test_unreadable_entry_points_of_another_package_are_ignored_and_named(self) -> None:
+        folder = self.site.folder / "bad-1.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: bad\nVersion: 1\n")
+        (folder / "entry_points.txt").write_text("[console_scripts]\nnonsense\n")
+        path = self.site.configured("")
+        for words in (("config", "check"), ("plugin", "list"), ("--help",)):
+            with self.subTest(words=words):
+                done = self.site.run("--config-file", path, *words)
+                self.assertEqual(0, done.status, done.stderr)
+                self.assertNotIn("Traceback", done.stderr)
+        done = self.site.run("--config-file", path, "doctor")
+        self.assertIn(f"VS220 {folder}: the metadata cannot be read", done.stdout)
+
+    def test_an_empty_metadata_folder_of_volsched_does_not_hide_the_real_one(self) -> None:
+        (self.site.folder / "volsched-0.0.9.dist-info").mkdir()
+        done = self.site.run("--version")
+        self.assertEqual((0, "volsched 0.1.0\n"), (done.status, done.stdout), done.stderr)
+        self.rack(a_filter(), requires=("volsched>=0.1,<2",))
+        self.assertEqual((0, []), self.site.check("[scheduler]\nfilters = rack, capacity\n"))
+
+
 class TestOtherMistakes(MistakesCase):
     """What is wrong beside the twelve."""
 

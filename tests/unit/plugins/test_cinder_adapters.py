@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests import TestCase
+from volsched.exceptions import PluginError
 from volsched.model.candidates import PoolTable
 from volsched.model.pool import PoolState
 from volsched.model.request import RequestSpec, Retry, VolumeType
@@ -47,7 +48,7 @@ class ByName:
 
 
 class TestAdapters(TestCase):
-    def test_a_filter_is_asked_about_each_pool(self) -> None:
+    def test_a_filter_is_called_for_each_pool(self) -> None:
         adapted = RoomierThan()
         made = cinder_adapters.CinderFilter("RoomierThan", adapted)
         screening = made.screen(RequestSpec(size_gb=3), POOLS.candidates())
@@ -66,7 +67,7 @@ class TestAdapters(TestCase):
         self.assertEqual(np.float64, weights.dtype)
         self.assertEqual([12.0, 12.0, 9.0], weights.tolist())
 
-    def test_the_request_reads_as_cinders(self) -> None:
+    def test_the_request_has_the_form_of_cinders(self) -> None:
         request = RequestSpec(
             volume_id="v1",
             size_gb=3,
@@ -83,16 +84,31 @@ class TestAdapters(TestCase):
         self.assertEqual(["h@b#p"], properties["retry"]["backends"])
         self.assertEqual("p", properties["context"].project_id)
 
-    def test_a_plugin_that_writes_into_what_it_gets_harms_nobody(self) -> None:
+    def test_a_plugin_may_change_its_arguments(self) -> None:
         request = RequestSpec(hints={"a": 1}, properties={"size": 3})
         properties = cinder_adapters.filter_properties(request)
         properties["scheduler_hints"]["a"] = 2
         properties["request_spec"]["volume_properties"]["size"] = 9
         self.assertEqual(({"a": 1}, {"size": 3}), (request.hints, request.properties))
 
-    def test_a_class_becomes_one_of_ours(self) -> None:
+    def test_an_adapted_class_is_a_volsched_plugin(self) -> None:
         made = cinder_adapters.adapted_filter(RoomierThan)()
         self.assertEqual((1, 0), type(made).contract)
         self.assertEqual("A filter as somebody wrote it for Cinder.", type(made).__doc__)
         self.assertEqual([True, True, False], made.screen(RequestSpec(), POOLS.candidates()).passed.tolist())
         self.assertEqual(-2.0, cinder_adapters.adapted_weigher(ByName)().multiplier)
+
+    def test_overrides_that_the_adapter_would_ignore_are_refused_by_name(self) -> None:
+        for base, adapt, name in (
+            (RoomierThan, cinder_adapters.adapted_filter, "filter_all"),
+            (RoomierThan, cinder_adapters.adapted_filter, "host_passes"),
+            (ByName, cinder_adapters.adapted_weigher, "weigh_objects"),
+        ):
+            overriding = type("Overriding", (base,), {name: lambda self, *arguments: []})
+            with self.subTest(name=name), self.assertRaisesRegex(PluginError, f"Overriding overrides {name}"):
+                adapt(overriding)  # type: ignore[operator]
+        bounded = type("Bounded", (ByName,), {"maxval": 100.0})
+        with self.assertRaisesRegex(PluginError, "Bounded overrides maxval"):
+            cinder_adapters.adapted_weigher(bounded)
+        inherited = type("Base", (), {"filter_all": lambda self: [], "__module__": "cinder.scheduler.base_filter"})
+        cinder_adapters.adapted_filter(type("Adapted", (RoomierThan, inherited), {}))

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from volsched import distributions
 from volsched.conf.configuration import PROJECT
+from volsched.distributions import normal_name
 from volsched.loader import Catalog, Problem
-from volsched.loader.catalog import normal_package
 from volsched.loader.problems import listed
 from volsched.loader.selection import selected_entries
 from volsched.ops.doctor.context import DoctorContext, failure, warning
@@ -43,7 +44,7 @@ class Verified:
 
 def publishers(catalog: Catalog) -> Mapping[str, importlib.metadata.Distribution]:
     """Return every package that publishes a plugin or a command of volsched, by name."""
-    commands = importlib.metadata.entry_points(group=COMMANDS)
+    commands = distributions.entry_points(COMMANDS)
     found = [entry.entry_point.dist for entry in catalog] + [command.dist for command in commands]
     return {dist.name: dist for dist in sorted((it for it in found if it is not None), key=lambda it: it.name)}
 
@@ -53,9 +54,12 @@ def publishers(catalog: Catalog) -> Mapping[str, importlib.metadata.Distribution
 
 def unmet(context: DoctorContext) -> Iterator[Problem]:
     """Report requirements of volsched and of the packages of its plugins that are not met."""
-    needed = {normal_package(entry.package) for entry in selected_entries(context.conf, context.catalog)} | {PROJECT}
+    for folder, error in distributions.unreadable():
+        what = f"the metadata cannot be read and is ignored: {error}"
+        yield warning("VS220", folder, what, "reinstall the package, or remove the folder")
+    needed = {normal_name(entry.package) for entry in selected_entries(context.conf, context.catalog)} | {PROJECT}
     for name, dist in publishers(context.catalog).items():
-        severity = failure if normal_package(name) in needed else warning
+        severity = failure if normal_name(name) in needed else warning
         for requirement, installed in _unmet(dist):
             if installed is None:
                 what, problem = f"needs {requirement}, which is not installed", severity

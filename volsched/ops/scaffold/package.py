@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import keyword
 import re
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from string import Template
 from types import MappingProxyType
 
+from volsched import distributions
 from volsched.exceptions import InvalidRequest
 from volsched.plugins import BACKEND_CONTRACT, HOST_CONTRACT
 
@@ -156,7 +156,7 @@ class NewPackage:
             "spelt": self.kind.words,
             "group": self.kind.group,
             "contract": repr(BACKEND_CONTRACT if self.kind.name == "backend" else HOST_CONTRACT),
-            "version": importlib.metadata.version(OURS),
+            "version": distributions.version(OURS),
         }
         needed = [f"{OURS}>={names['version']}", *self.kind.requires]
         selected = Template(self.kind.selected).substitute(names)
@@ -207,7 +207,7 @@ def _check_package(made: NewPackage) -> None:
 
 
 def _check_free(made: NewPackage) -> None:
-    for point in importlib.metadata.entry_points(group=made.kind.group, name=made.name):
+    for point in distributions.entry_points(made.kind.group, made.name):
         owner = point.dist.name if point.dist is not None else "another package"
         if module_of(owner) != made.module:
             what = f"{made.name!r} is one of the {made.kind.plural.replace('_', ' ')} that {owner} publishes"

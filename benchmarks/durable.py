@@ -106,6 +106,7 @@ def serve(url: str) -> tuple[int, float]:
     from volsched.db.outbox import Outbox
     from volsched.db.records import Decisions, Failures
     from volsched.db.work import WorkQueue
+    from volsched.messaging.caster import LocalCaster
     from volsched.placement.registry import Registry, utc_now
     from volsched.scheduler.shared_pools import SharedPools
     from volsched.scheduler.worker import SchedulerService
@@ -125,7 +126,7 @@ def serve(url: str) -> tuple[int, float]:
     service = SchedulerService(
         driver=volsched_side.a_driver(resources),  # type: ignore[arg-type]  # it is one that places
         work=WorkQueue(database),
-        caster=resources.caster,
+        caster=LocalCaster(),
         clock=utc_now,
         owner=this_owner(),
         lease_seconds=60,

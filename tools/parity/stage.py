@@ -24,7 +24,6 @@ from volsched.placement.pipeline import Placing
 from volsched.plugins import SchedulerResources
 from volsched.testing.installed import FILTERS, HANDLERS, SCHEDULERS, WEIGHERS, plugin_class
 from volsched.testing.memory import (
-    MemoryCaster,
     MemoryClaims,
     MemoryDecisions,
     MemoryEvents,
@@ -141,7 +140,6 @@ class Stage:
             volumes=self.volumes,
             types=MemoryTypes(map(type_of, case.get("volume_types") or ())),
             facts=self.facts,
-            caster=MemoryCaster(),
             events=MemoryEvents(),
             decisions=MemoryDecisions(),
             failures=MemoryFailures(self.volumes),

@@ -1,4 +1,4 @@
-"""The backends that take part in scheduling, in the order in which they were first seen."""
+"""The backends that volumes can be placed on, in the order in which they were first seen."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from volsched.model.report import CapabilityReport, ServiceState, replaces
 
 
 class Backend:
-    """One backend: whose report it is, and the pools of the report that was applied last.
+    """One backend with the pools of the report that was applied last.
 
-    `host` and `cluster_name` are those of the service that was seen first, for as long as the backend takes part.
-    A pool that is set aside keeps its place among the others.
+    `host` and `cluster_name` are those of its first service, until the backend is removed. A pool that is set aside
+    keeps its position among the others.
     """
 
     __slots__ = ("applied", "cluster_name", "host", "pools", "service", "set_aside")
@@ -34,7 +34,7 @@ class Backend:
         return self.cluster_name or self.host
 
     def usable(self) -> Iterator[PoolState]:
-        """The pools that can be used, in their order."""
+        """Yield the usable pools, in their order."""
         return (pool for pool in self.pools.values() if pool is not None)
 
     def apply(self, report: CapabilityReport, default_ratio: str, now: datetime) -> bool | None:
@@ -60,25 +60,25 @@ class Backend:
 
 
 class BackendMap:
-    """The backends that are up, enabled and have reported. Not safe for threads by itself."""
+    """The backends that are up, enabled and have reported. Not safe for threads."""
 
     def __init__(self) -> None:
         self.backends: dict[str, Backend] = {}
         #: Backends that are up and enabled, but have not reported.
         self.missing: set[str] = set()
-        #: Backends that take no part whatever they report, each with the reason.
+        #: Backends that are closed whatever they report, each with the reason.
         self.closed: dict[str, str] = {}
 
     def pool(self, pool_id: str) -> PoolState | None:
-        """A usable pool as it was reported."""
+        """Return a usable pool as it was reported."""
         backend_id, _, name = pool_id.partition("#")
         backend = self.backends.get(backend_id)
         return None if backend is None else backend.pools.get(name)
 
     def walk(self, services: Iterable[ServiceState], reports: Mapping[str, CapabilityReport]) -> bool:
-        """Let exactly the backends of these services take part that are up, enabled and have reported.
+        """Keep the backends of these services that are up, enabled and have reported.
 
-        The first service of a backend that is up speaks for it. Returns whether the set of backends changed.
+        The first service of a backend that is up counts. Return whether the set of backends changed.
         """
         present: dict[str, Backend] = {}
         missing: set[str] = set()
@@ -112,16 +112,16 @@ class BackendMap:
 
 
 def _closed(service: ServiceState) -> str | None:
-    """Why a service takes no volumes; None: it does."""
+    """Return why a service accepts no volumes; None if it does."""
     if service.disabled:
         reason = f": {service.disabled_reason}" if service.disabled_reason else ""
         return f"disabled by the operator{reason}"
     if service.frozen:
         return "frozen by the operator"
-    return None if service.up else "down: it has not been heard of for too long"
+    return None if service.up else "down: its last heartbeat is too old"
 
 
 def report_for(service: ServiceState, reports: Mapping[str, CapabilityReport]) -> CapabilityReport | None:
-    """What a service reported: under its cluster's name, else under its own."""
+    """Return the report of a service: under its cluster's name, else under its own."""
     found = reports.get(service.cluster_name) if service.cluster_name else None
     return found if found is not None else reports.get(service.host)

@@ -1,4 +1,4 @@
-"""Claims that the reports taken in cannot know of yet: their room is subtracted from what was reported."""
+"""Claims that the last reports do not count yet: their sizes are subtracted from what was reported."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from volsched.model.pool import PoolState
 
 
 class PendingClaims:
-    """The claims to subtract, by pool. Not safe for threads by itself: the registry's lock guards it.
+    """The claims to subtract, by pool. Not safe for threads: the registry's lock protects it.
 
-    A claim is known to a report that arrives after the claim was confirmed and bears a later time stamp. What a
-    report knows is settled when it arrives (`arrived`) and takes effect when it is applied (`settle`): a stamp from
-    the future cannot make a claim known that was confirmed after the report came in.
+    A report counts a claim if it has a later time stamp than the confirmation and arrives after it. This is decided
+    when the report arrives (`arrived`) and takes effect when it is applied (`settle`), so that a time stamp from the
+    future does not cover a claim that is confirmed later.
     """
 
     def __init__(self) -> None:
@@ -24,10 +24,10 @@ class PendingClaims:
         self._pools_of: dict[str, set[str]] = {}  # backend id -> its pools with claims
         self._pool_of: dict[str, str] = {}  # claim key -> pool id
         self._known: set[str] = set()
-        self._sums: dict[str, tuple[float, datetime]] = {}  # pool id -> what its claims take, when the last was made
+        self._sums: dict[str, tuple[float, datetime]] = {}  # pool id -> sum of its claims, time of the last one
 
     def add(self, claim: Claim) -> tuple[str, ...]:
-        """Subtract a claim; the same one again changes nothing. Returns the pools whose figures change."""
+        """Subtract a claim; the same one again changes nothing. Return the pools that change."""
         before = self._pool_of.get(claim.key)
         if before is not None:
             if before == claim.pool_id and self._by_pool[before][claim.key].size_gb == claim.size_gb:
@@ -43,14 +43,14 @@ class PendingClaims:
         return (claim.pool_id,) if before is None or before == claim.pool_id else (before, claim.pool_id)
 
     def confirm(self, key: str, at: datetime) -> None:
-        """The backend has made the claim real at this time of its clock; reports made later know of it."""
+        """Confirm a claim at a time of the backend's clock; later reports count it."""
         pool_id = self._pool_of.get(key)
         if pool_id is not None:
             held = self._by_pool[pool_id]
             held[key] = replace(held[key], state=ClaimState.CONFIRMED, confirmed_at=at)
 
     def remove(self, key: str) -> str | None:
-        """Give the room back. Returns the pool; None where the claim is not subtracted (any more)."""
+        """Release a claim; return its pool, or None if the claim is not subtracted."""
         pool_id = self._pool_of.pop(key, None)
         self._known.discard(key)
         if pool_id is None:
@@ -71,7 +71,7 @@ class PendingClaims:
         return pool_id
 
     def replace_all(self, claims: Iterable[Claim]) -> set[str]:
-        """These are the claims, whatever was thought before. Returns the pools whose figures change."""
+        """Replace all claims; return the pools that change."""
         wanted = {claim.key: claim for claim in claims}
         changed: set[str] = set()
         for key, pool_id in list(self._pool_of.items()):
@@ -83,14 +83,14 @@ class PendingClaims:
         return changed
 
     def arrived(self, backend_id: str, reported_at: datetime) -> None:
-        """A report of this backend came in: remember which claims it already counts."""
+        """Note which claims a report of this backend counts."""
         for pool_id in self._pools_of.get(backend_id, ()):
             for key, claim in self._by_pool[pool_id].items():
                 if claim.known_to(reported_at):
                     self._known.add(key)
 
     def settle(self, backend_id: str) -> None:
-        """The report that came in is applied: what it counts is no longer subtracted."""
+        """Stop subtracting the claims that the applied report of this backend counts."""
         if not self._known:
             return
         for pool_id in tuple(self._pools_of.get(backend_id, ())):
@@ -98,7 +98,7 @@ class PendingClaims:
                 self.remove(key)
 
     def subtracted(self, pool: PoolState) -> PoolState:
-        """The pool as reported, less its claims."""
+        """Return the pool as reported, with its claims subtracted."""
         held = self._sums.get(pool.pool_id)
         if held is None:
             return pool

@@ -25,15 +25,15 @@ KINDS = ("volume", "backup")
 
 
 def utc_now() -> datetime:
-    """Now, in UTC, naive."""
+    """Return the time in UTC, naive."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
 class Registry:
-    """What is known of all pools. Safe for threads: readers take the current snapshot without a lock.
+    """The pools of all backends. Safe for threads: readers get the current table without a lock.
 
-    Reports, claims and services are taken in at once and become a snapshot when the next one is asked for. A report
-    replaces the rows of its backend, a claim one row; all rows are laid out anew only when the set of pools changes.
+    Reports, claims and services are stored at once, and applied when the next table is read. A report replaces the
+    rows of its backend, a claim one row; a new table is made only when the set of pools changes.
 
     `default_ratio` is the configured max_over_subscription_ratio. `backup_use_same_host`: backups are made on the
     volume's own host. `clock`: judges the time stamps of reports.
@@ -56,7 +56,7 @@ class Registry:
         self._map = BackendMap()
         self._pending = PendingClaims()
         self._strays: dict[str, str] = {}
-        # What the next snapshot has to take in.
+        # What the next table has to apply.
         self._walk_due = True
         self._strays_due = False
         self._reported: set[str] = set()
@@ -64,42 +64,42 @@ class Registry:
         self._recordoned: set[str] = set()
         self._cordons: Mapping[str, Mapping[str, str]] = {}
         self._stale = True
-        self._snapshot = PoolTable(())
+        self._table = PoolTable(())
         self._set_aside: tuple[tuple[str, str], ...] = ()
 
     # -- reading -------------------------------------------------------------------------------------------------
 
     def table(self) -> PoolTable:
-        """All pools as they stand now."""
+        """Return all pools as they are now."""
         if self._stale:
             with self._lock:
                 self._take_in()
-        return self._snapshot
+        return self._table
 
     def reported(self, pool_id: str) -> PoolState | None:
-        """A pool as it reported, whatever was claimed since."""
+        """Return a pool as it was reported, without claims."""
         with self._lock:
             self.table()
             return self._map.pool(pool_id)
 
     def set_aside(self) -> tuple[tuple[str, str], ...]:
-        """Pools and backends whose report could not be used, each with the reason."""
+        """Return the pools and backends whose report could not be used, each with the reason."""
         self.table()
         return self._set_aside
 
     def closed(self) -> tuple[tuple[str, str], ...]:
-        """Backends that take no part whatever they report, each with the reason."""
+        """Return the backends that are closed whatever they report, each with the reason."""
         self.table()
         return tuple(self._map.closed.items())
 
     def ready(self) -> bool:
-        """Whether every backend that was up when a snapshot was last taken has reported."""
+        """Return whether every backend that was up at the last table has reported."""
         return not self._map.missing
 
     # -- services and reports ------------------------------------------------------------------------------------
 
     def services(self, services: Sequence[ServiceState]) -> None:
-        """These are the services there are, in the order of their registration."""
+        """Set the services, in the order of their registration."""
         with self._lock:
             first = not self._services
             self._services = tuple(services)
@@ -164,9 +164,9 @@ class Registry:
         return replace(report, timestamp=report.timestamp.astimezone(UTC).replace(tzinfo=None))
 
     def cordon(self, cordons: Mapping[str, Mapping[str, str]]) -> None:
-        """These pools are closed for operations, each with the operator's reason, and no others.
+        """Set the pools that are closed for operations, each with the operator's reason.
 
-        Costs nothing where that is known.
+        Nothing is computed anew if they are set already.
         """
         with self._lock:
             if cordons == self._cordons:
@@ -179,18 +179,18 @@ class Registry:
     # -- claims --------------------------------------------------------------------------------------------------
 
     def claimed(self, claim: Claim) -> None:
-        """A claim succeeded: the next snapshot shows it. The same claim again changes nothing."""
+        """Subtract a claim from the next table. The same claim again changes nothing."""
         with self._lock:
             if claim.confirmed_at is None or not self._knows(claim):
                 self._touch(self._pending.add(claim))
 
     def confirmed(self, key: str, at: datetime) -> None:
-        """The backend made a claim real at this time of its clock: its later reports know of it."""
+        """Confirm a claim at a time of the backend's clock: its later reports count it."""
         with self._lock:
             self._pending.confirm(key, at)
 
     def released(self, key: str) -> None:
-        """A claim was given back: the next snapshot shows it. What a report counts comes back with a later report."""
+        """Release a claim from the next table on. Room that a report counts as used returns with a later report."""
         with self._lock:
             pool_id = self._pending.remove(key)
             if pool_id is not None:
@@ -200,11 +200,11 @@ class Registry:
         """Return at once: nothing changes without a call to this registry."""
 
     def renew(self) -> bool:
-        """Nothing changes unseen: whatever changes comes in by itself."""
+        """Return False: nothing changes without a call to this registry."""
         return False
 
     def stamps(self) -> Mapping[tuple[str, str], datetime]:
-        """Kind of service and backend id -> the time stamp of the last report, of all that are known."""
+        """Return kind of service and backend id -> the time stamp of the last report."""
         with self._lock:
             kept = (("volume", self._reports), ("backup", self._backup_reports))
             return {(kind, key): report.timestamp for kind, reports in kept for key, report in reports.items()}
@@ -234,7 +234,7 @@ class Registry:
             self._touch(self._pending.replace_all(claim for claim in claims if not self._knows(claim)))
 
     def _knows(self, claim: Claim) -> bool:
-        """Whether the report that was applied last counts a claim already."""
+        """Return whether the report that was applied last counts a claim already."""
         backend = self._map.backends.get(claim.pool_id.partition("#")[0])
         applied = backend.applied if backend is not None else None
         return applied is not None and claim.known_to(applied[0].timestamp)
@@ -243,20 +243,20 @@ class Registry:
         self._claimed.update(pool_ids)
         self._stale = self._stale or bool(self._claimed)
 
-    # -- the next snapshot ---------------------------------------------------------------------------------------
+    # -- the next table ------------------------------------------------------------------------------------------
 
     def _take_in(self) -> None:
-        """Make the next snapshot of what came in since the last one."""
+        """Make the next table from everything that was stored since the last one."""
         relaid = False
         if self._walk_due or self._reported or self._recordoned or self._strays_due:
             relaid = self._take_in_reports()
         if self._claimed and not relaid:
-            self._snapshot = self._snapshot.replace(self._rows_of(self._claimed), only_figures=True)
+            self._table = self._table.replace(self._rows_of(self._claimed), only_figures=True)
         self._claimed.clear()
         self._stale = False
 
     def _take_in_reports(self) -> bool:
-        """Take in all but claims. Returns whether all rows were laid out anew, less what is claimed in them."""
+        """Apply everything except claims; return whether a new table was made, with the claims subtracted."""
         relaid = False
         reported = self._reported
         others = self._recordoned
@@ -279,7 +279,7 @@ class Registry:
         if relaid:
             self._lay_out()
         elif others:
-            self._snapshot = self._snapshot.replace(self._rows_of(others))
+            self._table = self._table.replace(self._rows_of(others))
         if self._walk_due or reported or self._strays_due:
             aside = [item for backend in self._map.backends.values() for item in backend.set_aside]
             self._set_aside = (*aside, *self._strays.items())
@@ -290,19 +290,19 @@ class Registry:
 
     def _lay_out(self) -> None:
         pools = [self._as_it_stands(pool) for each in self._map.backends.values() for pool in each.usable()]
-        self._snapshot = PoolTable(pools)
+        self._table = PoolTable(pools)
 
     def _as_it_stands(self, pool: PoolState) -> PoolState:
-        """The pool as reported, less its claims, closed for what an operator closed it for."""
+        """Return the pool as reported, with its claims subtracted and its cordons set."""
         less = self._pending.subtracted(pool)
         cordoned = self._cordons.get(pool.pool_id)
         return less if cordoned is None else replace(less, cordoned=cordoned)
 
     def _rows_of(self, pool_ids: Iterable[str]) -> dict[int, PoolState]:
-        """The pools of these names as they stand, by the row that they have."""
+        """Return the pools of these ids as they are now, by their row."""
         made = {}
         for pool_id in pool_ids:
-            row, pool = self._snapshot.row(pool_id), self._map.pool(pool_id)
+            row, pool = self._table.row(pool_id), self._map.pool(pool_id)
             if row is not None and pool is not None:
                 made[row] = self._as_it_stands(pool)
         return made
@@ -310,15 +310,15 @@ class Registry:
     # -- backups -------------------------------------------------------------------------------------------------
 
     def backup_hosts(self, zone: str | None = None, driver: str | None = None) -> tuple[str, ...]:
-        """The hosts whose backup service reported that it works, of a zone and a driver where these are given."""
+        """Return the hosts whose backup service reported that it works, of a zone and a driver if these are given."""
         with self._lock:
             reports = list(self._backup_reports.items())
         return tuple(key for key, report in reports if _backs_up(report.capabilities, zone, driver))
 
     def backup_host(self, volume: Mapping[str, Any] | None, zone: str | None, driver: str | None) -> str:
-        """A host for a backup; only the volume's own where the configuration says so. Raises ServiceNotFound.
+        """Return a host for a backup, the volume's own if the configuration says so. Raises ServiceNotFound.
 
-        Which one of several follows from the volume's id.
+        The choice among several depends only on the volume's id.
         """
         volume = volume or {}
         zone = zone or volume.get("availability_zone")
@@ -329,9 +329,9 @@ class Registry:
             raise ServiceNotFound("backup", f"none is up on {own}, where the volume is, and no other may do it")
         hosts = self.backup_hosts(zone, driver)
         if not hosts:
-            asked = [f"zone {zone}" if zone else "", f"driver {driver}" if driver else ""]
+            wanted = [f"zone {zone}" if zone else "", f"driver {driver}" if driver else ""]
             raise ServiceNotFound(
-                "backup", "none that works has reported" + "".join(f", {word}" for word in asked if word)
+                "backup", "none that works has reported" + "".join(f", {word}" for word in wanted if word)
             )
         draw = SeededDraws(str(volume.get("id") or "")).uniform("backup", 1)[0]
         return hosts[int(np.floor(draw * len(hosts)))]

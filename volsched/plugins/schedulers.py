@@ -23,7 +23,6 @@ from volsched.model.ports import (
     FailureLog,
     PoolSource,
     TypeStore,
-    VolumeCaster,
     VolumeStore,
 )
 from volsched.model.request import RequestSpec
@@ -58,7 +57,6 @@ class SchedulerResources:
     volumes: VolumeStore
     types: TypeStore
     facts: FactSource
-    caster: VolumeCaster
     events: EventSink
     decisions: DecisionLog
     failures: FailureLog

@@ -1,17 +1,17 @@
-"""The compute API, asked over HTTP where an instance runs."""
+"""A client of the compute API, which returns the host of an instance."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from keystoneauth1 import exceptions as answers
+from keystoneauth1 import exceptions as errors
 from keystoneauth1.adapter import Adapter
 from keystoneauth1.identity.v3 import Password
 from keystoneauth1.session import Session
 
 from volsched.exceptions import InstanceNotLocated
 
-#: What the compute API shows to those that its policy lets see it; administrators by default.
+#: The attribute with the host, which the compute API returns if its policy allows: to administrators by default.
 HOST_ATTRIBUTE = "OS-EXT-SRV-ATTR:host"
 
 
@@ -26,7 +26,7 @@ def session_for(
     cafile: str | None = None,
     timeout: float,
 ) -> Session:
-    """Who asks, and how long for. Nothing is sent before the first question."""
+    """Return a session with these credentials and timeout. It connects at the first request."""
     account = Password(
         auth_url,
         username=username,
@@ -39,7 +39,7 @@ def session_for(
 
 
 class ComputeApi:
-    """Tells where instances run. One request an instance, bounded in time by the session's `timeout`."""
+    """Finds the hosts of instances, with one request for each, bounded by the session's `timeout`."""
 
     def __init__(
         self,
@@ -59,27 +59,27 @@ class ComputeApi:
         )
 
     def instance_host(self, instance_id: str) -> str:
-        """The hypervisor host of an instance. Raises InstanceNotLocated, whose `kind` says why it cannot be told."""
+        """Return the hypervisor host of an instance. Raises InstanceNotLocated, whose `kind` is the reason."""
         try:
             answer = self._adapter.get(f"/servers/{instance_id}")
             server = answer.json()["server"]
-        except answers.NotFound:
-            raise InstanceNotLocated(instance_id, "not_found", "the compute service knows none of this id") from None
-        except (answers.ConnectTimeout, answers.RequestTimeout, answers.GatewayTimeout) as problem:
+        except errors.NotFound:
+            raise InstanceNotLocated(instance_id, "not_found", "the compute service has no such instance") from None
+        except (errors.ConnectTimeout, errors.RequestTimeout, errors.GatewayTimeout) as problem:
             raise InstanceNotLocated(
                 instance_id, "timeout", "the compute service did not answer in time; try again later"
             ) from problem
-        except (answers.ConnectFailure, answers.EndpointNotFound) as problem:
+        except (errors.ConnectFailure, errors.EndpointNotFound) as problem:
             raise InstanceNotLocated(
                 instance_id, "unreachable", f"the compute service cannot be reached: {problem}"
             ) from problem
-        except answers.ClientException as problem:
+        except errors.ClientException as problem:
             raise InstanceNotLocated(
-                instance_id, "refused", f"the compute service refuses to tell: {problem}"
+                instance_id, "refused", f"the compute service refuses the request: {problem}"
             ) from problem
         except (ValueError, KeyError, TypeError) as problem:
             raise InstanceNotLocated(
-                instance_id, "refused", "the compute service answers something that is no server"
+                instance_id, "refused", "the compute service returned something else than a server"
             ) from problem
         host = server.get(HOST_ATTRIBUTE) if isinstance(server, dict) else None
         if not isinstance(host, str) or not host:
@@ -92,7 +92,7 @@ class ComputeApi:
 
 
 def api_of(options: Any) -> ComputeApi:
-    """The compute API that the options of [compute] name."""
+    """Return the compute API of the options of [compute]."""
     session = session_for(
         options.auth_url,
         username=options.username,

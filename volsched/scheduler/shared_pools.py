@@ -44,11 +44,11 @@ class SharedPools:
         self._registry.released(key)
 
     def refresh(self, pool_id: str) -> None:
-        """Another process changed the pool: look at everything anew, for it has been busy elsewhere too."""
+        """Read everything anew: the process that changed the pool may have changed others."""
         self.sync()
 
     def renew(self) -> bool:
-        """Other processes may have reported or released since the last look."""
+        """Read what other processes have reported, claimed and released since the last time."""
         self.sync()
         return True
 

@@ -140,7 +140,6 @@ class Application(Stores):
             volumes=self.stores.volumes,
             types=self.types,
             facts=self.facts,
-            caster=self.caster,
             events=self.outbox,
             decisions=self.stores.decisions,
             failures=Failures(self.database, self.telemetry.observer),

@@ -354,7 +354,6 @@ def scheduler_resources(
         volumes=rows,
         types=MemoryTypes(types),
         facts=MemoryFacts(rows, instances),
-        caster=MemoryCaster(),
         events=MemoryEvents(),
         decisions=MemoryDecisions(),
         failures=MemoryFailures(rows),

@@ -19,7 +19,7 @@ from volsched.flows.scheduler_queue import scheduler_work
 from volsched.model.report import CapabilityReport
 from volsched.scheduler.worker import SchedulerService
 from volsched.testing.installed import plugin_class
-from volsched.testing.memory import scheduler_resources
+from volsched.testing.memory import MemoryCaster, scheduler_resources
 
 #: Taking the work under a lease, reading the volume, the claim with all that goes with it, ending the work.
 MOST_STATEMENTS = 21
@@ -59,7 +59,7 @@ class TestRequestPath(OnSQLite):
         service = SchedulerService(
             driver=plugin_class("volsched.schedulers", "filter")(resources),
             work=WorkQueue(self.database),
-            caster=resources.caster,
+            caster=MemoryCaster(),
             clock=self.clock,
             owner="host:1:1",
             lease_seconds=60,

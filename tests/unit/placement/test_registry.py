@@ -82,7 +82,7 @@ class TestClosed(TestCase):
             (
                 ("h1@a", "disabled by the operator: rebuild"),
                 ("h2@a", "frozen by the operator"),
-                ("h3@a", "down: it has not been heard of for too long"),
+                ("h3@a", "down: its last heartbeat is too old"),
             ),
             registry.closed(),
         )
@@ -136,7 +136,7 @@ class TestReports(TestCase):
         registry = a_registry(a_report(timestamp=NOON.replace(tzinfo=UTC)))
         self.assertEqual(NOON, pool(registry).updated)
 
-    def test_a_bad_pool_is_set_aside_until_it_is_mended_and_keeps_its_place(self) -> None:
+    def test_a_bad_pool_is_set_aside_until_it_is_fixed_and_keeps_its_place(self) -> None:
         """Traps H01, H02, H03: one bad report stops nobody, and the next one counts."""
         registry = a_registry(a_report("h1@a", [{}, {"total_capacity_gb": "lots"}, {}]), a_report("h2@b"))
         self.assertEqual(["h1@a#pool0", "h1@a#pool2", "h2@b#pool0"], names(registry))

@@ -197,7 +197,6 @@ def trial_resources() -> Iterator[SchedulerResources]:
     from volsched.db.records import Decisions, Failures
     from volsched.db.volume_types import VolumeTypes
     from volsched.db.volumes import Facts, Volumes
-    from volsched.messaging.caster import LocalCaster
 
     database = Database("sqlite://")
     database.upgrade()
@@ -208,7 +207,6 @@ def trial_resources() -> Iterator[SchedulerResources]:
             volumes=Volumes(database),
             types=VolumeTypes(database),
             facts=Facts(database),
-            caster=LocalCaster(),
             events=Outbox(database),
             decisions=Decisions(database),
             failures=Failures(database),

@@ -108,6 +108,16 @@ class TestBackends(World):
                 (problem,) = self.diagnosed()["VS211"]
                 self.assertIn(words, problem.what)
 
+    def test_a_stamp_from_the_future(self) -> None:
+        database = self.database()
+        self.report(database, {})
+        with database.transaction() as connection:
+            ahead = database.now(connection) + timedelta(days=365)
+            connection.execute(sa.update(backends).values(reported_at=ahead, heartbeat_at=ahead))
+        (problem,) = self.diagnosed()["VS211"]
+        self.assertEqual(f"backend {HOST}", problem.where)
+        self.assertRegex(problem.what, r"dated 315\d{5} s in the future and is ignored")
+
 
 class TestEvents(World):
     def test_parked(self) -> None:

@@ -177,6 +177,18 @@ class VolumeTypesContract(World):
         self.types.delete("fast")
         self.assertEqual([], self.types.list())
 
+    def test_access_of_projects_to_a_private_type(self) -> None:
+        secret, other = (str(self.types.create(name, is_public=False).id) for name in ("secret", "other"))
+        for project in ("b", "a", "b"):
+            self.types.add_project(secret, project)
+        self.types.add_project(other, "a")
+        self.assertEqual(["a", "b"], list(self.types.projects(secret)))
+        self.assertEqual({secret, other}, self.types.types_of("a"))
+        self.assertEqual([True, False], [self.types.remove_project(secret, "b") for _ in range(2)])
+        self.assertEqual(frozenset(), self.types.types_of("b"))
+        self.types.delete("secret")
+        self.assertEqual({other}, self.types.types_of("a"))
+
 
 class FactsContract(World):
     def test_where_volumes_are_that_the_project_may_see(self) -> None:

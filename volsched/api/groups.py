@@ -49,7 +49,7 @@ class GroupService(ApiService):
         self._resources.request_worker.prepare()
         if not 1 <= len(types) <= limits.MAX_GROUP_TYPES:
             raise InvalidRequest("type", f"expected 1 to {limits.MAX_GROUP_TYPES} volume types, got {len(types)}")
-        found = {kind.id: kind for kind in map(self._db.types.find, types)}
+        found = {kind.id: kind for kind in map(self._find_type, types)}
         check_zone(zone, self._resources.backends.services)
         group = Group(
             id=str(uuid.uuid4()),

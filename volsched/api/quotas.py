@@ -29,4 +29,4 @@ class QuotaService(ApiService):
         self._db.quotas.set_limit(project_id, resource, limit, self._type_id(volume_type))
 
     def _type_id(self, volume_type: str | None) -> str | None:
-        return self._db.types.find(volume_type).id if volume_type is not None else None
+        return self._find_type(volume_type).id if volume_type is not None else None

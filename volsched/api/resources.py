@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -13,6 +13,7 @@ from volsched.db.records import Decisions, Messages
 from volsched.db.snapshots import Snapshots
 from volsched.db.volume_types import VolumeTypes
 from volsched.db.volumes import Volumes
+from volsched.exceptions import VolumeTypeNotFound
 from volsched.model.context import plain_context
 from volsched.model.group import Group
 from volsched.model.snapshot import Snapshot
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from volsched.model.decision import Decision
     from volsched.model.observer import Observer
     from volsched.model.ports import PoolSource, VolumeCaster
-    from volsched.model.request import Operation
+    from volsched.model.request import Operation, VolumeType
 
 Item = TypeVar("Item", Volume, Snapshot, Group)
 Progress = Callable[[Volume | Snapshot | Group], None]
@@ -126,6 +127,11 @@ class Resources(Protocol):
     def observer(self) -> Observer: ...
 
 
+class _EveryType(Container[str | None]):
+    def __contains__(self, type_id: object) -> bool:
+        return True
+
+
 class ApiService:
     """A part of the API on behalf of one context.
 
@@ -157,6 +163,19 @@ class ApiService:
     def _check(self, rule: str, owned: Owned | None = None) -> None:
         """Raise NotAuthorized unless the context may do this (to `owned`, or in its own project)."""
         self._authorizer.check(self._context, rule, owned)
+
+    def _find_type(self, name_or_id: str) -> VolumeType:
+        """Return a volume type that the context may use. Raises VolumeTypeNotFound."""
+        found = self._db.types.find(name_or_id)
+        if not found.is_public and found.id not in self._private_types():
+            raise VolumeTypeNotFound(name_or_id)
+        return found
+
+    def _private_types(self) -> Container[str | None]:
+        """Return the ids of the private types that the context may use."""
+        if self._authorizer.allows(self._context, "type:private"):
+            return _EveryType()
+        return self._db.types.types_of(self._project_id)
 
     def _visible_project(self, kind: str) -> str | None:
         """Return the project whose items of this kind exist for the context; None: those of every project."""

@@ -203,7 +203,7 @@ class VolumeService(ApiService):
         `migration_policy`: whether it may be moved if its pool does not fit the new type, `never` or `on-demand`.
         """
         found = self._find_to_change("volume:retype", volume)
-        found_type = self._db.types.find(new_type)
+        found_type = self._find_type(new_type)
         if migration_policy not in MIGRATION_POLICIES:
             raise InvalidRequest(
                 "migration_policy", f"expected one of {', '.join(MIGRATION_POLICIES)}, got {migration_policy!r}"
@@ -276,7 +276,7 @@ class VolumeService(ApiService):
         from volsched.flows import manage_existing  # imported here because importing TaskFlow is slow
 
         self._resources.request_worker.prepare()
-        found_type = self._db.types.find(volume_type) if volume_type is not None else None
+        found_type = self._find_type(volume_type) if volume_type is not None else None
         check_zone(zone, self._resources.backends.services)
         self._find_target(host)
         engine = manage_existing.get_flow(
@@ -303,8 +303,10 @@ class VolumeService(ApiService):
         """Return the volume of a valid request, with the request_spec and filter_properties for the scheduler."""
         scheduler_hints = hints(request.hints)
         source = find_source(self._db, self._authorizer, self._context, request)
-        type_name = request.volume_type if request.volume_type is not None else source.volume_type_id
-        found_type = self._db.types.find(type_name) if type_name is not None else None
+        if request.volume_type is not None:
+            found_type: VolumeType | None = self._find_type(request.volume_type)
+        else:  # the source's own type needs no further right
+            found_type = self._db.types.find(source.volume_type_id) if source.volume_type_id is not None else None
         source.check_type(found_type)
         check_zone(request.zone, self._resources.backends.services)
         volume = Volume(

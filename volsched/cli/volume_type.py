@@ -38,7 +38,7 @@ class TypeCreate(ShowOne):
             help="a requirement for a pool, such as media=ssd; repeatable",
         )
         parser.add_argument("--description", help="a description for people")
-        parser.add_argument("--private", action="store_true", help="create a type that is not public")
+        parser.add_argument("--private", action="store_true", help="let only projects with access use it")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
@@ -97,3 +97,52 @@ class TypeDelete(Command):
             found = [api.types.get(name) for name in parsed_args.types]  # if one is unknown, none is deleted
             for kind in found:
                 api.types.delete(str(kind.id))
+
+
+class _Access(Command):
+    """Base class of the commands that change which projects may use a private type."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("type", metavar="NAME", help="the name or id of a private type")
+        parser.add_argument("project", metavar="PROJECT", help="the project's id")
+        return parser
+
+
+class TypeAccessAdd(_Access):
+    """Let a project use a private volume type."""
+
+    operation = "types.add_project"
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        with self.api() as api:
+            api.types.add_project(parsed_args.type, parsed_args.project)
+
+
+class TypeAccessRemove(_Access):
+    """Take the right to use a private volume type from a project. Its volumes keep the type."""
+
+    operation = "types.remove_project"
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        with self.api() as api:
+            api.types.remove_project(parsed_args.type, parsed_args.project)
+
+
+class TypeAccessList(Lister):
+    """List the projects that may use a private volume type."""
+
+    columns = ("Project",)
+    operation = "types.projects"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("type", metavar="NAME", help="the name or id of a private type")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Rows:
+        with self.api() as api:
+            return self.columns, [(project,) for project in api.types.projects(parsed_args.type)]
+
+    def empty_message(self, parsed_args: argparse.Namespace) -> str:
+        return f"no project has access yet; to grant it: volsched type access add {parsed_args.type} PROJECT"

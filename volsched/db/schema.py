@@ -115,6 +115,12 @@ volume_type_extra_specs = _table(
     Column("value", sa.Text, nullable=False),
 )
 
+volume_type_projects = _table(
+    "volume_type_projects",  # the projects that may use a private type
+    Column("volume_type_id", ID, ForeignKey("volume_types.id", ondelete="CASCADE"), primary_key=True),
+    Column("project_id", NAME, primary_key=True),
+)
+
 volumes = _table(
     "volumes",
     Column("id", ID, primary_key=True),

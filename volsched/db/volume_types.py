@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from volsched.db.database import Database
-from volsched.db.schema import volume_type_extra_specs, volume_types, volumes
+from volsched.db.schema import volume_type_extra_specs, volume_type_projects, volume_types, volumes
 from volsched.exceptions import InvalidRequest, VolumeTypeNotFound
 from volsched.model.parsing import frozen_mapping, name_from, optional_name, type_name_from
 from volsched.model.request import VolumeType
@@ -79,6 +79,41 @@ class VolumeTypes:
         """Return all types, by name."""
         return self._database.read(lambda connection: _find(connection, sa.true()))
 
+    def projects(self, type_id: str) -> Sequence[str]:
+        """Return the projects that may use a private type, by name."""
+        statement = sa.select(volume_type_projects.c.project_id).where(volume_type_projects.c.volume_type_id == type_id)
+        return self._database.read(
+            lambda connection: connection.execute(statement.order_by(volume_type_projects.c.project_id)).scalars().all()
+        )
+
+    def types_of(self, project_id: str) -> frozenset[str]:
+        """Return the ids of the private types that a project may use."""
+        statement = sa.select(volume_type_projects.c.volume_type_id).where(
+            volume_type_projects.c.project_id == project_id
+        )
+        return frozenset(self._database.read(lambda connection: connection.execute(statement).scalars().all()))
+
+    def add_project(self, type_id: str, project_id: str) -> None:
+        """Let a project use a private type. Harmless if it may already."""
+
+        held = sa.select(volume_type_projects).where(
+            volume_type_projects.c.volume_type_id == type_id, volume_type_projects.c.project_id == project_id
+        )
+
+        def write(connection: Connection) -> None:
+            if connection.execute(held).first() is None:  # a race ends in a duplicate key, and this is run again
+                row = {"volume_type_id": type_id, "project_id": project_id}
+                connection.execute(sa.insert(volume_type_projects), [row])
+
+        self._database.run(write)
+
+    def remove_project(self, type_id: str, project_id: str) -> bool:
+        """Take the right to use a private type from a project. Return whether the project had it."""
+        statement = sa.delete(volume_type_projects).where(
+            volume_type_projects.c.volume_type_id == type_id, volume_type_projects.c.project_id == project_id
+        )
+        return self._database.run(lambda connection: connection.execute(statement).rowcount == 1)
+
     def delete(self, name_or_id: str) -> None:
         """Delete a type. Raises VolumeTypeNotFound, and InvalidRequest if volumes have the type."""
         found = self.find(name_or_id)
@@ -91,6 +126,7 @@ class VolumeTypes:
             connection.execute(
                 sa.delete(volume_type_extra_specs).where(volume_type_extra_specs.c.volume_type_id == found.id)
             )
+            connection.execute(sa.delete(volume_type_projects).where(volume_type_projects.c.volume_type_id == found.id))
             connection.execute(sa.delete(volume_types).where(volume_types.c.id == found.id))
 
         try:

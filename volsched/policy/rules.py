@@ -65,6 +65,8 @@ RULES: tuple[Rule, ...] = (
     Rule("type:extra_specs", ADMIN, "See the extra specs of a volume type."),
     Rule("type:create", ADMIN, "Create a volume type."),
     Rule("type:delete", ADMIN, "Delete a volume type."),
+    Rule("type:private", ADMIN, "See and use every private volume type."),
+    Rule("type:access", ADMIN, "List, grant and revoke the right of projects to use a private volume type."),
     Rule("quota:show", ADMIN_OR_OWNER, "Show the limits and the usage of a project."),
     Rule("quota:set", ADMIN, "Set the limits of a project."),
     Rule("backend:list", ADMIN, "List and show backends."),

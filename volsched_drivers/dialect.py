@@ -1,4 +1,4 @@
-"""The option of every plugin that evaluates expressions."""
+"""The option of plugins that evaluate expressions."""
 
 from __future__ import annotations
 

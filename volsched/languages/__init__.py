@@ -1,1 +1,1 @@
-"""The languages that operators write: driver expressions, JSON queries and extra specs."""
+"""The languages of operators and users: expressions of drivers, JSON queries and extra specs."""

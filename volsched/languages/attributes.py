@@ -1,4 +1,4 @@
-"""A pool's attributes by the names that Cinder's scheduler gives them: what a JSON query reads with `$name`."""
+"""The attributes of a pool by their names in Cinder's scheduler; a JSON query reads them as `$name`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNKNOWN = "unknown"
 
 
 class Kind(Enum):
-    """What an attribute's values are, as far as it can be said beforehand."""
+    """The type of an attribute's values, as far as it is the same for all pools."""
 
     NUMBER = "a number"
     TEXT = "text"
@@ -29,7 +29,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute: its kind, how to read it, and the column that tells pools apart by it."""
+    """An attribute: its kind, how to read it, and the column of its values."""
 
     kind: Kind
     read: Callable[[PoolState], Any]
@@ -37,7 +37,7 @@ class Attribute:
 
 
 def _number(column: Column[Any]) -> Attribute:
-    """A figure as a report spells it: a number, `infinite` or `unknown`."""
+    """Return an attribute whose values are numbers, `infinite` or `unknown`."""
 
     def read(pool: PoolState) -> float | str:
         value = float(column.read(pool))
@@ -90,7 +90,7 @@ ATTRIBUTES: Mapping[str, Attribute] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """`$name.step.step`: an attribute, or what lies below it. `attribute` is None where no pool has such a one."""
+    """`$name.step.step`: an attribute or a value within it. `attribute` is None if there is none of that name."""
 
     text: str
     attribute: Attribute | None
@@ -98,13 +98,13 @@ class Reference:
 
     @property
     def kind(self) -> Kind | None:
-        """What its values are; None where it never has one."""
+        """The kind of its values; None if it never has one."""
         if self.attribute is None:
             return None
         return Kind.ANY if self.steps else self.attribute.kind
 
     def read(self, pool: PoolState) -> Any:
-        """Its value for a pool, None where there is none. Raises TypeError where a step leads into what has no keys."""
+        """Return its value for a pool, None if there is none. Raise TypeError for a step into a value without keys."""
         if self.attribute is None:
             return None
         value = self.attribute.read(pool)
@@ -112,15 +112,15 @@ class Reference:
             if value is None:
                 return None
             if not isinstance(value, Mapping):
-                raise TypeError(f"{self.text}: {value!r:.60} has no {step!r}, for it has no keys at all")
+                raise TypeError(f"{self.text}: {value!r:.60} has no {step!r}, because it has no keys")
             value = value.get(step)
         return value
 
 
 def reference_from(text: str) -> Reference:
-    """The reference that `$name.step` spells. Raises TypeError where a step follows what never has keys."""
+    """Return the reference of the text `$name.step`. Raise TypeError if the attribute never has keys."""
     name, *steps = text.removeprefix("$").split(".")
     attribute = ATTRIBUTES.get(name)
     if steps and attribute is not None and attribute.kind is not Kind.MAPPING:
-        raise TypeError(f"{name} has no {steps[0]!r}, for it is {attribute.kind.value}")
+        raise TypeError(f"{name} has no {steps[0]!r}, because it is {attribute.kind.value}")
     return Reference(text, attribute, tuple(steps))

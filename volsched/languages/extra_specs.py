@@ -1,4 +1,8 @@
-"""What a volume type's extra specs require of a pool's capabilities. Rules: CINDER-SEMANTICS, section 9.3."""
+"""The requirements of a volume type's extra specs on the capabilities of pools.
+
+A key without a scope, or with the scope `capabilities`, names a capability. Its value is compared as text, or by the
+operator that it begins with. doc/reference/differences-from-cinder.rst lists where Cinder differs.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from volsched.exceptions import InvalidRequest
 from volsched.model.columns import NOT_REPORTED
+from volsched.model.parsing import expected
 
 SCOPE = "capabilities"
 ANY_OF = "<or>"
@@ -18,7 +22,7 @@ SHOWN = 80  # characters of a value in a reason
 
 
 def _is_true(value: Any) -> bool:
-    """The boolean that a value or its text stands for; odd text is false."""
+    """Return the boolean of a value or of its text; other text is false."""
     return value if isinstance(value, bool) else str(value).strip().lower() in TRUE_WORDS
 
 
@@ -26,7 +30,7 @@ def _as_numbers(compare: Callable[[Any, Any], bool]) -> Callable[[Any, str], boo
     return lambda value, word: compare(float(value), float(word))
 
 
-#: `=` is as good as `>=` ("at least"), as operators of Cinder know it; `==` is equality.
+#: `=` means "at least", as in Cinder; `==` is equality.
 OPERATORS: Mapping[str, Callable[[Any, str], bool]] = {
     "=": _as_numbers(operator.ge),
     "==": _as_numbers(operator.eq),
@@ -46,14 +50,14 @@ OPERATORS: Mapping[str, Callable[[Any, str], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One requirement, taken apart. Without an operator the whole text must be equal to the value."""
+    """A parsed requirement. Without an operator, the value must equal the whole text."""
 
     text: str | None
     operator: str | None = None
     words: tuple[str, ...] = ()
 
     def matches(self, value: Any) -> bool:
-        """Whether a reported value meets it. A list does where any item does; what cannot be compared does not."""
+        """Return whether a reported value meets it. A list does if any item does; incomparable values do not."""
         if isinstance(value, list | tuple):
             return any(self._matches_one(item) for item in value)
         return self._matches_one(value)
@@ -67,11 +71,11 @@ class Requirement:
             return any(value == word for word in self.words)
         try:
             return bool(self.words) and bool(OPERATORS[self.operator](value, self.words[0]))
-        except (TypeError, ValueError, OverflowError):  # such a value does not meet it; `objection` says so
+        except (TypeError, ValueError, OverflowError):  # not comparable: not met
             return False
 
-    def objection(self, value: Any) -> str:
-        """Why a value that does not match does not."""
+    def mismatch(self, value: Any) -> str:
+        """Return why a value does not meet the requirement."""
         if value is NOT_REPORTED:
             return "not reported"
         if self.operator is not None and not self.words:
@@ -95,22 +99,20 @@ def _parsed(text: str) -> Requirement:
 
 
 def requirement_from(text: Any, key: str = "extra spec") -> Requirement:
-    """The requirement that an extra spec's value spells. Raises InvalidRequest naming `key` where it spells none."""
+    """Return the requirement of an extra spec's value. Raise InvalidRequest naming `key` if the value is malformed."""
     if text is None:
         return Requirement(None)
     if not isinstance(text, str):
-        raise InvalidRequest(
-            f"extra_specs[{key}]", f"{text!r} is {type(text).__name__}, not text; write it in quotes, as {str(text)!r}"
-        )
+        raise expected(f"extra_specs[{key}]", "text", text, f"write it in quotes, as {str(text)[:SHOWN]!r}")
     requirement = _parsed(text)
     if requirement.operator == ANY_OF and not requirement.words:
-        raise InvalidRequest(f"extra_specs[{key}]", f"{text!r} names no alternative; write '<or> this <or> that'")
+        raise expected(f"extra_specs[{key}]", "alternatives such as '<or> this <or> that'", text)
     return requirement
 
 
 @lru_cache(maxsize=4096)
 def path_of(key: str) -> tuple[str, ...] | None:
-    """The path into a pool's capabilities that a key names; None for a key of another scope, which filters nothing."""
+    """Return the path into the capabilities that a key names; None for a key of another scope, which is ignored."""
     scope, *rest = key.split(":")
     if rest and scope != SCOPE:
         return None
@@ -118,7 +120,7 @@ def path_of(key: str) -> tuple[str, ...] | None:
 
 
 def step_into(value: Any, path: tuple[str, ...]) -> Any:
-    """The value at the end of `path` below a reported value, NOT_REPORTED where the path leaves it."""
+    """Return the value at `path` within a reported value, NOT_REPORTED if there is none."""
     for step in path:
         if not isinstance(value, Mapping):
             return NOT_REPORTED
@@ -127,5 +129,5 @@ def step_into(value: Any, path: tuple[str, ...]) -> Any:
 
 
 def meets(requirement: Requirement, value: Any) -> bool:
-    """Whether a reported value, or NOT_REPORTED, meets a requirement."""
+    """Return whether a reported value, or NOT_REPORTED, meets a requirement."""
     return value is not NOT_REPORTED and requirement.matches(value)

@@ -1,4 +1,8 @@
-"""The query of the JSON filter: parsed and checked once, then judged pool by pool. Rules: CINDER-SEMANTICS, 9.5."""
+"""The query of the JSON filter: parsed and checked once, then evaluated for each pool.
+
+A query is a JSON list: a command, then its arguments. An argument is a list, a value, or `$name` for an attribute of
+the pool. Arguments without a value are ignored.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +16,21 @@ from typing import Any
 
 from volsched.exceptions import InvalidRequest
 from volsched.languages.attributes import Kind, Reference, reference_from
+from volsched.model.parsing import expected
 from volsched.model.parsing.hints import QUERY, field_of
 from volsched.model.pool import PoolState
 
-MOST_CHARACTERS = 20_000
-MOST_TERMS = 2_000
-MOST_LEVELS = 30
+MAX_CHARACTERS = 20_000
+MAX_TERMS = 2_000
+MAX_DEPTH = 30
 
 
-class CannotJudge(Exception):
-    """A pool reports a value that the query cannot do with: that pool is turned away, the others are not."""
+class IncomparableValues(Exception):
+    """The query cannot be evaluated with the values of one pool, which is rejected for that."""
 
 
 def _each(compare: Callable[[Any, Any], bool]) -> Callable[[Sequence[Any]], bool]:
-    """The first argument against each of the others: all are tried, so that one that cannot be compared is noticed."""
+    """Compare the first argument with each of the others, also after a mismatch, so that each error is raised."""
 
     def holds(given: Sequence[Any]) -> bool:
         answers = [compare(given[0], other) for other in given[1:]]
@@ -34,7 +39,7 @@ def _each(compare: Callable[[Any, Any], bool]) -> Callable[[Sequence[Any]], bool
     return holds
 
 
-#: What a command makes of its arguments; those without a value have been dropped.
+#: The result of each command for its arguments, without those that have no value.
 COMMANDS: Mapping[str, Callable[[Sequence[Any]], Any]] = {
     "=": _each(operator.eq),
     "<": _each(operator.lt),
@@ -52,14 +57,14 @@ COMPARISONS = ORDERINGS | {"=", "in"}
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A value that stands in the query."""
+    """A constant in the query."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command and its arguments. `place` says where in the query it stands."""
+    """A command and its arguments. `place` is its position in the query."""
 
     name: str
     arguments: tuple[Term, ...]
@@ -74,12 +79,12 @@ class Query:
     """A checked query."""
 
     root: Term
-    references: tuple[Reference, ...]  # each attribute that it reads, once
-    numbers: tuple[float, ...]  # all that figures are compared with, ascending: those between two of them are alike
-    entangled: frozenset[Reference]  # those that are compared with one another, and so have no such ranges
+    references: tuple[Reference, ...]  # the attributes that it reads, each once
+    numbers: tuple[float, ...]  # the constants, ascending: all numbers between two of them give the same result
+    compared_together: frozenset[Reference]  # attributes compared with each other, for which that does not hold
 
     def accepts(self, pool: PoolState) -> bool:
-        """Whether the query is true of the pool. Raises CannotJudge where the pool's own values do not allow it."""
+        """Return whether the query is true for a pool. Raise IncomparableValues."""
         answer = _value(self.root, pool)
         return any(answer) if isinstance(answer, list) else bool(answer)
 
@@ -91,59 +96,59 @@ def _value(term: Term, pool: PoolState) -> Any:
         try:
             return term.read(pool)
         except TypeError as problem:
-            raise CannotJudge(str(problem)) from None
+            raise IncomparableValues(str(problem)) from None
     given = [value for argument in term.arguments if (value := _value(argument, pool)) is not None]
     try:
         return COMMANDS[term.name](given)
     except TypeError:
         shown = ", ".join(f"{value!r:.60}" for value in given)
-        raise CannotJudge(f"{term.name!r}{_at(term.place)} cannot compare {shown}") from None
+        raise IncomparableValues(f"{term.name!r}{_at(term.place)} cannot compare {shown}") from None
 
 
 def query_from(text: Any) -> Query | None:
-    """The query that the hint spells, None where there is none. Raises InvalidRequest naming the place in it."""
+    """Return the query of a hint, None if it is empty. Raise InvalidRequest naming the position in it."""
     if not text:
         return None
     if not isinstance(text, str):
-        raise _invalid(f"{text!r:.80} is {type(text).__name__}, not text; give the query as a JSON text")
+        raise expected(field_of(QUERY), "JSON text", text)
     return _parsed(text)
 
 
 @lru_cache(maxsize=256)
 def _parsed(text: str) -> Query:
-    if len(text) > MOST_CHARACTERS:
-        raise _invalid(f"{len(text)} characters; at most {MOST_CHARACTERS} are read")
+    if len(text) > MAX_CHARACTERS:
+        raise _invalid(f"expected at most {MAX_CHARACTERS} characters, got {len(text)}")
     try:
         decoded = json.loads(text)
     except json.JSONDecodeError as problem:
-        raise _invalid(f"no JSON at character {problem.pos + 1}: {problem.msg}") from None
+        raise _invalid(f"expected JSON, got an error at character {problem.pos + 1}: {problem.msg}") from None
     except (ValueError, RecursionError) as problem:
-        raise _invalid(f"no JSON that can be read: {problem}") from None
+        raise _invalid(f"expected JSON, got an error: {problem}") from None
     _check_depth(decoded)
     if decoded and not isinstance(decoded, list):
-        raise _invalid(f'{decoded!r:.80} is no list; write a query like ["=", "$vendor_name", "Acme"]')
+        raise _invalid(f'expected a list such as ["=", "$vendor_name", "Acme"], got {decoded!r:.80}')
     reader = _Reader()
     root = reader.command(decoded or [], "")
-    return Query(root, tuple(reader.references), tuple(sorted(reader.numbers)), frozenset(reader.entangled))
+    return Query(root, tuple(reader.references), tuple(sorted(reader.numbers)), frozenset(reader.compared_together))
 
 
 def _check_depth(decoded: Any) -> None:
-    """Raises InvalidRequest where lists and objects are nested too deep for what follows, which is recursive."""
+    """Raise InvalidRequest if lists and objects are nested too deep for the recursive parser."""
     level, items = 0, [decoded]
     while items:
-        if level > MOST_LEVELS:
-            raise _invalid(f"lists within lists, more than {MOST_LEVELS} deep")
+        if level > MAX_DEPTH:
+            raise _invalid(f"expected at most {MAX_DEPTH} levels of lists, got more")
         nested = [item.values() if isinstance(item, dict) else item for item in items if isinstance(item, dict | list)]
         level, items = level + 1, [item for group in nested for item in group]
 
 
 class _Reader:
-    """Turns decoded JSON into terms, and notes on the way what they read and compare."""
+    """Converts decoded JSON into terms, and collects what they read and compare."""
 
     def __init__(self) -> None:
         self.references: dict[Reference, None] = {}  # in order of appearance
-        self.numbers = {0.0, 1.0}  # what anything is worth as a condition
-        self.entangled: set[Reference] = set()
+        self.numbers = {0.0, 1.0}  # the values of conditions
+        self.compared_together: set[Reference] = set()
         self._terms = 0
 
     def command(self, items: list[Any], place: str) -> Term:
@@ -151,19 +156,19 @@ class _Reader:
             return Literal(True)
         name, *rest = items
         if not isinstance(name, str) or name not in COMMANDS:
-            raise _invalid(f"no command {name!r:.80}{_at(f'{place}[0]')}; there are {' '.join(COMMANDS)}")
+            raise _invalid(f"expected one of {' '.join(COMMANDS)}{_at(f'{place}[0]')}, got {name!r:.80}")
         arguments = tuple(self._term(item, f"{place}[{at}]") for at, item in enumerate(rest, 1))
         if name in ORDERINGS:
             _check_comparable(name, arguments, place)
         read = [argument for argument in arguments if isinstance(argument, Reference)]
         if name in COMPARISONS and len(read) > 1:
-            self.entangled.update(read)
+            self.compared_together.update(read)
         return Command(name, arguments, place)
 
     def _term(self, item: Any, place: str) -> Term:
         self._terms += 1
-        if self._terms > MOST_TERMS:
-            raise _invalid(f"more than {MOST_TERMS} terms")
+        if self._terms > MAX_TERMS:
+            raise _invalid(f"expected at most {MAX_TERMS} terms, got more")
         if isinstance(item, list):
             return self.command(item, place)
         if isinstance(item, str) and item.startswith("$"):
@@ -186,7 +191,7 @@ def _as_float(number: float) -> float:
 
 
 def _check_comparable(name: str, arguments: Sequence[Term], place: str) -> None:
-    """Raises InvalidRequest where the first argument has no order with another, whatever pools report."""
+    """Raise InvalidRequest if the first argument can never be ordered with another."""
     known = [(kind, at) for at, term in enumerate(arguments, 1) if (kind := _kind(term)) is not None]
     first = known[0][0] if known else Kind.ANY
     for kind, at in known[1:]:
@@ -196,7 +201,7 @@ def _check_comparable(name: str, arguments: Sequence[Term], place: str) -> None:
 
 
 def _kind(term: Term) -> Kind | None:
-    """What the term's values are, None for a term that has none."""
+    """Return the kind of a term's values, None for a term without a value."""
     if isinstance(term, Reference):
         return term.kind
     if isinstance(term, Command):

@@ -89,9 +89,7 @@ class ExtraSpec:
 
     def objection(self, pool: PoolState) -> str | None:
         value = extra_specs.step_into(self.column.read(pool), self.path[1:])
-        return (
-            None if extra_specs.meets(self.requirement, value) else f"{self.key}: {self.requirement.objection(value)}"
-        )
+        return None if extra_specs.meets(self.requirement, value) else f"{self.key}: {self.requirement.mismatch(value)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from volsched.exceptions import ExpressionError
 from volsched.languages.expressions.expression import compile_expression
 from volsched.languages.expressions.pools import (
     FILTER_STATS,
-    judgements,
-    of_pool,
-    of_request,
-    reading,
+    describe_values,
+    function_inputs,
+    function_results,
+    pool_namespaces,
+    request_namespaces,
     spellings,
-    with_values,
 )
 from volsched.languages.expressions.semantics import Dialect, shown
 from volsched.model.candidates import CodedColumn, Mask
@@ -32,7 +32,7 @@ FILTER_FUNCTION = CodedColumn("filter_function", lambda pool: pool.filter_functi
 class DriverFilter(ColumnFilter):
     """Passes a pool whose `filter_function` is true for the request, and a pool that has none.
 
-    A function that cannot be parsed or evaluated rejects its pools. Where the function reads the storage protocol and
+    A function that cannot be parsed or evaluated rejects its pools. Where the function inputs the storage protocol and
     the protocol has several spellings, one true result is enough.
     """
 
@@ -46,26 +46,26 @@ class DriverFilter(ColumnFilter):
         return (dialect.option(),)
 
     def screen(self, request: RequestSpec, candidates: Candidates) -> Screening:
-        reads = reading(FILTER_FUNCTION, self._dialect, candidates.table)
-        fixed = (DriverFilter, self._dialect, reads.asking, reads.changing)
-        passed = candidates.judged(fixed, lambda pools: self._passed(request, pools, reads.fixed))
-        if reads.asking:
-            question = (*fixed, reads.question(request))
-            asking = reads.asking.__contains__
+        inputs = function_inputs(FILTER_FUNCTION, self._dialect, candidates.table)
+        fixed = (DriverFilter, self._dialect, inputs.request_dependent, inputs.figure_dependent)
+        passed = candidates.judged(fixed, lambda pools: self._passed(request, pools, inputs.is_fixed))
+        if inputs.request_dependent:
+            question = (*fixed, inputs.request_key(request))
+            asking = inputs.request_dependent.__contains__
             passed = passed & candidates.judged(question, lambda pools: self._passed(request, pools, asking))
-        if reads.changing:
-            passed = passed & self._passed(request, candidates, reads.changing.__contains__)
+        if inputs.figure_dependent:
+            passed = passed & self._passed(request, candidates, inputs.figure_dependent.__contains__)
         return Screening(passed, lambda position: self._why(request, candidates[position]))
 
     def _passed(self, request: RequestSpec, candidates: Candidates, wanted: Callable[[str], bool]) -> Mask:
         """Return which candidates pass the functions that `wanted` selects."""
         passed = np.ones(len(candidates), np.bool_)
-        for judgement in judgements(FILTER_FUNCTION, self._dialect, FILTER_STATS, request, candidates, wanted):
-            holds = np.zeros(len(judgement.positions), np.bool_)
-            if judgement.expression is not None:
-                for rows, outcomes in judgement.spellings:
-                    holds[rows] |= judgement.expression.true(outcomes)
-            passed[judgement.positions] = holds
+        for result in function_results(FILTER_FUNCTION, self._dialect, FILTER_STATS, request, candidates, wanted):
+            holds = np.zeros(len(result.positions), np.bool_)
+            if result.expression is not None:
+                for rows, outcomes in result.spellings:
+                    holds[rows] |= result.expression.true_rows(outcomes)
+            passed[result.positions] = holds
         return passed
 
     def _why(self, request: RequestSpec, pool: PoolState) -> str:
@@ -80,11 +80,13 @@ class DriverFilter(ColumnFilter):
         results = []
         for spelling in range(spellings(expression, pool)):
             try:
-                value = expression.evaluate({**of_request(request), **of_pool(pool, FILTER_STATS, spelling)})
-                expression.holds(value)
+                value = expression.evaluate(
+                    {**request_namespaces(request), **pool_namespaces(pool, FILTER_STATS, spelling)}
+                )
+                expression.is_true(value)
             except ExpressionError as error:
                 results.append(error.problem)
             else:
                 results.append(f"is {shown(value)}")
         found = ", ".join(dict.fromkeys(results))
-        return f"{about}: {found}{with_values(expression, request, pool, FILTER_STATS)}"
+        return f"{about}: {found}{describe_values(expression, request, pool, FILTER_STATS)}"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volsched.languages.attributes import Reference
-from volsched.languages.json_query import CannotJudge, Query, query_from
+from volsched.languages.json_query import IncomparableValues, Query, query_from
 from volsched.model.candidates import CodedColumn
 from volsched.model.columns import CAPABILITIES, CAPABILITY_KEYS, capability
 from volsched.model.parsing import hints
@@ -38,14 +38,14 @@ class JsonFilter(ColumnFilter):
 def _accepts(query: Query, pool: PoolState) -> bool:
     try:
         return query.accepts(pool)
-    except CannotJudge:
+    except IncomparableValues:
         return False
 
 
 def _objection(query: Query, pool: PoolState) -> str:
     try:
         query.accepts(pool)
-    except CannotJudge as problem:
+    except IncomparableValues as problem:
         return str(problem)
     read = ", ".join(f"{reference.text} is {reference.read(pool)!r:.60}" for reference in query.references)
     return f"the query is false: {read}" if read else "the query is always false"
@@ -78,7 +78,7 @@ def _classes_of(reference: Reference, query: Query, candidates: Candidates) -> t
         coded = candidates.coded(key)
         return coded.codes, len(coded.values)
     figures = candidates.column(key)
-    if reference in query.entangled:
+    if reference in query.compared_together:
         return np.arange(len(figures)), len(figures)
     numbers = np.array(query.numbers)
     ranges = np.searchsorted(numbers, figures, "left") + np.searchsorted(numbers, figures, "right")

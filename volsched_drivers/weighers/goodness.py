@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from volsched.languages.expressions.pools import GOODNESS_STATS, Judgement, judgements, reading
+from volsched.languages.expressions.pools import GOODNESS_STATS, FunctionResult, function_inputs, function_results
 from volsched.languages.expressions.rows import Outcomes
 from volsched.languages.expressions.semantics import Dialect, shown
 from volsched.model.candidates import CodedColumn
@@ -31,7 +31,7 @@ class GoodnessWeigher(ColumnWeigher):
     """Weighs by each pool's `goodness_function`: a number from 0 to 100, true for 100, false for 0.
 
     A pool gets 0 without a function, where its function cannot be parsed or evaluated, and where the result is not such
-    a number. Where the function reads the storage protocol and that has several spellings, the best result counts.
+    a number. Where the function inputs the storage protocol and that has several spellings, the best result counts.
     """
 
     contract = (1, 0)
@@ -44,34 +44,34 @@ class GoodnessWeigher(ColumnWeigher):
         return (dialect.option(),)
 
     def weigh(self, request: RequestSpec, candidates: Candidates) -> Weights:
-        reads = reading(GOODNESS_FUNCTION, self._dialect, candidates.table)
-        fixed = (GoodnessWeigher, self._dialect, reads.asking, reads.changing)
-        weights = candidates.judged(fixed, lambda pools: self._weights(request, pools, reads.fixed))
-        if reads.asking:
-            question = (*fixed, reads.question(request))
-            asking = reads.asking.__contains__
+        inputs = function_inputs(GOODNESS_FUNCTION, self._dialect, candidates.table)
+        fixed = (GoodnessWeigher, self._dialect, inputs.request_dependent, inputs.figure_dependent)
+        weights = candidates.judged(fixed, lambda pools: self._weights(request, pools, inputs.is_fixed))
+        if inputs.request_dependent:
+            question = (*fixed, inputs.request_key(request))
+            asking = inputs.request_dependent.__contains__
             weights = weights + candidates.judged(question, lambda pools: self._weights(request, pools, asking))
-        if reads.changing:
-            weights = weights + self._weights(request, candidates, reads.changing.__contains__)
+        if inputs.figure_dependent:
+            weights = weights + self._weights(request, candidates, inputs.figure_dependent.__contains__)
         return weights
 
     def _weights(self, request: RequestSpec, candidates: Candidates, wanted: Callable[[str], bool]) -> Weights:
         """Return the goodness of each candidate by the functions that `wanted` selects; 0 for the others."""
         weights = np.zeros(len(candidates))
-        for judgement in judgements(GOODNESS_FUNCTION, self._dialect, GOODNESS_STATS, request, candidates, wanted):
-            best = np.zeros(len(judgement.positions))
-            for rows, outcomes in judgement.spellings:
+        for result in function_results(GOODNESS_FUNCTION, self._dialect, GOODNESS_STATS, request, candidates, wanted):
+            best = np.zeros(len(result.positions))
+            for rows, outcomes in result.spellings:
                 good = np.where(outcomes.truths, outcomes.numbers * BEST, outcomes.numbers)
                 best[rows] = np.maximum(best[rows], np.where(_usable(outcomes), good, 0.0))
-            weights[judgement.positions] = best
-            for position, problem in islice(_problems(judgement), 1):
+            weights[result.positions] = best
+            for position, problem in islice(_problems(result), 1):
                 LOG.warning("goodness 0 for %s and possibly other pools: %s", candidates[position].pool_id, problem)
         return weights
 
     def problems(self, request: RequestSpec, candidates: Candidates) -> Iterator[tuple[int, str]]:
         """Yield the position of each candidate whose function gives no goodness, and the reason."""
-        for judgement in judgements(GOODNESS_FUNCTION, self._dialect, GOODNESS_STATS, request, candidates):
-            yield from _problems(judgement)
+        for result in function_results(GOODNESS_FUNCTION, self._dialect, GOODNESS_STATS, request, candidates):
+            yield from _problems(result)
 
 
 def _usable(outcomes: Outcomes) -> NDArray[np.bool_]:
@@ -79,18 +79,18 @@ def _usable(outcomes: Outcomes) -> NDArray[np.bool_]:
     return outcomes.truths | ((outcomes.numbers >= 0) & (outcomes.numbers <= BEST))
 
 
-def _problems(judgement: Judgement) -> Iterator[tuple[int, str]]:
+def _problems(result: FunctionResult) -> Iterator[tuple[int, str]]:
     """Yield the candidates for which no spelling gives a goodness, with the result of the first spelling."""
-    about = f"goodness_function {judgement.text if len(judgement.text) <= 200 else judgement.text[:197] + '...'}"
-    if judgement.error is not None:
-        for position in judgement.positions.tolist():
-            yield position, f"{about}: {judgement.error.problem}"
+    about = f"goodness_function {result.text if len(result.text) <= 200 else result.text[:197] + '...'}"
+    if result.error is not None:
+        for position in result.positions.tolist():
+            yield position, f"{about}: {result.error.problem}"
         return
-    wrong = np.ones(len(judgement.positions), np.bool_)
-    for rows, outcomes in judgement.spellings:
+    wrong = np.ones(len(result.positions), np.bool_)
+    for rows, outcomes in result.spellings:
         wrong[rows] &= ~_usable(outcomes)
-    _, first = judgement.spellings[0]
+    _, first = result.spellings[0]
     for row in np.flatnonzero(wrong).tolist():
         error = first.errors.get(row)
         problem = f"expected a number from 0 to 100, got {shown(first.value(row))}" if error is None else error.problem
-        yield int(judgement.positions[row]), f"{about}: {problem}"
+        yield int(result.positions[row]), f"{about}: {problem}"

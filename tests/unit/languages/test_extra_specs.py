@@ -21,9 +21,9 @@ class MatchingTest(TestCase):
             # no operator: the whole text, without conversion
             ("gold", "gold", YES), ("gold", "silver", NO), (5, "5", NO), (True, "True", NO), ("", "", YES),
             ("a b", "a b", YES), (None, "None", NO), ("None", "None", YES), (None, None, YES), ("x", None, NO),
-            # F08: `<`, `>` and `<all-in>` are no operators, and taken literally
+            # `<`, `>` and `<all-in>` are not operators: the whole text is compared
             ("b", "> a", NO), ("> a", "> a", YES), ("<all-in> a", "<all-in> a", YES), (["a"], "<all-in> a", NO),
-            # F08: `=` is at least
+            # `=` means at least
             (7, "= 5", YES), (5, "= 5", YES), (4, "= 5", NO), ("7.5", "= 7", YES), ("x", "= 5", NO), (5, "= x", NO),
             (5, "== 5.0", YES), (6, "== 5", NO), ("1e2", "== 100", YES), (5, "!= 5", NO), (5, "!= 6", YES),
             (5, ">= 5", YES), (5, "<= 4", NO), (True, "= 1", YES), (5, "=", NO), ("", "=", NO),
@@ -34,12 +34,12 @@ class MatchingTest(TestCase):
             ("odd", "<is> False", YES), (2, "<is> True", NO), (1, "<is> true", YES), (True, "<is> odd", NO),
             ("b", "s== b", YES), ("b", "s!= b", NO), ("b", "s< c", YES), ("b", "s<= b", YES), ("b", "s> a", YES),
             ("10", "s>= 9", NO), (5, "s== 5", NO), (5, "s!= 5", YES),
-            # F08: of an alternative the second, fourth… word; no bool is equal to a word
+            # alternatives are every second word; no bool is equal to a word
             ("c", "<or> a b c", YES), ("b", "<or> a b c", NO), ("b", "<or> a <or> b", YES), ("a", "<or> a <or>", YES),
             (True, "<or> True", NO),
             # nothing but equality holds for None
             (None, "<is> False", NO), (None, "s!= x", NO), (None, "<or> None", NO), (None, "!= 5", NO),
-            # a list: any item; F16: so a negative operator says little
+            # of a list, any item: also for negative operators
             (["iSCSI", "iscsi"], "iSCSI", YES), (["iSCSI", "iscsi"], "s!= iSCSI", YES), ([], "s!= x", NO), ([], "", NO),
             ((1, 7), "= 5", YES), ([None], None, YES), ([["a"]], "<in> a", YES),
         )  # fmt: skip
@@ -48,7 +48,7 @@ class MatchingTest(TestCase):
                 self.assertEqual(expected, requirement_from(text).matches(value))
 
     def test_values_that_cannot_be_compared_do_not_match(self) -> None:
-        """F07: Cinder ends the request; here the pool is turned away with the reason."""
+        """Cinder fails the request; volsched rejects the pool with the reason."""
         for value, text in (
             (True, "<in> T"), (5, "<in> 5"), (5, "s>= 4"), (True, "s< x"), ({"a": 1}, "= 5"), ({}, "s> x"),
             (10**400, "= 5"), ("1" * 400, "== 1"), ([5, True], "s> a"),
@@ -56,10 +56,10 @@ class MatchingTest(TestCase):
             with self.subTest(value=value, text=text):
                 requirement = requirement_from(text)
                 self.assertFalse(requirement.matches(value))
-                self.assertIn("does not meet", requirement.objection(value))
+                self.assertIn("does not meet", requirement.mismatch(value))
 
-    def test_requirements_that_say_nothing(self) -> None:
-        """F07: a bare `<or>` and what is no text."""
+    def test_malformed_requirements_are_refused(self) -> None:
+        """A bare `<or>`, and values that are not text."""
         for text in ("<or>", " <or> ", 5, True, 1.5, ["x"], {"a": 1}):
             with self.subTest(text=text), self.assertRaises(InvalidRequest) as caught:
                 requirement_from(text, "tier")
@@ -68,11 +68,11 @@ class MatchingTest(TestCase):
     def test_a_requirement_is_parsed_once(self) -> None:
         self.assertIs(requirement_from("<is> True"), requirement_from("<is> True"))
 
-    def test_objections(self) -> None:
-        self.assertEqual("not reported", requirement_from("x").objection(NOT_REPORTED))
-        self.assertIn("names no value", requirement_from("=").objection(5))
-        self.assertEqual("'silver' does not meet 'gold'", requirement_from("gold").objection("silver"))
-        self.assertLess(len(requirement_from("gold").objection("x" * 10_000)), 200)
+    def test_reasons_of_mismatches(self) -> None:
+        self.assertEqual("not reported", requirement_from("x").mismatch(NOT_REPORTED))
+        self.assertIn("names no value", requirement_from("=").mismatch(5))
+        self.assertEqual("'silver' does not meet 'gold'", requirement_from("gold").mismatch("silver"))
+        self.assertLess(len(requirement_from("gold").mismatch("x" * 10_000)), 200)
 
     @given(
         text=st.one_of(st.text(), st.sampled_from(["<or>", "=", "<in>", "<is>", "s<", ">="]).flatmap(
@@ -90,12 +90,11 @@ class MatchingTest(TestCase):
         except InvalidRequest:
             return
         self.assertIn(requirement.matches(value), (True, False))
-        self.assertTrue(requirement.objection(value))
+        self.assertTrue(requirement.mismatch(value))
 
 
 class PathTest(TestCase):
-    def test_keys_lead_into_the_capabilities_or_are_of_another_scope(self) -> None:
-        """F19."""
+    def test_keys_name_capabilities_or_have_another_scope(self) -> None:
         for key, path in (
             ("tier", ("tier",)), ("capabilities:tier", ("tier",)), ("capabilities:a:b", ("a", "b")),
             ("capabilities", ()), ("capabilities:", ("",)), ("", ("",)), (":x", None), ("vendor:tier", None),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests import TestCase
 from volsched.exceptions import InvalidRequest
 from volsched.languages.attributes import ATTRIBUTES
-from volsched.languages.json_query import COMMANDS, MOST_CHARACTERS, MOST_TERMS, CannotJudge, query_from
+from volsched.languages.json_query import COMMANDS, MAX_CHARACTERS, MAX_TERMS, IncomparableValues, query_from
 from volsched.model.pool import PoolState
 from volsched.testing.builders import a_pool
 
@@ -54,7 +54,7 @@ class QueryTest(TestCase):
             (["<", "$free_capacity_gb", "$total_capacity_gb"], yes), (["=", "$provisioned_capacity_gb", 700], yes),
             ([">", "$max_over_subscription_ratio", 1.4, 1], yes), (["=", "$thin_provisioning_support", True], yes),
             (["in", "$vendor_name", "IBM", "NetApp"], yes), (["=", "$service.availability_zone", "nova"], yes),
-            # F09: no list can be written down, and one that is reported counts as one item
+            # a query cannot contain a list, and a reported list counts as one item
             (["in", "$vendor_name", ["and", "NetApp"]], no), (["in", "iSCSI", "$capabilities.protocols"], no),
             (["=", "$storage_protocol", "iSCSI"], no), (["=", "$storage_protocol", "$capabilities.protocols"], yes),
             (["=", "$capabilities.multiattach", True], yes), (["=", "$capabilities.nested.level", 5], yes),
@@ -81,21 +81,21 @@ class QueryTest(TestCase):
         pool = a_pool(total_gb=math.inf, free_gb=math.nan)
         self.assertTrue(accepts(["=", "$total_capacity_gb", "infinite"], pool))
         self.assertTrue(accepts(["=", "$free_capacity_gb", "unknown"], pool))
-        with self.assertRaisesRegex(CannotJudge, "cannot compare 'infinite', 100"):
+        with self.assertRaisesRegex(IncomparableValues, "cannot compare 'infinite', 100"):
             accepts([">", "$total_capacity_gb", 100], pool)
 
     def test_what_one_pool_reports_is_no_fault_of_the_request(self) -> None:
-        """F09: comparisons that only this pool's values make impossible."""
+        """Comparisons that only the values of one pool make impossible."""
         for query in (
             [">", "$capabilities.text", 5],
             ["=", "$capabilities.text.deeper", 5],
             ["<", "$capabilities.nested", 1],
         ):
-            with self.subTest(query=query), self.assertRaises(CannotJudge):
+            with self.subTest(query=query), self.assertRaises(IncomparableValues):
                 accepts(query)
 
     def test_every_operand_is_tried(self) -> None:
-        with self.assertRaises(CannotJudge):
+        with self.assertRaises(IncomparableValues):
             accepts(["not", ["<", 5, 1, "$capabilities.text"]])
 
     def test_every_attribute_can_be_read(self) -> None:
@@ -109,14 +109,15 @@ class QueryTest(TestCase):
 
 
 class BadQueryTest(TestCase):
-    """F09: what is wrong with a query is said once, with the hint and the place in it."""
+    """Errors of a query name the hint and the position in it."""
 
     def test_the_problem_and_its_place(self) -> None:
         cases: tuple[tuple[Any, str], ...] = (
             ("not json", "character 1"), ('["=",', "character 6"), ("NaN x", "character 5"),
-            ('"="', "is no list"), ('{"a": 1}', "is no list"), ("5", "is no list"), ("true", "is no list"),
-            ('["nope", 1]', "no command 'nope' at [0]"), ('["and", ["nope"]]', "at [1][0]"), ("[5]", "no command 5"),
-            ('[["="], 1]', "no command"), ("[null]", "no command None"), ('["$host"]', "no command"),
+            ('"="', "expected a list"), ('{"a": 1}', "expected a list"), ("5", "expected a list"),
+            ("true", "expected a list"),
+            ('["nope", 1]', "at [0], got 'nope'"), ('["and", ["nope"]]', "at [1][0]"), ("[5]", "got 5"),
+            ('[["="], 1]', "got ['=']"), ("[null]", "got None"), ('["$host"]', "got '$host'"),
             ('["<", 1, "x"]', "a number with text at [2]"), ('["<", "$vendor_name", 5]', "text with a number at [2]"),
             ('["and", ["<", 5, "$vendor_name"]]', "at [1][2]"), ('["<", "$free_capacity_gb", "infinite"]', "at [2]"),
             ('["<", "$capabilities", "$service"]', "a mapping"), ('["<", {}, {}]', "a mapping"),
@@ -124,16 +125,17 @@ class BadQueryTest(TestCase):
             ('["<", null, 5, "x"]', "at [3]"),
             ('["=", "$free_capacity_gb.x", 1]', "free_capacity_gb has no 'x'"),
             ('["=", "$host.x", 1]', "host has no 'x'"),
-            (["=", 1, 1], "not text"), (5, "not text"), ("[" * 5000, "no JSON"), ("[" * 100 + "]" * 100, "deep"),
-            ('{"a":' * 400 + "1" + "}" * 400, "deep"), (f'["=", {"1" * 5000}]', "no JSON"),
-            (json.dumps(["or", "x" * MOST_CHARACTERS]), "characters"),
-            (json.dumps(["or"] + [1] * (MOST_TERMS + 1)), "terms"),
+            (["=", 1, 1], "expected JSON text"), (5, "expected JSON text"), ("[" * 5000, "expected JSON"),
+            ("[" * 100 + "]" * 100, "levels"),
+            ('{"a":' * 400 + "1" + "}" * 400, "levels"), (f'["=", {"1" * 5000}]', "expected JSON"),
+            (json.dumps(["or", "x" * MAX_CHARACTERS]), "characters"),
+            (json.dumps(["or"] + [1] * (MAX_TERMS + 1)), "terms"),
         )  # fmt: skip
-        for text, told in cases:
+        for text, problem in cases:
             with self.subTest(text=str(text)[:60]), self.assertRaises(InvalidRequest) as caught:
                 query_from(text)
             self.assertEqual("scheduler_hints.query", caught.exception.field)
-            self.assertIn(told, caught.exception.problem)
+            self.assertIn(problem, caught.exception.problem)
             self.assertLess(len(caught.exception.problem), 400)
 
     def test_a_query_is_parsed_once(self) -> None:
@@ -174,5 +176,5 @@ class FuzzTest(TestCase):
         for pool in self.POOLS if query is not None else ():
             try:
                 self.assertIn(query.accepts(pool), (True, False))
-            except CannotJudge as problem:
+            except IncomparableValues as problem:
                 self.assertTrue(str(problem))

@@ -1,4 +1,4 @@
-"""The dialect `cinder`: values as Cinder 29 treats them, accidents included."""
+"""The dialect `cinder`: the same results as Cinder 29, including its errors."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from volsched.languages.expressions import limits
-from volsched.languages.expressions.semantics import COMPARISONS, FUNCTIONS, Unevaluable, plain
+from volsched.languages.expressions import bounds
+from volsched.languages.expressions.semantics import COMPARISONS, FUNCTIONS, EvaluationError, exact_float
 
 
 def converted(raw: Any) -> Any:
-    """How Cinder reads any constant or variable: a whole number if it can be one, else a float, else a text.
+    """Return a constant or variable as Cinder reads it: an integer if possible, else a float, else text.
 
-    Fractions of numbers are cut off, fractions of texts are kept, and quote marks vanish from texts.
+    Numbers lose their fraction, numbers in text keep it, and quotation marks are removed from text.
     """
     try:
         return int(raw)
@@ -25,8 +25,8 @@ def converted(raw: Any) -> Any:
         return raw.replace('"', "").replace("'", "") if isinstance(raw, str) else raw
 
 
-class CinderMeaning:
-    """Python's operators with few questions asked; what Python raises is part of the language."""
+class CinderRules:
+    """Python's operators; the errors that they raise are part of the dialect."""
 
     eager = True
 
@@ -34,14 +34,14 @@ class CinderMeaning:
         try:
             raw = namespaces[namespace][key]
         except KeyError:
-            raise Unevaluable("KeyError evaluating string") from None
+            raise EvaluationError("KeyError evaluating string") from None
         except TypeError:
-            raise Unevaluable("TypeError evaluating string") from None
+            raise EvaluationError("TypeError evaluating string") from None
         return converted(raw)
 
     def number(self, raw: Any) -> float:
         try:
-            return plain(converted(raw))
+            return exact_float(converted(raw))
         except (TypeError, OverflowError):
             return math.nan
 
@@ -51,15 +51,15 @@ class CinderMeaning:
     def calculate(self, sign: str, left: Any, right: Any) -> Any:
         match sign:
             case "+":
-                return limits.plus(left, right)
+                return bounds.plus(left, right)
             case "-":
                 return left - right
             case "*":
-                return limits.times(left, right)
+                return bounds.times(left, right)
             case "/":
                 return left / float(right)
             case _:
-                return limits.power(left, right)
+                return bounds.power(left, right)
 
     def signed(self, sign: int, value: Any) -> Any:
         return sign * value

@@ -1,4 +1,4 @@
-"""Where one text means different things in the two dialects, shown by an example."""
+"""The search for values for which the two dialects disagree about an expression."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from volsched.exceptions import ExpressionError
 from volsched.languages.expressions.expression import Expression, compile_expression
 from volsched.languages.expressions.semantics import Dialect, shown
 
-#: How many assignments of values are tried: whole numbers first, then whatever the variables can hold.
+#: Assignments of values to try: integers first, then all values that the variables can have.
 _TRIES = 200
 _WHOLE = (0, 1, 100, 2, 10, 1000)
 _STRIDES = (1, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
@@ -21,7 +21,7 @@ _FIGURES = frozenset({"total_capacity_gb", "free_capacity_gb", "allocated_capaci
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Values of the variables, and what each dialect makes of the text with them (a result, or what is wrong)."""
+    """Values of the variables, and the result or error of each dialect for them."""
 
     values: Mapping[str, Any]
     cinder: str
@@ -32,11 +32,11 @@ class Example:
         return f"{'with ' + held + ': ' if held else ''}cinder: {self.cinder}; strict: {self.strict}"
 
 
-def meanings_differ(text: str) -> Example | None:
-    """An example for which the dialects disagree; None where none was found among the values tried.
+def find_difference(text: str) -> Example | None:
+    """Return an example for which the dialects disagree, or None if none was found.
 
-    Where neither dialect can read the text they agree. Numbers, truth and errors count; the wording of errors does not.
-    A value of the wrong type for the expression proves nothing, unless no other value makes the dialects agree.
+    If neither dialect can parse the text, they agree. The wording of errors is not compared. An example with a type
+    error counts only if the dialects never agree on a value.
     """
     readings = [_Reading(text, dialect) for dialect in (Dialect.CINDER, Dialect.STRICT)]
     cinder, strict = readings
@@ -59,7 +59,7 @@ def meanings_differ(text: str) -> Example | None:
 
 
 class _Reading:
-    """A text in one dialect, or the error that it is there."""
+    """A text in one dialect: the expression, or the error."""
 
     def __init__(self, text: str, dialect: Dialect) -> None:
         self.expression: Expression | None = None
@@ -79,7 +79,7 @@ class _Reading:
 
 
 def _assignments(names: Sequence[str], text: str) -> Iterator[dict[str, Any]]:
-    """Values for the variables, in a fixed order, that take turns in many combinations."""
+    """Yield values for the variables in many combinations, in a fixed order."""
     numbers = [float(word) if "." in word else int(word) for word in re.findall(r"\d{1,15}(?:\.\d{1,15})?", text)[:20]]
     near = [int(number) + step for number in numbers for step in (-1, 0, 1)]
     whole = tuple(dict.fromkeys([*_WHOLE, *near]))
@@ -94,12 +94,12 @@ def _assignments(names: Sequence[str], text: str) -> Iterator[dict[str, Any]]:
 
 
 def _whole_only(name: str, whole: tuple[int, ...], texts: tuple[str, ...]) -> tuple[Any, ...]:
-    """Whole numbers, for a variable that holds numbers at all."""
+    """Return integers for a variable that can be a number."""
     return _candidates(name, whole, texts) if _is_text(name) else whole
 
 
 def _candidates(name: str, whole: tuple[int, ...], texts: tuple[str, ...]) -> tuple[Any, ...]:
-    """What a variable can hold, as far as its name tells."""
+    """Return the values that a variable can have, judged by its name."""
     namespace, _, key = name.partition(".")
     if _is_text(name):
         return (*texts, *(str(number) for number in whole))
@@ -130,7 +130,7 @@ def _alike(one: Any, other: Any) -> bool:
     if isinstance(one, ExpressionError) or isinstance(other, ExpressionError):
         return isinstance(one, ExpressionError) and isinstance(other, ExpressionError)
     if isinstance(one, bool) is not isinstance(other, bool):
-        return not one and not other  # a goodness of true is 100, one of 1 is 1
+        return not one and not other  # a goodness of true is 100, but of 1 it is 1
     if isinstance(one, int | float) and isinstance(other, int | float):
         return one == other or (math.isnan(one) and math.isnan(other))
     return bool(one == other)

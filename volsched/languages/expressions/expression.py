@@ -12,28 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volsched.exceptions import ExpressionError
-from volsched.languages.expressions.cinder import CinderMeaning
-from volsched.languages.expressions.columns import Over, one_value
+from volsched.languages.expressions.cinder import CinderRules
+from volsched.languages.expressions.columns import ColumnEvaluation, evaluate_node
 from volsched.languages.expressions.grammar import parse
 from volsched.languages.expressions.nodes import Frame, Node, Variable
 from volsched.languages.expressions.rows import Outcomes, Rows
-from volsched.languages.expressions.semantics import Dialect, Meaning, Unevaluable
-from volsched.languages.expressions.strict import StrictMeaning
+from volsched.languages.expressions.semantics import Dialect, DialectRules, EvaluationError
+from volsched.languages.expressions.strict import StrictRules
 
 #: Distinct texts that stay compiled.
 CACHE_SIZE = 16_384
 
-_MEANINGS: Mapping[Dialect, Meaning] = {Dialect.CINDER: CinderMeaning(), Dialect.STRICT: StrictMeaning()}
+_RULES: Mapping[Dialect, DialectRules] = {Dialect.CINDER: CinderRules(), Dialect.STRICT: StrictRules()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """A text that has been understood in a dialect. Never changes; any number of threads may evaluate it."""
+    """An expression compiled for a dialect. It is immutable and safe to evaluate in several threads."""
 
     text: str
     dialect: Dialect
     node: Node
-    meaning: Meaning
+    rules: DialectRules
     variables: tuple[Variable, ...]  # in the order of their names
 
     @property
@@ -42,35 +42,35 @@ class Expression:
         return tuple(variable.name for variable in self.variables)
 
     def evaluate(self, namespaces: Mapping[str, Any]) -> Any:
-        """Its value where `namespaces[namespace][key]` are the variables. Raises ExpressionError."""
-        frame = Frame(self.meaning, namespaces)
+        """Return its value for the variables `namespaces[namespace][key]`. Raise ExpressionError."""
+        frame = Frame(self.rules, namespaces)
         try:
-            if not self.meaning.eager:
-                for variable in self.variables:  # an unknown name is an error wherever it stands
+            if not self.rules.eager:
+                for variable in self.variables:  # an unknown name is an error even if it is not evaluated
                     variable.value(frame)
-            return one_value(self.node, frame)
-        except Unevaluable as problem:
+            return evaluate_node(self.node, frame)
+        except EvaluationError as problem:
             raise problem.about(self.text) from None
 
-    def over(self, rows: Rows) -> Outcomes:
-        """Its value for each row, or its error: what `evaluate` gives for the row's values."""
-        return Over(rows, self.meaning, self.text).evaluate(self.node, self.variables, self.evaluate)
+    def evaluate_rows(self, rows: Rows) -> Outcomes:
+        """Return its value or its error for each row, as `evaluate` would."""
+        return ColumnEvaluation(rows, self.rules, self.text).evaluate(self.node, self.variables, self.evaluate)
 
-    def true(self, outcomes: Outcomes) -> NDArray[np.bool_]:
-        """The rows whose outcome counts as true: errors, and what is neither true nor false, do not."""
+    def true_rows(self, outcomes: Outcomes) -> NDArray[np.bool_]:
+        """Return the mask of rows whose outcome is true. Errors and values without a truth value are not."""
         passed: NDArray[np.bool_] = (outcomes.numbers != 0) & ~np.isnan(outcomes.numbers)
         for row, value in outcomes.others.items():
             try:
-                passed[row] = self.meaning.truth(value)
-            except Unevaluable:
+                passed[row] = self.rules.truth(value)
+            except EvaluationError:
                 passed[row] = False
         return passed
 
-    def holds(self, value: Any) -> bool:
-        """Whether a value that it gave counts as true. Raises ExpressionError where it is neither."""
+    def is_true(self, value: Any) -> bool:
+        """Return whether one of its values is true. Raise ExpressionError if it has no truth value."""
         try:
-            return self.meaning.truth(value)
-        except Unevaluable as problem:
+            return self.rules.truth(value)
+        except EvaluationError as problem:
             raise problem.about(self.text) from None
 
 
@@ -81,13 +81,13 @@ def _compiled(text: str, dialect: Dialect) -> Expression:
         for name in sorted(node.names)
         for namespace, _, key in [name.partition(".")]
     )
-    return Expression(text, dialect, node, _MEANINGS[dialect], variables)
+    return Expression(text, dialect, node, _RULES[dialect], variables)
 
 
 class Compiler:
-    """Compiles each distinct text once, also where it cannot be understood; forgets the longest unused beyond `size`.
+    """Compiles each text once, also if that fails, and keeps the `size` most recently used results.
 
-    One text is compiled at a time, whatever the number of threads.
+    Only one thread compiles at a time.
     """
 
     def __init__(self, size: int = CACHE_SIZE, make: Callable[[str, Dialect], Expression] = _compiled) -> None:
@@ -97,7 +97,7 @@ class Compiler:
         self._known: OrderedDict[tuple[str, Dialect], Expression | ExpressionError] = OrderedDict()
 
     def compile(self, text: str, dialect: Dialect) -> Expression:
-        """The compiled text. Raises ExpressionError."""
+        """Return the compiled text. Raise ExpressionError."""
         with self._lock:
             found = self._known.get((text, dialect))
             if found is None:
@@ -107,7 +107,7 @@ class Compiler:
             else:
                 self._known.move_to_end((text, dialect))
         if isinstance(found, ExpressionError):
-            # A new one each time: an exception that is raised again and again keeps every traceback that it had.
+            # A new error each time, because one that is raised again collects tracebacks.
             raise ExpressionError(text, found.problem, found.position, kind=found.kind)
         return found
 
@@ -122,13 +122,13 @@ _compiler = Compiler()
 
 
 def compile_expression(text: str, dialect: str) -> Expression:
-    """The text as `dialect` (`strict` or `cinder`) reads it; each distinct text is compiled once.
+    """Return the text compiled for `dialect` (`strict` or `cinder`); each text is compiled once.
 
-    Raises ExpressionError where it cannot be understood, ValueError for an unknown dialect.
+    Raise ExpressionError for a malformed text, ValueError for an unknown dialect.
     """
     return _compiler.compile(text, Dialect(dialect))
 
 
 def names(text: str, dialect: str = Dialect.STRICT) -> tuple[str, ...]:
-    """The variables that an expression reads, as `namespace.key`, sorted. Raises ExpressionError."""
+    """Return the variables that an expression reads, as `namespace.key`, sorted. Raise ExpressionError."""
     return compile_expression(text, dialect).names

@@ -1,8 +1,7 @@
-"""Text to nodes: one LALR grammar a dialect, parsed by lark without recursion (doc/adr/0003-expression-parser.rst).
+"""The parser: one LALR grammar per dialect, parsed by lark without recursion (doc/adr/0003-expression-parser.rst).
 
-Cinder's grammar tries alternatives in order, without word boundaries. Which alternative wins is decided by the next
-word or sign alone, so that terminals with the right precedence, chosen by what the parser can take at that place, give
-the same trees in linear time.
+Cinder's grammar tries alternatives in order, without word boundaries. The next token alone decides which alternative
+matches, so terminals with the right precedence and a contextual lexer give the same trees in linear time.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from volsched.exceptions import ExpressionError
-from volsched.languages.expressions import cinder, limits
+from volsched.languages.expressions import bounds, cinder
 from volsched.languages.expressions.nodes import (
     NO_NAMES,
     Call,
@@ -33,10 +32,10 @@ from volsched.languages.expressions.nodes import (
     Variable,
     names_of,
 )
-from volsched.languages.expressions.semantics import FUNCTIONS, NAMESPACES, Dialect, Unevaluable
+from volsched.languages.expressions.semantics import FUNCTIONS, NAMESPACES, Dialect, EvaluationError
 
-# A backslash protects what follows it, a doubled quote stays inside, and there are no line breaks. Possessive: a text
-# without an end is refused in linear time.
+# A backslash escapes the next character, a doubled quote is a quote, and line breaks are not allowed. The quantifiers
+# are possessive, so that an unterminated text is refused in linear time.
 _CINDER_QUOTED = (
     r'(?:"(?:[^"\n\r\\]|""|\\(?:[^x]|x[0-9a-fA-F]+))*+"'
     r"|'(?:[^'\n\r\\]|''|\\(?:[^x]|x[0-9a-fA-F]+))*+')"
@@ -55,8 +54,8 @@ _ARITHMETIC = r"""
     %ignore /[ \t\r\n]+/
 """
 
-# Word operators are plain text: `notify` is `not ify`. `not` is an operator only where an operand follows it, and `and`
-# only where no word may stand, for two words in a row are a call.
+# Word operators have no word boundaries: `notify` is `not ify`. `not` is an operator only before an operand, and `and`
+# only where a word is not allowed, because two words in a row are a call.
 _CINDER = (
     r"""
     ?start: either ("," either)* -> listing
@@ -102,18 +101,18 @@ _STRICT = (
 
 
 def parse(text: str, dialect: Dialect) -> Node:
-    """The parsed text. Raises ExpressionError."""
+    """Return the syntax tree of a text. Raise ExpressionError."""
     if dialect is Dialect.CINDER:
         text = text.expandtabs()
-    limits.check_text(text, _CINDER_QUOTED if dialect is Dialect.CINDER else _STRICT_QUOTED)
+    bounds.check_text(text, _CINDER_QUOTED if dialect is Dialect.CINDER else _STRICT_QUOTED)
     try:
         node = cast("Node", _parser(dialect).parse(text))
     except UnexpectedInput as error:
         raise _unexpected(text, error) from None
-    except Misplaced as error:
+    except MisplacedToken as error:
         raise ExpressionError(text, error.problem, error.position, kind=error.kind) from None
-    if len(node.names) > limits.MAX_NAMES:
-        raise ExpressionError(text, f"{len(node.names)} variables, at most {limits.MAX_NAMES}", kind=limits.LIMIT)
+    if len(node.names) > bounds.MAX_NAMES:
+        raise ExpressionError(text, f"{len(node.names)} variables, at most {bounds.MAX_NAMES}", kind=bounds.LIMIT)
     return node
 
 
@@ -124,7 +123,7 @@ def _unexpected(text: str, error: UnexpectedInput) -> ExpressionError:
         found = text[error.pos_in_stream or 0]
         why = "quoted text without an end" if found in "\"'" else f"unexpected {found!r}"
         return ExpressionError(text, why, error.pos_in_stream)
-    return ExpressionError(text, "it ends where a value or a closing parenthesis is missing", len(text))
+    return ExpressionError(text, "expected a value or a closing parenthesis, got the end", len(text))
 
 
 @lru_cache(maxsize=len(Dialect))
@@ -133,8 +132,8 @@ def _parser(dialect: Dialect) -> Lark:
     return Lark(grammar, parser="lalr", lexer="contextual", transformer=builder, maybe_placeholders=False)
 
 
-class Misplaced(Unevaluable):
-    """A word that the grammar takes and the language does not."""
+class MisplacedToken(EvaluationError):
+    """A token that the grammar accepts but the language does not."""
 
     def __init__(self, problem: str, position: int | None, kind: str = "EvaluatorParseException") -> None:
         super().__init__(problem, kind)
@@ -146,13 +145,13 @@ def _steps(rest: tuple[Any, ...]) -> tuple[tuple[str, Node], ...]:
 
 
 def _check_chain(length: int, what: str, position: int | None = None) -> None:
-    if length > limits.MAX_CHAIN:
-        raise Misplaced(f"more than {limits.MAX_CHAIN} {what} in a row", position, limits.TOO_DEEP)
+    if length > bounds.MAX_CHAIN:
+        raise MisplacedToken(f"more than {bounds.MAX_CHAIN} {what} in a row", position, bounds.TOO_DEEP)
 
 
 @v_args(inline=True)
 class Builder(Transformer[Token, Node]):
-    """What both dialects build alike. A method is called as soon as its rule is read, children first."""
+    """The rules of both dialects. A method is called when its rule is complete, children first."""
 
     def sum(self, first: Node, *rest: Any) -> Node:
         steps = _steps(rest)
@@ -182,7 +181,7 @@ class Builder(Transformer[Token, Node]):
 
 @v_args(inline=True)
 class CinderBuilder(Builder):
-    """Chains keep what Cinder evaluates: two operands of `and` and `or`, three of a ternary."""
+    """The rules of `cinder`: as in Cinder, `and` and `or` evaluate two operands, and `?` evaluates three."""
 
     def either(self, *operands: Node) -> Node:
         return Chain(names_of(*operands[:2]), True, operands[:2])
@@ -216,7 +215,7 @@ class CinderBuilder(Builder):
 
 @v_args(inline=True)
 class StrictBuilder(Builder):
-    """Every operand counts, and a word must mean something."""
+    """The rules of `strict`: all operands are evaluated, and every name is checked."""
 
     def either(self, *operands: Node) -> Node:
         return Chain(names_of(*operands), True, operands)
@@ -239,7 +238,7 @@ class StrictBuilder(Builder):
 
     def constant(self, token: Token) -> Node:
         if len(token) > 300:
-            raise Misplaced(f"a number of {len(token)} digits, at most 300", token.start_pos, limits.LIMIT)
+            raise MisplacedToken(f"a number of {len(token)} digits, at most 300", token.start_pos, bounds.LIMIT)
         return Literal(NO_NAMES, float(token) if "." in token else int(token))
 
     def text(self, token: Token) -> Node:
@@ -247,7 +246,7 @@ class StrictBuilder(Builder):
 
     def function(self, name: Token, *arguments: Node) -> Node:
         if name not in FUNCTIONS:
-            raise Misplaced(f"unknown function {name!s}{_meant(name, FUNCTIONS)}", name.start_pos, "KeyError")
+            raise MisplacedToken(f"unknown function {name!s}{_meant(name, FUNCTIONS)}", name.start_pos, "KeyError")
         names = names_of(*arguments)
         argument = Listing(names, arguments) if len(arguments) > 1 else arguments[0]
         return Call(names, (str(name),), argument)
@@ -256,12 +255,12 @@ class StrictBuilder(Builder):
         namespace, _, key = token.partition(".")
         if key and "." not in key:
             if namespace not in NAMESPACES:
-                raise Misplaced(f"unknown name {token!s}{_meant(namespace, NAMESPACES)}", token.start_pos)
+                raise MisplacedToken(f"unknown name {token!s}{_meant(namespace, NAMESPACES)}", token.start_pos)
             return Variable(frozenset({str(token)}), namespace, key)
         if token.lower() in ("true", "false"):
             return Literal(NO_NAMES, token.lower() == "true")
-        raise Misplaced(
-            f"unknown name {token!s}: text stands in quotes, and a variable is a namespace, a dot and a name",
+        raise MisplacedToken(
+            f"unknown name {token!s}: write text in quotes, and a variable as namespace.name",
             token.start_pos,
         )
 
@@ -272,7 +271,7 @@ def _meant(word: str, known: Any) -> str:
 
 
 def _unquoted(token: str) -> str:
-    """The text between the quotes: `""` and `\\"` are a quote, `\\\\` is a backslash."""
+    """Return the text between the quotes: `""` and `\\"` are a quote, `\\\\` is a backslash."""
     quote, inner = token[0], token[1:-1]
     made = []
     place = 0

@@ -1,4 +1,4 @@
-"""The parts of a parsed expression, and how each gets its value for one pool."""
+"""The syntax tree of an expression, and its evaluation for one pool."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from volsched.languages.expressions.semantics import Meaning, Unevaluable
+from volsched.languages.expressions.semantics import DialectRules, EvaluationError
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What one evaluation knows: the dialect's rules, and a mapping of values for each namespace."""
+    """The input of an evaluation: the dialect's rules, and a mapping of values for each namespace."""
 
-    meaning: Meaning
+    rules: DialectRules
     namespaces: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node(abc.ABC):
-    """A part of an expression. `names` are the variables (`namespace.key`) that it reads."""
+    """A node of the syntax tree. `names` are the variables (`namespace.key`) that it reads."""
 
     names: frozenset[str]
 
     @abc.abstractmethod
     def value(self, frame: Frame) -> Any:
-        """Its value. Raises Unevaluable, or what Python raises for the operation."""
+        """Return its value. Raise EvaluationError, or the error of Python for the operation."""
 
 
 NO_NAMES: frozenset[str] = frozenset()
 
 
 def names_of(*nodes: Node) -> frozenset[str]:
-    """What any of them reads."""
+    """Return the variables that any of the nodes reads."""
     first, *rest = {node.names for node in nodes if node.names} or {NO_NAMES}
     return first.union(*rest) if rest else first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Literal(Node):
-    """A value that stands in the text."""
+    """A constant."""
 
     constant: Any
 
@@ -50,7 +50,7 @@ class Literal(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variable(Node):
-    """A name with a namespace, such as volume.size."""
+    """A variable: a name with a namespace, such as volume.size."""
 
     namespace: str
     key: str
@@ -60,12 +60,12 @@ class Variable(Node):
         return f"{self.namespace}.{self.key}"
 
     def value(self, frame: Frame) -> Any:
-        return frame.meaning.read(frame.namespaces, self.namespace, self.key)
+        return frame.rules.read(frame.namespaces, self.namespace, self.key)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing(Node):
-    """Values with commas between them. A list in the last place is spread."""
+    """Values separated by commas. If the last one is a list, its items are appended."""
 
     items: tuple[Node, ...]
 
@@ -77,7 +77,7 @@ class Listing(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call(Node):
-    """One or more functions, the innermost first, on one argument (a Listing where there are several)."""
+    """One or more functions, the innermost first, applied to an argument (a Listing for several)."""
 
     functions: tuple[str, ...]
     argument: Node
@@ -85,13 +85,13 @@ class Call(Node):
     def value(self, frame: Frame) -> Any:
         value = self.argument.value(frame)
         for function in self.functions:
-            value = frame.meaning.call(function, value)
+            value = frame.rules.call(function, value)
         return value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Power(Node):
-    """Powers, right to left. `signs` has the signs that stand before each operand, the innermost first."""
+    """Powers, evaluated from right to left. `signs` are the signs of each operand, the innermost first."""
 
     operands: tuple[Node, ...]
     signs: tuple[tuple[int, ...], ...]
@@ -100,17 +100,17 @@ class Power(Node):
         values = [operand.value(frame) for operand in self.operands]
         result = values.pop()
         for sign in self.signs[-1]:
-            result = frame.meaning.signed(sign, result)
+            result = frame.rules.signed(sign, result)
         for place in range(len(values) - 1, -1, -1):
-            result = frame.meaning.calculate("^", values[place], result)
+            result = frame.rules.calculate("^", values[place], result)
             for sign in self.signs[place]:
-                result = frame.meaning.signed(sign, result)
+                result = frame.rules.signed(sign, result)
         return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signed(Node):
-    """Signs, the innermost first, before an operand."""
+    """Signs of an operand, the innermost first."""
 
     signs: tuple[int, ...]
     operand: Node
@@ -118,7 +118,7 @@ class Signed(Node):
     def value(self, frame: Frame) -> Any:
         value = self.operand.value(frame)
         for sign in self.signs:
-            value = frame.meaning.signed(sign, value)
+            value = frame.rules.signed(sign, value)
         return value
 
 
@@ -132,7 +132,7 @@ class Sum(Node):
     def value(self, frame: Frame) -> Any:
         value = self.first.value(frame)
         for sign, node in self.steps:
-            value = frame.meaning.calculate(sign, value, node.value(frame))
+            value = frame.rules.calculate(sign, value, node.value(frame))
         return value
 
 
@@ -147,9 +147,9 @@ class Product(Node):
         value = self.first.value(frame)
         for sign, node in self.steps:
             try:
-                value = frame.meaning.calculate(sign, value, node.value(frame))
+                value = frame.rules.calculate(sign, value, node.value(frame))
             except ZeroDivisionError as error:
-                raise Unevaluable(f"ZeroDivisionError: {error}") from None
+                raise EvaluationError(f"ZeroDivisionError: {error}") from None
         return value
 
 
@@ -161,12 +161,12 @@ class Not(Node):
     operand: Node
 
     def value(self, frame: Frame) -> Any:
-        return frame.meaning.truth(self.operand.value(frame)) is (self.count % 2 == 0)
+        return frame.rules.truth(self.operand.value(frame)) is (self.count % 2 == 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison(Node):
-    """Each value compared with the next; the first pair that does not hold ends it."""
+    """A chain of comparisons, evaluated until one is false."""
 
     first: Node
     steps: tuple[tuple[str, Node], ...]
@@ -175,7 +175,7 @@ class Comparison(Node):
         left = self.first.value(frame)
         for sign, node in self.steps:
             right = node.value(frame)
-            if not frame.meaning.compare(sign, left, right):
+            if not frame.rules.compare(sign, left, right):
                 return False
             left = right
         return True
@@ -183,33 +183,33 @@ class Comparison(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice(Node):
-    """Conditions with a value each, and the value where none holds. Only the value taken is evaluated."""
+    """Conditions with a value each, and the value if none is true. Only the chosen value is evaluated."""
 
     arms: tuple[tuple[Node, Node], ...]
     otherwise: Node
 
     def value(self, frame: Frame) -> Any:
         for condition, node in self.arms:
-            if frame.meaning.truth(condition.value(frame)):
+            if frame.rules.truth(condition.value(frame)):
                 return node.value(frame)
         return self.otherwise.value(frame)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chain(Node):
-    """Operands of `and`, or of `or`: the first that decides is the value, else the last."""
+    """The operands of `and` or `or`. The value is the first operand that decides, else the last."""
 
-    decides: bool  # the truth value that ends the chain: False for `and`, True for `or`
+    decides: bool  # the truth value that decides: False for `and`, True for `or`
     operands: tuple[Node, ...]
 
     def value(self, frame: Frame) -> Any:
-        meaning = frame.meaning
+        rules = frame.rules
         *early, last = self.operands
-        if meaning.eager:
+        if rules.eager:
             values = [operand.value(frame) for operand in self.operands]
-            return next((value for value in values[:-1] if meaning.truth(value) is self.decides), values[-1])
+            return next((value for value in values[:-1] if rules.truth(value) is self.decides), values[-1])
         for operand in early:
             value = operand.value(frame)
-            if meaning.truth(value) is self.decides:
+            if rules.truth(value) is self.decides:
                 return value
         return last.value(frame)

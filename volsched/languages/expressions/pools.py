@@ -1,4 +1,4 @@
-"""Pools as the rows that an expression is evaluated over, with Cinder's names for what a pool and a request have."""
+"""Pools and requests as the variables of expressions, with the names that Cinder uses."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from volsched.languages.expressions.columns import grouped
 from volsched.languages.expressions.expression import Expression, compile_expression
 from volsched.languages.expressions.nodes import Variable
 from volsched.languages.expressions.rows import MISSING, Outcomes
-from volsched.languages.expressions.semantics import Meaning, shown
+from volsched.languages.expressions.semantics import DialectRules, shown
 from volsched.model.candidates import Candidates, Coded, CodedColumn, Column, PoolTable, stand_in
 from volsched.model.pool import PoolState
 from volsched.model.request import RequestSpec
 
-#: What `stats` has for a goodness function, and what it has for a filter function besides.
+#: The keys of `stats` for goodness functions, and for filter functions.
 GOODNESS_STATS = frozenset(
     {
         "host",
@@ -41,32 +41,32 @@ FILTER_STATS = GOODNESS_STATS | {"cluster_name", "backend_id"}
 
 _POOL_NAMESPACES = ("stats", "capabilities")
 _PROTOCOL = "storage_protocol"
-#: What a claim changes: never read from interned columns, which outlive it.
+#: Values that claims change. They are not interned, because interned columns outlive claims.
 _FIGURES = frozenset({"free_capacity_gb", "allocated_capacity_gb", "updated"})
-#: Reported as text by some drivers, and read as a number: expressions see what was reported.
-_SPELT = frozenset({"total_capacity_gb", "reserved_percentage"})
-#: Fewer pools than this are looked at one by one: their variables are not worth a column of the whole table. That,
-#: and how many functions can have so many pools, bounds the columns that reports can ask for.
-_FEW = 32
-_MOST_COLUMNS = 128
+#: Numbers that some drivers report as text. Expressions read the reported text.
+_REPORTED_AS_TEXT = frozenset({"total_capacity_gb", "reserved_percentage"})
+#: Below this number, pools are evaluated one by one instead of reading a column of the whole table. This bounds the
+#: number of columns that the functions in reports can cause.
+_MIN_ROWS = 32
+_MAX_COLUMNS = 128
 
 
 def read(pool: PoolState, namespace: str, key: str, spelling: int = 0) -> Any:
-    """One variable of a pool, or MISSING. A protocol family shows one `spelling` at a time."""
+    """Return a variable of a pool, or MISSING. A protocol with several spellings has the one of that number."""
     if key == _PROTOCOL and isinstance(pool.storage_protocol, tuple) and pool.storage_protocol:
         return pool.storage_protocol[min(spelling, len(pool.storage_protocol) - 1)]
     if namespace == "capabilities":
         return pool.capabilities.get(key, MISSING)
     if key == "updated":
         return pool.updated
-    if key in _SPELT and isinstance(pool.capabilities.get(key), str):
+    if key in _REPORTED_AS_TEXT and isinstance(pool.capabilities.get(key), str):
         return pool.capabilities[key]
     return ATTRIBUTES[key].read(pool)
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Reads one variable of a pool as it was reported. Equal readers share a column."""
+    """Reads a variable of a pool as reported. Equal readers share a column."""
 
     namespace: str
     key: str
@@ -78,18 +78,18 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Reads one variable of a pool as the plain number that a dialect sees in it, else nan."""
+    """Reads a variable of a pool as an exact float in a dialect, else nan."""
 
     raw: Raw
-    meaning: Meaning
+    rules: DialectRules
 
     def __call__(self, pool: PoolState) -> float:
         value = self.raw(pool)
-        return math.nan if value is MISSING else self.meaning.number(value)
+        return math.nan if value is MISSING else self.rules.number(value)
 
 
 class PoolValues(Mapping[str, Any]):
-    """One namespace of one pool, read as it is asked. `stats` are the keys of that namespace."""
+    """One namespace of a pool, read on access. `stats` are the keys of the namespace stats."""
 
     __slots__ = ("_namespace", "_pool", "_spelling", "_stats")
 
@@ -114,32 +114,32 @@ class PoolValues(Mapping[str, Any]):
         return len(self._stats if self._namespace == "stats" else self._pool.capabilities)
 
 
-def of_request(request: RequestSpec) -> Mapping[str, Any]:
-    """The namespaces that a request fills: `volume`, `extra` and `qos`."""
+def request_namespaces(request: RequestSpec) -> Mapping[str, Any]:
+    """Return the namespaces of a request: `volume`, `extra` and `qos`."""
     return {"volume": request.properties, "extra": request.extra_specs, "qos": request.qos_specs}
 
 
-def of_pool(pool: PoolState, stats: frozenset[str], spelling: int = 0) -> Mapping[str, Any]:
-    """The namespaces that a pool fills: `stats` and `capabilities`."""
+def pool_namespaces(pool: PoolState, stats: frozenset[str], spelling: int = 0) -> Mapping[str, Any]:
+    """Return the namespaces of a pool: `stats` and `capabilities`."""
     return {name: PoolValues(pool, name, stats, spelling) for name in ("stats", "capabilities")}
 
 
 class PoolRows:
-    """Candidates as rows. Their values are read into columns of the table, once for all requests."""
+    """Candidates as rows. Their values are columns of the table, read once for all requests."""
 
     def __init__(
         self,
         candidates: Candidates,
-        meaning: Meaning,
+        rules: DialectRules,
         *,
         shared: Mapping[str, Any],
         stats: frozenset[str],
         spelling: int = 0,
     ) -> None:
         self.shared = shared
-        self.few = max(_FEW, len(candidates.table) // _MOST_COLUMNS)
+        self.few = max(_MIN_ROWS, len(candidates.table) // _MAX_COLUMNS)
         self._candidates = candidates
-        self._meaning = meaning
+        self._rules = rules
         self._stats = stats
         self._spelling = spelling
 
@@ -150,7 +150,7 @@ class PoolRows:
         if self._unknown(namespace, key):
             return np.full(len(self), math.nan)
         figures = namespace == "stats" and key in _FIGURES
-        plain = Plain(self._raw(namespace, key), self._meaning)
+        plain = Plain(self._raw(namespace, key), self._rules)
         return self._candidates.column(Column(f"{namespace}.{key}", np.float64, plain, figures=figures))
 
     def coded(self, namespace: str, key: str) -> Coded | None:
@@ -167,16 +167,16 @@ class PoolRows:
         return namespace not in _POOL_NAMESPACES or (namespace == "stats" and key not in self._stats)
 
     def _raw(self, namespace: str, key: str) -> Raw:
-        # Only a protocol looks different from spelling to spelling: everything else is read into one column.
+        # Only the protocol depends on the spelling; other variables have one column for all spellings.
         return Raw(namespace, key, self._spelling if key == _PROTOCOL else 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judgement:
-    """What one function makes of the pools that report it; `positions` are theirs among the candidates.
+class FunctionResult:
+    """The results of one function for the pools that report it; `positions` are theirs among the candidates.
 
-    `error` is set where the text cannot be understood. Else there is one outcome a pool and spelling of its protocol:
-    each of `spellings` has the rows of `positions` that have so many, and their outcomes.
+    `error` is set if the text is malformed. Otherwise each of `spellings` has the rows of `positions` whose protocol
+    has so many spellings, and their outcomes.
     """
 
     text: str
@@ -187,70 +187,70 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What the functions of a column read.
+class FunctionInputs:
+    """The inputs of the functions in a column.
 
-    `changing` are the texts that read figures of pools, which claims change; `asking` those of the others that read
-    something of requests, and `of_requests` what.
+    `figure_dependent` are the texts that read figures, which claims change; `request_dependent` are the other texts
+    that read `request_variables`.
     """
 
-    of_requests: tuple[Variable, ...]
-    asking: frozenset[str]
-    changing: frozenset[str]
+    request_variables: tuple[Variable, ...]
+    request_dependent: frozenset[str]
+    figure_dependent: frozenset[str]
 
-    def fixed(self, text: str) -> bool:
-        """Whether what a function says of a pool is the same for all requests until the pool is reported again."""
-        return text not in self.changing and text not in self.asking
+    def is_fixed(self, text: str) -> bool:
+        """Return whether the result for a pool is the same for all requests until its next report."""
+        return text not in self.figure_dependent and text not in self.request_dependent
 
-    def question(self, request: RequestSpec) -> Hashable:
-        """What a request asks the functions: equal where it has the same values for all that they read."""
-        shared = of_request(request)
+    def request_key(self, request: RequestSpec) -> Hashable:
+        """Return a key that is equal for requests with the same values of all variables that the functions read."""
+        shared = request_namespaces(request)
         asked: list[Hashable] = []
-        for variable in self.of_requests:
+        for variable in self.request_variables:
             values = shared.get(variable.namespace)
             value = MISSING if values is None else values.get(variable.key, MISSING)
             asked.append((variable.namespace, variable.key, values is None, stand_in(value)))
         return tuple(asked)
 
 
-def reading(column: CodedColumn, dialect: str, table: PoolTable) -> Reading:
-    """What the functions that `column` holds read."""
-    return table.concluded((reading, column, dialect), lambda: _reading(column, dialect, table))
+def function_inputs(column: CodedColumn, dialect: str, table: PoolTable) -> FunctionInputs:
+    """Return the inputs of the functions in a column."""
+    return table.concluded((function_inputs, column, dialect), lambda: _function_inputs(column, dialect, table))
 
 
-def _reading(column: CodedColumn, dialect: str, table: PoolTable) -> Reading:
-    of_requests: dict[str, Variable] = {}
-    asking, changing = set(), set()
+def _function_inputs(column: CodedColumn, dialect: str, table: PoolTable) -> FunctionInputs:
+    request_variables: dict[str, Variable] = {}
+    request_dependent, figure_dependent = set(), set()
     for text in filter(None, table.coded(column).values):
         try:
             expression = compile_expression(text, dialect)
         except ExpressionError:
             continue
         if any(variable.namespace == "stats" and variable.key in _FIGURES for variable in expression.variables):
-            changing.add(text)
+            figure_dependent.add(text)
             continue
         asked = [variable for variable in expression.variables if variable.namespace not in _POOL_NAMESPACES]
-        of_requests.update((variable.name, variable) for variable in asked)
+        request_variables.update((variable.name, variable) for variable in asked)
         if asked:
-            asking.add(text)
-    ordered = tuple(of_requests[name] for name in sorted(of_requests))
-    return Reading(ordered, frozenset(asking), frozenset(changing))
+            request_dependent.add(text)
+    ordered = tuple(request_variables[name] for name in sorted(request_variables))
+    return FunctionInputs(ordered, frozenset(request_dependent), frozenset(figure_dependent))
 
 
-def judgements(
+def function_results(
     column: CodedColumn,
     dialect: str,
     stats: frozenset[str],
     request: RequestSpec,
     candidates: Candidates,
     wanted: Callable[[str], bool] = lambda text: True,
-) -> Iterator[Judgement]:
-    """One judgement for each distinct function that `column` holds for the candidates; pools without one in none.
+) -> Iterator[FunctionResult]:
+    """Yield the results of each distinct function in a column for the candidates that report it.
 
-    Only of functions that are `wanted`, by their text.
+    Only functions whose text is `wanted` are evaluated.
     """
     functions = candidates.coded(column)
-    shared = of_request(request)
+    shared = request_namespaces(request)
     for code, positions in grouped(functions.codes):
         text = functions.values[code]
         if text is None or not wanted(text):
@@ -258,19 +258,19 @@ def judgements(
         try:
             expression = compile_expression(text, dialect)
         except ExpressionError as error:
-            yield Judgement(text, positions, error)
+            yield FunctionResult(text, positions, error)
             continue
         outcomes = []
         everyone = np.arange(len(positions))
         for spelling, rows in _spellings(expression, candidates, positions, everyone):
             pools = candidates.take(positions[rows])
-            over = PoolRows(pools, expression.meaning, shared=shared, stats=stats, spelling=spelling)
-            outcomes.append((rows, expression.over(over)))
-        yield Judgement(text, positions, None, expression, tuple(outcomes))
+            over = PoolRows(pools, expression.rules, shared=shared, stats=stats, spelling=spelling)
+            outcomes.append((rows, expression.evaluate_rows(over)))
+        yield FunctionResult(text, positions, None, expression, tuple(outcomes))
 
 
 def spellings(expression: Expression, pool: PoolState) -> int:
-    """How often the function is evaluated for a pool: once per spelling of its protocol, if it reads that at all."""
+    """Return how often a function is evaluated for a pool: once per spelling of its protocol, if it reads that."""
     return _count_spellings(pool) if _reads_protocol(expression) else 1
 
 
@@ -281,7 +281,7 @@ def _reads_protocol(expression: Expression) -> bool:
 def _spellings(
     expression: Expression, candidates: Candidates, positions: NDArray[np.intp], everyone: NDArray[np.intp]
 ) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Each spelling that the function is evaluated for, and which rows have so many; one, if it reads no protocol."""
+    """Yield each spelling to evaluate, with the rows that have so many; only 0 if no protocol is read."""
     yield 0, everyone
     if not _reads_protocol(expression):
         return
@@ -298,9 +298,9 @@ def _count_spellings(pool: PoolState) -> int:
 _SPELLINGS = CodedColumn("spellings of the protocol", _count_spellings)
 
 
-def with_values(expression: Expression, request: RequestSpec, pool: PoolState, stats: frozenset[str]) -> str:
-    """The variables that the function read, each with the value that it had, for a reason: ` with volume.size=10`."""
-    namespaces = {**of_request(request), **of_pool(pool, stats)}
+def describe_values(expression: Expression, request: RequestSpec, pool: PoolState, stats: frozenset[str]) -> str:
+    """Return the variables of a function with their values, for a reason: ` with volume.size=10`."""
+    namespaces = {**request_namespaces(request), **pool_namespaces(pool, stats)}
     held = []
     for variable in expression.variables:
         value = (namespaces.get(variable.namespace) or {}).get(variable.key, MISSING)

@@ -1,4 +1,4 @@
-"""What an expression is evaluated over, many rows at once, and what comes of it."""
+"""The input and the result of an expression that is evaluated for many rows at once."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ Positions = NDArray[np.intp]
 Numbers = NDArray[np.float64]
 Truths = NDArray[np.bool_]
 
-#: Marks a variable that a row does not have.
+#: The value of a variable that a row does not have.
 MISSING = object()
 
 
 class Rows(Protocol):
-    """What an expression is evaluated over: the values of its variables, one a row."""
+    """The values of variables, one per row."""
 
     #: Namespaces whose values are the same for every row.
     shared: Mapping[str, Any]
-    #: Fewer rows than this are evaluated one by one.
+    #: Below this number, rows are evaluated one by one.
     few: int
 
     def __len__(self) -> int: ...
 
     def numbers(self, namespace: str, key: str) -> Numbers:
-        """What `Meaning.number` makes of each row's raw value, nan where the row does not have it."""
+        """Return `DialectRules.number` of each row's raw value, nan for rows without it."""
         ...
 
     def coded(self, namespace: str, key: str) -> Coded | None:
-        """The interned raw values (MISSING among them), where they are kept; else None."""
+        """Return the interned raw values, including MISSING, or None if they are not interned."""
         ...
 
     def raw(self, namespace: str, key: str, row: int) -> Any:
-        """One raw value, or MISSING."""
+        """Return one raw value, or MISSING."""
         ...
 
 
@@ -47,8 +47,8 @@ class Rows(Protocol):
 class Outcomes:
     """The value of an expression for each row.
 
-    `numbers` has plain numbers and bools (`truths` says which are bools); every other value is in `others`, and every
-    row without a value in `errors`. Both have nan in `numbers`.
+    `numbers` holds exact numbers and bools (`truths` marks the bools). Other values are in `others` and errors in
+    `errors`, with nan in `numbers`.
     """
 
     numbers: Numbers
@@ -60,7 +60,7 @@ class Outcomes:
         return len(self.numbers)
 
     def value(self, row: int) -> Any:
-        """As `Expression.evaluate` gives it for this row, but that a whole number may be a float. Raises its error."""
+        """Return the value of a row, as `Expression.evaluate` does, but integers may be floats. Raise its error."""
         if row in self.errors:
             raise self.errors[row]
         if row in self.others:

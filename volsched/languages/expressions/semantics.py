@@ -1,4 +1,4 @@
-"""What the words and signs of an expression do to values: one object a dialect."""
+"""The dialects, and what they have in common."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ NAMESPACES = ("volume", "extra", "qos", "capabilities", "stats")
 
 
 class Dialect(StrEnum):
-    """The two languages that one text can be read in."""
+    """The dialect in which expressions are evaluated."""
 
     STRICT = "strict"
     CINDER = "cinder"
 
 
-class Unevaluable(Exception):
-    """An expression has no value; `kind` as in ExpressionError. Becomes an ExpressionError where the text is known."""
+class EvaluationError(Exception):
+    """An expression has no value; `kind` as in ExpressionError, which it is converted to with the text."""
 
     def __init__(self, problem: str, kind: str = "EvaluatorParseException") -> None:
         super().__init__(problem)
@@ -45,24 +45,24 @@ class Unevaluable(Exception):
         return ExpressionError(text, self.problem, kind=self.kind)
 
 
-class Meaning(Protocol):
-    """A dialect's rules for values. Every method raises Unevaluable, or the Python error that Cinder would let out."""
+class DialectRules(Protocol):
+    """The rules of a dialect. Every method raises EvaluationError, or the Python error that Cinder raises."""
 
-    #: Whether `and` and `or` evaluate their operands even when the first has decided.
+    #: Whether `and` and `or` evaluate all operands, even if the first decides.
     eager: bool
 
     def read(self, namespaces: Mapping[str, Any], namespace: str, key: str) -> Any:
-        """The value of a variable."""
+        """Return the value of a variable."""
         ...
 
     def number(self, raw: Any) -> float:
-        """The plain number that a variable's raw value is read as; nan where it is anything but a plain number."""
+        """Return a variable's raw value as an exact float, or nan if it is not one."""
         ...
 
     def truth(self, value: Any) -> bool: ...
 
     def calculate(self, sign: str, left: Any, right: Any) -> Any:
-        """`left sign right` for + - * / ^."""
+        """Return `left sign right` for + - * / ^."""
         ...
 
     def signed(self, sign: int, value: Any) -> Any: ...
@@ -70,19 +70,19 @@ class Meaning(Protocol):
     def compare(self, sign: str, left: Any, right: Any) -> bool: ...
 
     def call(self, function: str, argument: Any) -> Any:
-        """`argument` is a list where there are several."""
+        """Return the result of a function; `argument` is a list if there are several."""
         ...
 
 
-def plain(value: Any) -> float:
-    """A number or bool that float64 holds exactly, as one; nan for every other value."""
+def exact_float(value: Any) -> float:
+    """Return a number or bool that is exact as float64, and nan for every other value."""
     if isinstance(value, bool | int | float) and -EXACT <= value <= EXACT:
         return float(value)
     return math.nan
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it, short enough for one line."""
+    """Return a value as messages show it, short enough for one line."""
     if isinstance(value, int) and value.bit_length() > 256:
         return f"a whole number of {value.bit_length()} bits"
     if isinstance(value, list):

@@ -33,7 +33,7 @@ def problems(context: DoctorContext) -> Iterator[Problem]:
 
 def of_expressions(pools: Iterable[PoolState], dialect: str) -> Iterator[Problem]:
     """Report problems of each distinct expression once, with the first pool that has it."""
-    from volsched.languages.expressions import compile_expression, meanings_differ
+    from volsched.languages.expressions import compile_expression, find_difference
 
     seen: set[str] = set()
     for pool in pools:
@@ -50,7 +50,7 @@ def of_expressions(pools: Iterable[PoolState], dialect: str) -> Iterator[Problem
                 fix = f"correct it in the backend's configuration, or set the other dialect ({dialect} is set)"
                 yield warning("VS113", where, str(error), fix)
             yield from _unknown_names(names, pool, function, where)
-            example = meanings_differ(text)
+            example = find_difference(text)
             if example is not None:
                 what = f"{text[:120]!r} means different things to Cinder and to volsched: {example}"
                 fix = f"write it so that both agree; until then [scheduler] expression_dialect = {dialect} applies"

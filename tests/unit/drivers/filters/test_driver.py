@@ -77,8 +77,8 @@ class TestDriverFilter(DriverFilterTestCase):
 
     def test_a_bad_function_rejects_with_the_reason(self) -> None:
         for text, problem in (
-            ("volume.size <", "it ends where a value or a closing parenthesis is missing"),
-            ("volume.size < nothing", "unknown name nothing: text stands in quotes"),
+            ("volume.size <", "expected a value or a closing parenthesis, got the end"),
+            ("volume.size < nothing", "unknown name nothing: write text in quotes"),
             ("volume.siez < 5", "unknown name volume.siez with volume.siez=(not there)"),
             ("1 / (volume.size - 10) > 0", "division by zero with volume.size=10"),
             ("'yes'", "the text 'yes' is neither true nor false"),
@@ -99,7 +99,7 @@ class TestDriverFilter(DriverFilterTestCase):
         screening = DriverFilter().screen(a_request(10), a_pool_table(*pools).candidates())
         self.assertEqual([False, True, True, False, True], screening.passed.tolist())
         self.assertIn("volume.size < 5: is False", screening.why(0))
-        self.assertIn("it ends where", screening.why(3))
+        self.assertIn("got the end", screening.why(3))
 
     def test_it_sees_survivors_only(self) -> None:
         pools = [with_function(f"stats.free_capacity_gb > {number}", f"pool{number}") for number in range(6)]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests import TestCase
 from volsched.exceptions import InvalidRequest
-from volsched.languages.json_query import COMMANDS, CannotJudge, query_from
+from volsched.languages.json_query import COMMANDS, IncomparableValues, query_from
 from volsched.model.columns import capability
 from volsched.model.pool import PoolState
 from volsched.testing.builders import a_pool, a_pool_table, a_request
@@ -31,7 +31,7 @@ def judged(text: Any, pool: PoolState) -> bool:
     query = query_from(text)
     try:
         return query is None or query.accepts(pool)
-    except CannotJudge:
+    except IncomparableValues:
         return False
 
 

@@ -88,7 +88,7 @@ class TestGoodness(GoodnessTestCase):
             ("volume.siez", "unknown name volume.siez"),
             ("1 / 0", "division by zero"),
             ("stats.cluster_name == 'a'", "unknown name stats.cluster_name"),
-            ("(", "it ends where"),
+            ("(", "got the end"),
         ):
             with self.subTest(text):
                 self.assertIn(problem, self.problem(with_function(text)))

@@ -27,7 +27,7 @@ class Table:
     ) -> None:
         self.shared = shared
         self.few = few
-        self._number = expression.meaning.number
+        self._number = expression.rules.number
         self._rows = rows
         self._interned = interned
 

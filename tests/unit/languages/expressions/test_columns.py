@@ -89,7 +89,7 @@ class TestColumns(TestCase):
         except ExpressionError:
             return
         table = Table(expression, SHARED, rows, interned=interned, few=few)
-        outcomes = expression.over(table)
+        outcomes = expression.evaluate_rows(table)
         self.assertEqual(len(rows), len(outcomes))
         for row in range(len(rows)):
             alone = outcome(expression.evaluate, table.namespaces(row))
@@ -103,26 +103,26 @@ class TestColumns(TestCase):
         ):
             with self.subTest(dialect):
                 expression = compile_expression("stats.a", dialect)
-                found = expression.true(expression.over(Table(expression, SHARED, rows)))
+                found = expression.true_rows(expression.evaluate_rows(Table(expression, SHARED, rows)))
                 self.assertEqual(expected, found.tolist())
 
     def test_distinct_texts_are_judged_once(self) -> None:
         expression = compile_expression("stats.a == 'x'", "strict")
         rows = [{"stats": {"a": "x" if row % 2 else "y"}} for row in range(1000)]
-        outcomes = expression.over(Table(expression, SHARED, rows, interned=True))
+        outcomes = expression.evaluate_rows(Table(expression, SHARED, rows, interned=True))
         self.assertEqual(500, int(outcomes.numbers.sum()))
         self.assertEqual(({}, {}), (outcomes.others, outcomes.errors))
 
     def test_no_rows(self) -> None:
         expression = compile_expression("stats.a / 0", "strict")
-        self.assertEqual(0, len(expression.over(Table(expression, SHARED, []))))
+        self.assertEqual(0, len(expression.evaluate_rows(Table(expression, SHARED, []))))
 
     def test_one_value_for_all(self) -> None:
         rows: list[dict[str, dict[str, Any]]] = [{}, {}, {}]
         for text, expected in (("volume.size * 2", 20), ("volume.name", "data"), ("volume.size > 1", True)):
             with self.subTest(text):
                 expression = compile_expression(text, "cinder")
-                outcomes: Outcomes = expression.over(Table(expression, SHARED, rows))
+                outcomes: Outcomes = expression.evaluate_rows(Table(expression, SHARED, rows))
                 self.assertEqual([expected] * 3, [outcomes.value(row) for row in range(3)])
 
 

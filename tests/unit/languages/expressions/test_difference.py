@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests import TestCase
 from volsched.exceptions import ExpressionError
-from volsched.languages.expressions import compile_expression, meanings_differ
+from volsched.languages.expressions import compile_expression, find_difference
 
 SAME = (
     "volume.size < 2000",
@@ -39,19 +39,19 @@ class TestMeaningsDiffer(TestCase):
     def test_the_same(self) -> None:
         for text in SAME:
             with self.subTest(text):
-                self.assertIsNone(meanings_differ(text))
+                self.assertIsNone(find_difference(text))
 
     def test_different(self) -> None:
         for text in DIFFERENT:
             with self.subTest(text):
-                example = meanings_differ(text)
+                example = find_difference(text)
                 assert example is not None
                 self.assertNotEqual(example.cinder, example.strict)
                 for name in example.values:
                     self.assertIn(f"{name}=", str(example))
 
     def test_an_example_can_be_checked(self) -> None:
-        example = meanings_differ("volume.size > 1 && volume.size > 2 && volume.size > 99")
+        example = find_difference("volume.size > 1 && volume.size > 2 && volume.size > 99")
         assert example is not None
         size = example.values["volume.size"]
         self.assertEqual(("True", "False"), (example.cinder, example.strict))
@@ -59,12 +59,12 @@ class TestMeaningsDiffer(TestCase):
         self.assertEqual(f"with volume.size={size}: cinder: True; strict: False", str(example))
 
     def test_huge_results_are_shown_short(self) -> None:
-        example = meanings_differ("0 ? 1 : 0 ? 2 : 9^9999")
+        example = find_difference("0 ? 1 : 0 ? 2 : 9^9999")
         assert example is not None
         self.assertIn("a whole number of", str(example))
 
     def test_an_error_is_shown(self) -> None:
-        example = meanings_differ("gold")
+        example = find_difference("gold")
         assert example is not None
         self.assertEqual("'gold'", example.cinder)
         with self.assertRaises(ExpressionError) as caught:

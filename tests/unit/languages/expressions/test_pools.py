@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from tests import TestCase
 from volsched.exceptions import ExpressionError
 from volsched.languages.expressions import Expression, compile_expression
-from volsched.languages.expressions.pools import FILTER_STATS, GOODNESS_STATS, PoolRows, of_pool, of_request
+from volsched.languages.expressions.pools import (
+    FILTER_STATS,
+    GOODNESS_STATS,
+    PoolRows,
+    pool_namespaces,
+    request_namespaces,
+)
 from volsched.model.candidates import PoolTable
 from volsched.model.pool import PoolState
 from volsched.testing.builders import NOON, a_pool, a_pool_table, a_request
@@ -21,8 +27,8 @@ from volsched.testing.builders import NOON, a_pool, a_pool_table, a_request
 
 def rows_of(table: PoolTable, text: str, dialect: str = "strict", **request: Any) -> tuple[Expression, PoolRows]:
     expression = compile_expression(text, dialect)
-    shared = of_request(a_request(**request))
-    return expression, PoolRows(table.candidates(), expression.meaning, shared=shared, stats=FILTER_STATS)
+    shared = request_namespaces(a_request(**request))
+    return expression, PoolRows(table.candidates(), expression.rules, shared=shared, stats=FILTER_STATS)
 
 
 class Counted(dict[str, Any]):
@@ -69,28 +75,28 @@ class TestNamespaces(TestCase):
                 "reserved_percentage": 10.0,
                 "updated": NOON,
             },
-            dict(of_pool(pool, FILTER_STATS)["stats"]),
+            dict(pool_namespaces(pool, FILTER_STATS)["stats"]),
         )
 
     def test_stats_of_a_goodness_function_lack_two(self) -> None:
         self.assertEqual({"cluster_name", "backend_id"}, FILTER_STATS - GOODNESS_STATS)
-        stats = of_pool(a_pool("p"), GOODNESS_STATS)["stats"]
+        stats = pool_namespaces(a_pool("p"), GOODNESS_STATS)["stats"]
         self.assertEqual(11, len(stats))
         for key in ("cluster_name", "backend_id", "provisioned_capacity_gb"):
             self.assertNotIn(key, stats)
 
     def test_unbounded_and_unknown_capacity_are_texts_again(self) -> None:
-        stats = of_pool(a_pool("p", total_gb=math.inf, free_gb=math.nan), FILTER_STATS)["stats"]
+        stats = pool_namespaces(a_pool("p", total_gb=math.inf, free_gb=math.nan), FILTER_STATS)["stats"]
         self.assertEqual(("infinite", "unknown"), (stats["total_capacity_gb"], stats["free_capacity_gb"]))
 
     def test_figures_reported_as_text_are_shown_as_reported(self) -> None:
         pool = a_pool("p", total_gb=99.9, capabilities={"total_capacity_gb": "99.9"})
-        namespaces = {**of_request(a_request()), **of_pool(pool, FILTER_STATS)}
+        namespaces = {**request_namespaces(a_request()), **pool_namespaces(pool, FILTER_STATS)}
         self.assertIs(True, compile_expression("stats.total_capacity_gb > 99.5", "cinder").evaluate(namespaces))
 
     def test_capabilities_are_as_reported(self) -> None:
         pool = a_pool("p", free_gb=1.0, capabilities={"free_capacity_gb": 7, "deduplication": True})
-        namespace = of_pool(pool, FILTER_STATS)["capabilities"]
+        namespace = pool_namespaces(pool, FILTER_STATS)["capabilities"]
         self.assertEqual((7, True), (namespace["free_capacity_gb"], namespace["deduplication"]))
         self.assertEqual(set(pool.capabilities), set(namespace))
         self.assertEqual(len(pool.capabilities), len(namespace))
@@ -99,7 +105,7 @@ class TestNamespaces(TestCase):
 
     def test_h29_stats_know_of_claims_and_capabilities_do_not(self) -> None:
         pool = a_pool("p", free_gb=40.0, capabilities={"free_capacity_gb": 100})
-        namespaces = {**of_request(a_request()), **of_pool(pool, FILTER_STATS)}
+        namespaces = {**request_namespaces(a_request()), **pool_namespaces(pool, FILTER_STATS)}
         for dialect in ("strict", "cinder"):
             text = "capabilities.free_capacity_gb - stats.free_capacity_gb"
             self.assertEqual(60, compile_expression(text, dialect).evaluate(namespaces))
@@ -108,16 +114,16 @@ class TestNamespaces(TestCase):
         family = ("FC", "fibre_channel", "fc")
         pool = a_pool("p", storage_protocol=family, capabilities={"storage_protocol": family})
         for spelling, expected in enumerate(family):
-            found = of_pool(pool, FILTER_STATS, spelling)
+            found = pool_namespaces(pool, FILTER_STATS, spelling)
             for namespace in ("stats", "capabilities"):
                 self.assertEqual(expected, found[namespace]["storage_protocol"])
 
     def test_the_request(self) -> None:
-        found = of_request(a_request(12, extra_specs={"tier": "gold"}, qos_specs={"maxIOPS": "500"}))
+        found = request_namespaces(a_request(12, extra_specs={"tier": "gold"}, qos_specs={"maxIOPS": "500"}))
         self.assertEqual(12, found["volume"]["size"])
         self.assertEqual({"tier": "gold"}, found["extra"])
         self.assertEqual({"maxIOPS": "500"}, found["qos"])
-        self.assertIsNone(of_request(a_request())["qos"])
+        self.assertIsNone(request_namespaces(a_request())["qos"])
 
 
 class TestPoolRows(TestCase):
@@ -165,10 +171,10 @@ class TestPoolRows(TestCase):
                         continue
                     with self.subTest(text, count=count, dialect=dialect):
                         expression, rows = rows_of(table, text, dialect)
-                        outcomes = expression.over(rows)
+                        outcomes = expression.evaluate_rows(rows)
                         for row in range(count):
                             alone = self.outcome(
-                                expression.evaluate, {**rows.shared, **of_pool(table.pools[row], FILTER_STATS)}
+                                expression.evaluate, {**rows.shared, **pool_namespaces(table.pools[row], FILTER_STATS)}
                             )
                             self.assertEqual(alone, self.outcome(outcomes.value, row))
 
@@ -184,9 +190,9 @@ class TestPoolRows(TestCase):
         table = a_pool_table(*counted)
         text = "capabilities.rate > 1 and stats.vendor_name == 'Acme' and stats.total_capacity_gb > 5"
         expression, rows = rows_of(table, text)
-        first = expression.over(rows)
+        first = expression.evaluate_rows(rows)
         read_before = Counted.read
-        again = expression.over(rows_of(table, text)[1])
+        again = expression.evaluate_rows(rows_of(table, text)[1])
         self.assertEqual(read_before, Counted.read)
         self.assertEqual(first.numbers.tolist(), again.numbers.tolist())
         self.assertTrue(0 < first.numbers.sum() < 100)
@@ -195,16 +201,16 @@ class TestPoolRows(TestCase):
         table = self.fleet(100)
         for dialect in ("strict", "cinder"):
             expression, rows = rows_of(table, "stats.free_capacity_gb", dialect)
-            self.assertEqual(40.0, expression.over(rows).value(40))
+            self.assertEqual(40.0, expression.evaluate_rows(rows).value(40))
             claimed: PoolState = replace(table.pools[40], free_gb=30.0)
             unbounded: PoolState = replace(table.pools[41], free_gb=math.inf)
             after = table.replace({40: claimed, 41: unbounded}, only_figures=True)
-            outcomes = expression.over(rows_of(after, "stats.free_capacity_gb", dialect)[1])
+            outcomes = expression.evaluate_rows(rows_of(after, "stats.free_capacity_gb", dialect)[1])
             self.assertEqual((30.0, "infinite", 42.0), tuple(outcomes.value(row) for row in (40, 41, 42)))
 
     def test_few_pools_ask_for_no_column(self) -> None:
         table = self.fleet(100)
         some = table.candidates().take(np.arange(10))
         expression = compile_expression("capabilities.rate > 1", "strict")
-        rows = NoColumns(some, expression.meaning, shared=of_request(a_request()), stats=FILTER_STATS)
-        self.assertEqual(5, int(expression.over(rows).numbers.sum()))
+        rows = NoColumns(some, expression.rules, shared=request_namespaces(a_request()), stats=FILTER_STATS)
+        self.assertEqual(5, int(expression.evaluate_rows(rows).numbers.sum()))

@@ -64,7 +64,7 @@ class TestStrict(TestCase):
 
     def test_errors_say_what_and_where(self) -> None:
         for text, problem in (
-            ("gold", "unknown name gold: text stands in quotes"),
+            ("gold", "unknown name gold: write text in quotes"),
             ("capabilitees.x > 1", "unknown name capabilitees.x; did you mean capabilities?"),
             ("volume.metadata.a", "unknown name volume.metadata.a"),
             ("volume.siez > 1", "unknown name volume.siez"),
@@ -89,11 +89,11 @@ class TestStrict(TestCase):
             ("abs(1, 2)", "abs takes one value, 2 given"),
             ("abs 5", "unexpected '5'"),
             ("1, 2", "unexpected ','"),
-            ("(1", "it ends where"),
-            ("", "it ends where"),
+            ("(1", "got the end"),
+            ("", "got the end"),
             ("1 $ 2", "unexpected '$'"),
             ("'abc", "quoted text without an end"),
-            ("1 ? 2", "it ends where"),
+            ("1 ? 2", "got the end"),
             ("1 ? 2 ? 3 : 4 : 5", "unexpected '?'"),
             ("5 andx", "unexpected 'andx'"),
             ("volume.size > 5 And 1", "unexpected 'And'"),
@@ -115,8 +115,8 @@ class TestStrict(TestCase):
 
     def test_what_counts_as_true(self) -> None:
         expression = compile_expression("volume.name", "strict")
-        self.assertIs(True, expression.holds(2.5))
-        self.assertIs(False, expression.holds(0))
+        self.assertIs(True, expression.is_true(2.5))
+        self.assertIs(False, expression.is_true(0))
         with self.assertRaises(ExpressionError):
-            expression.holds("text")
-        self.assertIs(True, compile_expression("a", "cinder").holds("text"))
+            expression.is_true("text")
+        self.assertIs(True, compile_expression("a", "cinder").is_true("text"))

@@ -1,4 +1,4 @@
-"""How large an expression and its values may be, so that no text costs more than milliseconds."""
+"""Bounds on expressions and their values, so that no text takes more than milliseconds."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MAX_NAMES = 32  # different variables
 MAX_BITS = 65_536  # of a whole number
 MAX_LENGTH = 65_536  # of a text, or of a list
 
-#: What a bound of ours is called where Cinder has none, and where Cinder's own parser gives up.
+#: The kinds of error for a bound that Cinder lacks, and for one where Cinder's parser fails.
 LIMIT = "limit"
 TOO_DEEP = "RecursionError"
 
 
 def check_text(text: str, quoted: str) -> None:
-    """Refuse a text that is too long or too deep, before it is parsed; `quoted` is the pattern of quoted text."""
+    """Raise ExpressionError for a text that is too long or too deep to parse; `quoted` matches quoted text."""
     if len(text) > MAX_CHARACTERS:
         raise ExpressionError(text, f"{len(text)} characters long, at most {MAX_CHARACTERS}", kind=LIMIT)
     depth = 0
@@ -45,7 +45,7 @@ class TooLarge(ArithmeticError):
 
 
 def times(left: Any, right: Any) -> Any:
-    """`left * right`, unless a whole number, text or list would get out of hand."""
+    """Return `left * right`, or raise TooLarge for a huge integer, text or list."""
     if isinstance(left, int) and isinstance(right, int):
         if left.bit_length() + right.bit_length() > MAX_BITS:
             raise TooLarge(f"a product of more than {MAX_BITS} bits")
@@ -57,7 +57,7 @@ def times(left: Any, right: Any) -> Any:
 
 
 def plus(left: Any, right: Any) -> Any:
-    """`left + right`, where a list takes in whatever can be iterated, unless a text or list would get out of hand."""
+    """Return `left + right`, or raise TooLarge for a huge text or list. A list may be added to any iterable."""
     if isinstance(left, str | list) and isinstance(right, str | list):
         _check_length(len(left) + len(right))
         if isinstance(left, list):
@@ -66,7 +66,7 @@ def plus(left: Any, right: Any) -> Any:
 
 
 def power(base: Any, exponent: Any) -> Any:
-    """`base` to the power of `exponent`, unless a whole number would get out of hand."""
+    """Return `base` to the power of `exponent`, or raise TooLarge for a huge integer."""
     if (
         isinstance(base, int)
         and isinstance(exponent, int)

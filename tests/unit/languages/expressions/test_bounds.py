@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests import TestCase
 from volsched.exceptions import ExpressionError
-from volsched.languages.expressions import compile_expression, limits, names
+from volsched.languages.expressions import bounds, compile_expression, names
 
 DIALECTS = ("strict", "cinder")
 
@@ -35,16 +35,16 @@ class TestBounds(TestCase):
     def test_nesting(self) -> None:
         self.refused("(" * 300 + "1" + ")" * 300, "RecursionError")
         for dialect in DIALECTS:
-            deep = "(" * limits.MAX_NESTING + "1" + ")" * limits.MAX_NESTING
+            deep = "(" * bounds.MAX_NESTING + "1" + ")" * bounds.MAX_NESTING
             self.assertEqual(1, compile_expression(deep, dialect).evaluate({}))
 
     def test_the_deepest_nesting_of_every_level_at_once(self) -> None:
         text = "1"
-        for _ in range(limits.MAX_NESTING - 1):
+        for _ in range(bounds.MAX_NESTING - 1):
             text = f"(0 or 1 and 1 ? 0 == 0 < not - 2 * 1 - 1 ^ abs({text}) : 0)"
         self.assertIn("nested", self.problem(text))
         text = "1"
-        for _ in range(limits.MAX_NESTING // 2):
+        for _ in range(bounds.MAX_NESTING // 2):
             text = f"(0 or (1) and (1) ? 0 == 0 < 1 + 2 * - 1 ^ abs({text}) : 0)"
         for dialect in DIALECTS:
             compile_expression(text, dialect).evaluate({})
@@ -78,7 +78,7 @@ class TestBounds(TestCase):
                     self.assertEqual(result, compile_expression(text, dialect).evaluate({}))
 
     def test_length_words_and_variables(self) -> None:
-        self.refused("'" + "a" * limits.MAX_CHARACTERS + "'", "limit")
+        self.refused("'" + "a" * bounds.MAX_CHARACTERS + "'", "limit")
         self.refused("+".join(["1"] * 3000), "limit")
         self.refused(" + ".join(f"volume.{letter * count}" for letter in "abcd" for count in range(1, 10)), "limit")
 

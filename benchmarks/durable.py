@@ -107,9 +107,9 @@ def serve(url: str) -> tuple[int, float]:
     from volsched.db.records import Decisions, Failures
     from volsched.db.work import WorkQueue
     from volsched.messaging.caster import LocalCaster
-    from volsched.placement.registry import Registry, utc_now
+    from volsched.placement.registry import Registry
     from volsched.scheduler.shared_pools import SharedPools
-    from volsched.scheduler.worker import SchedulerService
+    from volsched.scheduler.worker import SchedulerWorker
 
     database = Database(url)
     pools = SharedPools(Registry(), Backends(database), Claims(database), default_ratio="20.0")
@@ -123,11 +123,11 @@ def serve(url: str) -> tuple[int, float]:
         decisions=Decisions(database),
         failures=Failures(database),
     )
-    service = SchedulerService(
-        driver=volsched_side.a_driver(resources),  # type: ignore[arg-type]  # it is one that places
+    service = SchedulerWorker(
+        driver=volsched_side.a_driver(resources),
+        resources=resources,
         work=WorkQueue(database),
         caster=LocalCaster(),
-        clock=utc_now,
         owner=this_owner(),
         lease_seconds=60,
     )

@@ -191,7 +191,7 @@ class TestThirdParty(TestCase):
                 self.assertEqual("error", {key.lower(): value for key, value in shown.items()}["status"])
                 if "filters" in more:
                     self.assertIn(named, self.environment.volsched(*site, "volume", "explain", "one").said)
-                self.assertIn("the operator has been told", self.done(*site, "volume", "messages", "one").output)
+                self.assertIn("the operator has been notified", self.done(*site, "volume", "messages", "one").output)
 
     def test_a_notifier_that_breaks_stops_no_request(self) -> None:
         site = self.site(notifiers="brittle")

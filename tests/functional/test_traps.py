@@ -10,7 +10,6 @@ from tests import TestCase
 from tools.parity.stage import services_of
 from volsched.exceptions import InvalidRequest, NoValidBackend, VolumeNotFound, VolumeTypeNotFound
 from volsched.model.report import CapabilityReport, ServiceState
-from volsched.model.request import Operation
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.placement.registry import Registry
 from volsched.plugins import SchedulerResources
@@ -151,7 +150,9 @@ class TestRetype(Trap):
         )
         properties: dict[str, Any] = {}
         try:
-            return scheduler.find_retype_backend(OURS, spec(properties={"host": host}), properties, policy).pool_id
+            return scheduler.find_retype_backend(
+                OURS, spec(properties={"host": host}), properties, policy
+            ).chosen.pool_id
         finally:
             self.assertEqual({}, properties, "trap H19: the caller's properties are left alone")
 
@@ -223,12 +224,12 @@ class TestQuestions(Trap):
         extending = spec(size=100, operation="extend_volume")
         for new_size, passes in ((50, True), (105, True), (106, False), (0, False)):
             with self.subTest(new_size):
-                asked = (OURS, "node1@disk#pool0", extending, {"new_size": new_size}, Operation.EXTEND)
+                asked = (OURS, "node1@disk#pool0", extending, {"new_size": new_size})
                 if passes:
-                    self.assertEqual("pool0", scheduler.judge(*asked).chosen.name)
+                    self.assertEqual("pool0", scheduler.backend_passes_filters(*asked).chosen.name)
                 else:
                     with self.assertRaises(NoValidBackend):
-                        scheduler.judge(*asked)
+                        scheduler.backend_passes_filters(*asked)
 
     def test_an_attempted_pool_is_left_out_and_its_sisters_are_not(self) -> None:
         """Trap F12, as in Cinder."""

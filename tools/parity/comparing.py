@@ -13,6 +13,7 @@ from tools.parity.answers import Answer, Figures, Pass, same_data, same_figures,
 from tools.parity.books import same_report
 from tools.parity.cases import Case
 from tools.parity.replay import QUESTIONS, Replay, Replayed
+from volsched.model.identity import backend_of
 from volsched.model.pool import PoolState
 from volsched.model.request import RequestSpec
 
@@ -117,7 +118,7 @@ class Comparison:
             return 0
         if self.operation == "find_retype_backend":
             current = described.get("cluster_name") or described.get("host")
-            stays = current in (self.theirs.chosen, self.theirs.chosen.partition("#")[0])
+            stays = current in (self.theirs.chosen, backend_of(self.theirs.chosen))
             return 0 if stays else float(size)
         return float(size) if self.operation == "create_volume" else 0
 

@@ -36,7 +36,7 @@ RULES: tuple[Rule, ...] = (
     Rule("reports-are-not-lost", seeing.lost_report),
     Rule("never-over-commit", holding.never_over_commits),
     Rule("no-claim-without-a-volume", holding.no_claim_without_volume),
-    Rule("volumes-are-named", refusing.refuses("volume_id")),
+    Rule("volumes-are-named", refusing.refuses("request_spec.volume_id")),
     Rule("sizes-are-whole", refusing.refuses("volume_properties.size")),
     Rule("hints-are-checked", refusing.refuses_hint),
     Rule("retry-records-are-checked", refusing.refuses("filter_properties.retry")),

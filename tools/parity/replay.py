@@ -31,6 +31,7 @@ from volsched.model import parsing
 from volsched.model.candidates import Candidates, PoolTable
 from volsched.model.claim import Claim
 from volsched.model.decision import Decision
+from volsched.model.identity import backend_of
 from volsched.model.pool import PoolState
 from volsched.model.request import Operation, RequestSpec
 from volsched.placement.pipeline import Placing
@@ -254,8 +255,8 @@ class Replay:
 
     def _backend_passes_filters(self, request: Mapping[str, Any]) -> Answer:
         spec, properties = self._prepared(request)
-        decision = self.stage.driver.judge(
-            self._context(request), request["backend"], spec, properties, Operation.MANAGE
+        decision = self.stage.driver.backend_passes_filters(
+            self._context(request), request["backend"], spec, properties
         )
         if request.get("consume"):
             self._take(decision.chosen.pool_id, request["consume"])
@@ -263,12 +264,12 @@ class Replay:
 
     def _find_retype_backend(self, request: Mapping[str, Any]) -> Answer:
         spec, properties = self._prepared(request)
-        decision = self.stage.driver.retype(
+        decision = self.stage.driver.find_retype_backend(
             self._context(request), spec, properties, request.get("migration_policy", "never")
         )
         chosen = decision.chosen.pool_id
         current = spec["volume_properties"].get("cluster_name") or spec["volume_properties"]["host"]
-        if current not in (chosen, chosen.partition("#")[0]):
+        if current not in (chosen, backend_of(chosen)):
             self._take(chosen, spec["volume_properties"]["size"])
         return Answer(chosen=chosen, retry=parsing.plain_retry(decision.request.retry))
 
@@ -409,7 +410,7 @@ class Replay:
         failed = {spec.get("volume_id") for spec in specs if isinstance(spec, Mapping)}
         for key, claim in list(self.stage.claims.rows.items()):
             taken = self.books.consumed_at(claim.pool_id)
-            if claim.pool_id.partition("#")[0] == backend_id and key not in failed and taken and taken < stamp:
+            if backend_of(claim.pool_id) == backend_id and key not in failed and taken and taken < stamp:
                 self.stage.claims.confirm(key, claim.made_at)
 
 

@@ -22,6 +22,7 @@ from tools.parity.comparing import (
 )
 from tools.parity.replay import QUESTIONS
 from tools.parity.reports import unusable_message, unusable_somewhere
+from volsched.model.identity import backend_of
 from volsched.model.request import RequestSpec
 
 NOTHING: frozenset[str] = frozenset()
@@ -35,7 +36,7 @@ def aside_pools(comparison: Comparison) -> frozenset[str]:
     return frozenset(
         pool_id
         for pool_id in known_to_cinder(comparison)
-        if pool_id not in comparison.ours.before and (pool_id in names or backend(pool_id) in names)
+        if pool_id not in comparison.ours.before and (pool_id in names or backend_of(pool_id) in names)
     )
 
 
@@ -43,9 +44,9 @@ def lost_pools(comparison: Comparison) -> frozenset[str]:
     """The pools of which Cinder has another report: one that volsched set aside, or not the last, which it lost."""
     books = comparison.replay.books
     known = {*known_to_cinder(comparison), *comparison.ours.before}
-    lost = {pool_id for pool_id in known if backend(pool_id) in books.lost}
+    lost = {pool_id for pool_id in known if backend_of(pool_id) in books.lost}
     for pool_id in comparison.other_figures if comparison.looked else ():
-        if {pool_id, backend(pool_id)} & books.once_aside and not known_report(comparison, pool_id):
+        if {pool_id, backend_of(pool_id)} & books.once_aside and not known_report(comparison, pool_id):
             lost.add(pool_id)
     return frozenset(lost)
 
@@ -200,7 +201,3 @@ def zone_counts(comparison: Comparison) -> frozenset[str]:
 
 def cluster_counts(comparison: Comparison) -> frozenset[str]:
     return seen_otherwise(comparison) if counts_by_cluster(comparison) else NOTHING
-
-
-def backend(pool_id: str) -> str:
-    return pool_id.partition("#")[0]

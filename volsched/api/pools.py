@@ -13,7 +13,7 @@ from volsched.api.validation import scheduler_request
 from volsched.db.backends import PoolRecord
 from volsched.exceptions import InvalidRequest
 from volsched.model import capacity
-from volsched.model.claim import Claim
+from volsched.model.claim import Claim, drain_key
 from volsched.model.request import Operation
 from volsched.model.volume import Volume, VolumeStatus
 
@@ -137,14 +137,14 @@ class PoolService(ApiService):
         spec["operation"] = "migrate_volume"
         if any_zone:
             spec["availability_zones"] = None
-        decision = self._resources.driver.dry_run(self._context, spec, properties, Operation.MIGRATE)
+        decision = self._resources.driver.dry_run(self._context, spec, properties)
         best = next((pool for pool in decision.ranked if pool.pool_id != pool_id), None)
         if best is None:
             reason = "no other pool fits" if decision else decision.reason()
             return PlannedMove(volume=volume, reason=reason)
         self._resources.pools.claimed(
             Claim(
-                key=f"{volume.id}/drain",
+                key=drain_key(volume.id),
                 volume_id=volume.id,
                 pool_id=best.pool_id,
                 size_gb=volume.size_gb,

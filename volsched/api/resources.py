@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from volsched.model.decision import Decision
     from volsched.model.observer import Observer
     from volsched.model.ports import PoolSource, VolumeCaster
-    from volsched.model.request import Operation, VolumeType
+    from volsched.model.request import VolumeType
 
 Item = TypeVar("Item", Volume, Snapshot, Group)
 Progress = Callable[[Volume | Snapshot | Group], None]
@@ -51,14 +51,12 @@ class DryRunDriver(Protocol):
     """The methods of a scheduler driver that the API calls."""
 
     def dry_run(
-        self,
-        context: Any,
-        request_spec: Mapping[str, Any],
-        filter_properties: Mapping[str, Any],
-        operation: Operation = ...,
+        self, context: Any, request_spec: Mapping[str, Any], filter_properties: Mapping[str, Any]
     ) -> Decision: ...
 
-    def get_backup_host(self, volume: Mapping[str, Any] | None, zone: str | None, driver: str | None) -> str: ...
+    def get_backup_host(
+        self, volume: Mapping[str, Any] | None, availability_zone: str | None = None, driver: str | None = None
+    ) -> str: ...
 
 
 class Deliverer(Protocol):

@@ -9,12 +9,12 @@ from volsched.api.resources import ApiService, Progress, identifier
 from volsched.api.validation import scheduler_request, text
 from volsched.exceptions import InvalidRequest
 from volsched.flows.scheduler_queue import scheduler_work
-from volsched.model.identity import derived_id
+from volsched.model.claim import snapshot_key
+from volsched.model.identity import backend_of, derived_id
 from volsched.model.observer import observed
 from volsched.model.snapshot import Snapshot, SnapshotStatus
 from volsched.model.volume import Volume
 from volsched.model.work import SCHEDULER_QUEUE, WorkRequest, agent_queue
-from volsched.placement.scheduler import backend_part
 
 DELETABLE = (SnapshotStatus.AVAILABLE, SnapshotStatus.ERROR, SnapshotStatus.ERROR_DELETING)
 
@@ -70,7 +70,7 @@ class SnapshotService(ApiService):
         volume = self._db.volumes.get(found.volume_id)
         if volume.host is None:
             raise InvalidRequest("snapshot", f"snapshot {found.id} is of volume {volume.id}, which has no pool")
-        queue = agent_queue(backend_part(volume.host))
+        queue = agent_queue(backend_of(volume.host))
         work = WorkRequest(
             id=derived_id("work", found.id, "delete", found.status, uuid.uuid4()),
             queue=queue,
@@ -80,7 +80,7 @@ class SnapshotService(ApiService):
                 "volume": volume.plain(),
                 "snapshot": found.plain(),
                 "pool_id": volume.host,
-                "claim_key": found.id,
+                "claim_key": snapshot_key(found.id),
             },
         )
         deleting = self._db.snapshots.begin(found.id, SnapshotStatus.DELETING, only_from=DELETABLE, work=[work])

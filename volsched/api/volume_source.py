@@ -11,11 +11,11 @@ from volsched.api import validation
 from volsched.api.authorization import Authorizer
 from volsched.exceptions import InvalidRequest
 from volsched.model.group import Group, GroupStatus
+from volsched.model.identity import backend_of
 from volsched.model.request import VolumeType
 from volsched.model.snapshot import Snapshot, SnapshotStatus
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.volume_request import CreateVolumeRequest
-from volsched.placement.scheduler import backend_part
 
 if TYPE_CHECKING:
     from volsched.api.resources import VolumeDatabase
@@ -105,9 +105,9 @@ def _from_volume(volume: Volume) -> VolumeSource:
 def _in_group(source: VolumeSource, group: Group) -> VolumeSource:
     if group.status is not GroupStatus.AVAILABLE or group.host is None:
         raise InvalidRequest("group", f"expected an available group; {group.id} is {group.status}")
-    backend = backend_part(group.host)
+    backend = backend_of(group.host)
     where = source.resource_backend
-    if where is not None and backend_part(where) != backend:
+    if where is not None and backend_of(where) != backend:
         raise InvalidRequest("group", f"group {group.id} is on another backend than the volume's source")
     only_type = group.volume_type_ids[0] if len(group.volume_type_ids) == 1 else None
     return VolumeSource(

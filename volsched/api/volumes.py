@@ -15,16 +15,16 @@ from volsched.api.volume_source import find_source
 from volsched.db.records import MessageRecord
 from volsched.exceptions import BackendNotFound, InvalidRequest, NotFound, VolumeNotFound
 from volsched.flows.scheduler_queue import scheduler_work
+from volsched.model.claim import create_key
 from volsched.model.decision import Decision
 from volsched.model.event import Event, Priority
-from volsched.model.identity import derived_id
+from volsched.model.identity import backend_of, derived_id
 from volsched.model.observer import observed
 from volsched.model.report import ServiceState
 from volsched.model.request import VolumeType
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.volume_request import CreateVolumeRequest
 from volsched.model.work import SCHEDULER_QUEUE, WorkRequest, agent_queue
-from volsched.placement.scheduler import backend_part
 
 #: Whether a volume may be moved when its type changes; the first is the default.
 MIGRATION_POLICIES = ("never", "on-demand")
@@ -155,13 +155,13 @@ class VolumeService(ApiService):
             self._db.volumes.discard(found.id, only_from=DELETABLE, events=[_deleted_event(found)])
             return found
         self._check_not_frozen(found)
-        queue = agent_queue(backend_part(found.host))
+        queue = agent_queue(backend_of(found.host))
         work = WorkRequest(
             id=derived_id("work", found.id, "delete", found.updated_at),
             queue=queue,
             operation="delete",
             volume_id=found.id,
-            payload={"volume": found.plain(), "pool_id": found.host, "claim_key": found.id},
+            payload={"volume": found.plain(), "pool_id": found.host, "claim_key": create_key(found.id)},
         )
         deleting = self._db.volumes.begin(
             found.id, VolumeStatus.DELETING, only_from=DELETABLE, work=[work], without_snapshots=True
@@ -416,20 +416,20 @@ class VolumeService(ApiService):
         if not isinstance(host, str) or "@" not in host:
             raise InvalidRequest("host", f"expected host@backend or host@backend#pool, got {host!r}")
         for service in self._resources.backends.services():
-            if service.kind == "volume" and service.backend_id == backend_part(host):
+            if service.kind == "volume" and service.backend_id == backend_of(host):
                 return service
-        raise BackendNotFound(backend_part(host))
+        raise BackendNotFound(backend_of(host))
 
     def _find_target(self, host: str) -> ServiceState:
         """Return the storage service of an existing backend or pool. Raises PoolNotFound too."""
         service = self._find_service(host)
-        if host != backend_part(host):
+        if host != backend_of(host):
             self._resources.backends.pool(host)
         return service
 
     def _check_not_frozen(self, volume: Volume) -> None:
         """Raise InvalidRequest if an operator has frozen the volume's backend."""
-        backend_id = backend_part(volume.host) if volume.host else None
+        backend_id = backend_of(volume.host) if volume.host else None
         services = self._resources.backends.services()
         if any(service.frozen and service.backend_id == backend_id for service in services):
             raise InvalidRequest(

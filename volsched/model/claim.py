@@ -1,4 +1,4 @@
-"""Room taken in a pool."""
+"""Room claimed in a pool, and the keys that make a claim repeatable."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ class ClaimState(StrEnum):
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """Room taken in one pool for one volume. `key` makes taking it again harmless.
 
-    `key` is the volume's id for its creation, `<volume id>/extend-<new size>` for a growth,
-    `<volume id>/migrate-<pool id>` for a move, the snapshot's id for a snapshot. The claims that a volume has in the
-    pool where it lives add up to its size and those of its snapshots.
+    `key` is what one of the functions `…_key` below returns. The claims that a volume has in its pool add up to its
+    size and the sizes of its snapshots.
     """
 
     key: str
@@ -53,3 +52,28 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     events: Sequence[Event] = ()
     work: Sequence[WorkRequest] = ()  # casts to the agent, as work rows
     fence: Lease | None = None  # refused with LeaseLost where it is no longer held; its work ends with the claim
+
+
+def create_key(volume_id: str) -> str:
+    """Return the key of the claim of a new volume, or of one that is taken under management."""
+    return volume_id
+
+
+def extend_key(volume_id: str, new_size_gb: int) -> str:
+    """Return the key of the claim for the growth of a volume to this size."""
+    return f"{volume_id}/extend-{new_size_gb}"
+
+
+def migrate_key(volume_id: str, pool_id: str) -> str:
+    """Return the key of the claim of a volume that moves to this pool."""
+    return f"{volume_id}/migrate-{pool_id}"
+
+
+def snapshot_key(snapshot_id: str) -> str:
+    """Return the key of the claim of a snapshot."""
+    return snapshot_id
+
+
+def drain_key(volume_id: str) -> str:
+    """Return the key of the claim that the plan of a drain assumes; it is never stored."""
+    return f"{volume_id}/drain"

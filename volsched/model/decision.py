@@ -176,16 +176,6 @@ class Decision(msgspec.Struct, frozen=True, eq=False):
         more = len(self.set_aside) - len(named)
         return "no pool takes part: " + "; ".join(named) + (f"; and {more} more" if more else "")
 
-    def told(self) -> str:
-        """The same for the volume's owner: which limits were hit. How much room there is, is the operator's."""
-        if self.failed:
-            return "the scheduler's own configuration failed; the operator has been told"
-        considered = len(self.filters[0].before) if self.filters else 0
-        if not considered:
-            return "no storage is available at the moment"
-        limits = ", ".join(step.name for step in self.filters if step.rejections)
-        return f"no storage could take {self.request.wanted_gb:.12g} GiB: turned away by {limits}"
-
     def summary(self) -> dict[str, Any]:
         """The decision in a few figures, as JSON values: what events carry of it."""
         return {

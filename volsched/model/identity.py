@@ -1,4 +1,4 @@
-"""Ids that follow from what they name, so that doing something again is recognised."""
+"""Ids: derived from what they name, so that repeated work is recognized, and the parts of a pool's id."""
 
 from __future__ import annotations
 
@@ -17,3 +17,18 @@ def derived_id(*parts: object) -> str:
     digest = hashlib.sha1(_PREFIX + name.encode(), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(digest[16], 16) & 3]
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+
+
+def backend_of(pool_id: str) -> str:
+    """Return the backend id (host@backend) of a pool id (host@backend#pool), or of a backend id."""
+    return pool_id.partition("#")[0]
+
+
+def pool_name_of(pool_id: str) -> str:
+    """Return the name of a pool: the part of its id after the backend's; empty for a backend id."""
+    return pool_id.partition("#")[2]
+
+
+def host_of(pool_id: str) -> str:
+    """Return the host of a pool id or of a backend id."""
+    return backend_of(pool_id).partition("@")[0]

@@ -50,6 +50,10 @@ class PoolState(msgspec.Struct, frozen=True, kw_only=True):
         """The `cluster_name` in the rows of volumes here: cluster@backend#pool."""
         return f"{self.cluster_name}#{self.name}" if self.cluster_name else None
 
+    def is_named(self, name: str) -> bool:
+        """Return whether this is the pool of that id, or one of the backend of that id."""
+        return name in (self.pool_id, self.backend_id)
+
     @property
     def bounded(self) -> bool:
         """Whether total and free capacity are finite, so that room can be computed."""

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from volsched.model.event import Event
+from volsched.model.identity import backend_of
 from volsched.model.serialization import NOTHING, Serializable
 from volsched.model.volume import Volume
 
@@ -50,7 +51,7 @@ def pool_work(operation: str, work_id: str, volume_id: str, pool_id: str, payloa
     """Return work on a volume for the agent that serves `pool_id`."""
     return WorkRequest(
         id=work_id,
-        queue=agent_queue(pool_id.split("#", 1)[0]),
+        queue=agent_queue(backend_of(pool_id)),
         operation=operation,
         volume_id=volume_id,
         payload={**payload, "pool_id": pool_id},

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from volsched.model.identity import backend_of, pool_name_of
 from volsched.model.parsing import pools_from
 from volsched.model.pool import PoolState
 from volsched.model.report import CapabilityReport, ServiceState, replaces
@@ -71,9 +72,8 @@ class BackendMap:
 
     def pool(self, pool_id: str) -> PoolState | None:
         """Return a usable pool as it was reported."""
-        backend_id, _, name = pool_id.partition("#")
-        backend = self.backends.get(backend_id)
-        return None if backend is None else backend.pools.get(name)
+        backend = self.backends.get(backend_of(pool_id))
+        return None if backend is None else backend.pools.get(pool_name_of(pool_id))
 
     def walk(self, services: Iterable[ServiceState], reports: Mapping[str, CapabilityReport]) -> bool:
         """Keep the backends of these services that are up, enabled and have reported.

@@ -8,6 +8,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from volsched.model.claim import Claim, ClaimState
+from volsched.model.identity import backend_of
 from volsched.model.pool import PoolState
 
 
@@ -37,7 +38,7 @@ class PendingClaims:
             self.remove(claim.key)
         self._pool_of[claim.key] = claim.pool_id
         self._by_pool.setdefault(claim.pool_id, {})[claim.key] = claim
-        self._pools_of.setdefault(_backend_of(claim.pool_id), set()).add(claim.pool_id)
+        self._pools_of.setdefault(backend_of(claim.pool_id), set()).add(claim.pool_id)
         taken, latest = self._sums.get(claim.pool_id, (0.0, claim.made_at))
         self._sums[claim.pool_id] = (taken + claim.size_gb, max(latest, claim.made_at))
         return (claim.pool_id,) if before is None or before == claim.pool_id else (before, claim.pool_id)
@@ -64,10 +65,10 @@ class PendingClaims:
             )
         else:
             del self._by_pool[pool_id], self._sums[pool_id]
-            pools = self._pools_of[_backend_of(pool_id)]
+            pools = self._pools_of[backend_of(pool_id)]
             pools.discard(pool_id)
             if not pools:
-                del self._pools_of[_backend_of(pool_id)]
+                del self._pools_of[backend_of(pool_id)]
         return pool_id
 
     def replace_all(self, claims: Iterable[Claim]) -> set[str]:
@@ -110,7 +111,3 @@ class PendingClaims:
             provisioned_gb=pool.provisioned_gb + taken,
             updated=latest if pool.updated is None else max(pool.updated, latest),
         )
-
-
-def _backend_of(pool_id: str) -> str:
-    return pool_id.partition("#")[0]

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from volsched.exceptions import ServiceNotFound
 from volsched.model.candidates import PoolTable
 from volsched.model.claim import Claim
+from volsched.model.identity import backend_of, host_of
 from volsched.model.pool import PoolState
 from volsched.model.ports import Clock
 from volsched.model.report import CapabilityReport, ServiceState, replaces, seconds_ahead
@@ -235,7 +236,7 @@ class Registry:
 
     def _knows(self, claim: Claim) -> bool:
         """Return whether the report that was applied last counts a claim already."""
-        backend = self._map.backends.get(claim.pool_id.partition("#")[0])
+        backend = self._map.backends.get(backend_of(claim.pool_id))
         applied = backend.applied if backend is not None else None
         return applied is not None and claim.known_to(applied[0].timestamp)
 
@@ -322,7 +323,7 @@ class Registry:
         """
         volume = volume or {}
         zone = zone or volume.get("availability_zone")
-        own = str(volume.get("host") or "").partition("#")[0].partition("@")[0]
+        own = host_of(str(volume.get("host") or ""))
         if own and self._backup_use_same_host:
             if self._backup_service_up(own, zone):
                 return own

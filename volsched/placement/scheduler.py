@@ -1,11 +1,10 @@
-"""All that a scheduler driver does except choose: parse, gather facts, claim, hand over."""
+"""The scheduler driver that does everything except choose: parse, fetch facts, claim, queue the agent's work."""
 
 from __future__ import annotations
 
 import abc
 import time
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,18 +14,17 @@ from msgspec.structs import replace
 from volsched.exceptions import InvalidRequest, NoValidBackend, PluginError, VolschedError
 from volsched.model import parsing
 from volsched.model.candidates import Candidates
-from volsched.model.claim import Claim, Placement
+from volsched.model.claim import Claim, Placement, create_key
 from volsched.model.decision import Decision, LazySequence
-from volsched.model.event import Event, Priority
+from volsched.model.event import Event
 from volsched.model.identity import derived_id
 from volsched.model.pool import PoolState
-from volsched.model.report import CapabilityReport
 from volsched.model.request import Facts, Operation, RequestSpec
-from volsched.model.work import Lease, WorkRequest, agent_queue
+from volsched.model.work import Lease, WorkRequest, pool_work
 from volsched.placement.claim_loop import claim_best
-from volsched.placement.constraints import asked, on_backends_of, only_on, why_not
-from volsched.placement.constraints import backend_part as backend_part  # others have it from here
-from volsched.plugins import INSTANCE_HOST, VOLUME_BACKENDS, VOLUME_COUNTS, SchedulerDriver
+from volsched.placement.constraints import on_backends_of, only_on, why_not
+from volsched.plugins import INSTANCE_HOST, VOLUME_BACKENDS, VOLUME_COUNTS, SchedulerDriver, SchedulerResources
+from volsched.plugins.schedulers import CREATE_FAILED, FurtherEvents
 
 #: Filter properties that belong to one attempt by one process, and are not handed to the agent.
 NOT_PASSED_ON = frozenset({"context", "request_spec", "config_options", "lease", "retry"})
@@ -43,26 +41,25 @@ class PlacingScheduler(SchedulerDriver):
 
     @abc.abstractmethod
     def choose(self, request: RequestSpec, candidates: Candidates) -> Decision:
-        """Which candidates will do, best first. Pure."""
+        """Return which candidates fit, best first. Pure: it is also called for dry runs, and again after a conflict."""
 
     # -- operations ----------------------------------------------------------------------------------------------
 
     def schedule_create_volume(
         self, context: Any, request_spec: Mapping[str, Any], filter_properties: Mapping[str, Any]
     ) -> Decision:
-        """Choose a pool, claim the room and queue the work for its agent, in one transaction.
-
-        The decision returned says which pool was `chosen` and carries the retry record. Raises NoValidBackend,
-        InvalidRequest, PluginError, LeaseLost.
-        """
         begun = time.perf_counter()
         request = self._parse(context, request_spec, filter_properties, Operation.CREATE)
         if request.retry is not None and request.retry.backends and request.volume_id:
-            self._give_back(request.volume_id)
+            key = create_key(request.volume_id)
+            self.resources.claims.release(key)
+            self.resources.pools.released(key)
         request = self._with_facts(request)
         return claim_best(
             lambda: self._decide(request),
-            lambda decision: self._creation(decision, request_spec, filter_properties, begun),
+            lambda decision: creation(
+                self.resources, decision, request_spec, filter_properties, begun=begun, further=self.further_events
+            ),
             pools=self.resources.pools,
             claims=self.resources.claims,
             attempts=self.resources.claim_attempts,
@@ -70,32 +67,13 @@ class PlacingScheduler(SchedulerDriver):
 
     def backend_passes_filters(
         self, context: Any, backend: str, request_spec: Mapping[str, Any], filter_properties: Mapping[str, Any]
-    ) -> PoolState:
-        """The pool named `backend`, or the best pool of the backend of that name, if it passes.
-
-        Nothing is claimed. Raises NoValidBackend.
-        """
-        decision = self.judge(context, backend, request_spec, filter_properties, Operation.MANAGE)
-        chosen = decision.chosen
-        assert chosen is not None  # noqa: S101 - judge() raises instead
-        return chosen
-
-    def judge(
-        self,
-        context: Any,
-        backend: str,
-        request_spec: Mapping[str, Any],
-        filter_properties: Mapping[str, Any],
-        operation: Operation,
     ) -> Decision:
-        """As `backend_passes_filters`, for any operation, with the decision."""
-        request = self._parse(context, request_spec, filter_properties, operation)
-        request = self._with_facts(request)
+        request = self._with_facts(self._parse(context, request_spec, filter_properties, Operation.MANAGE))
         decision = self._decide(request)
-        for pool in decision.ranked:
-            if backend == (pool.pool_id if "#" in backend else pool.backend_id):
-                return replace(decision, chosen=pool)
-        raise NoValidBackend(f"cannot place {request.subject} on {backend}: {why_not(decision, backend)}", decision)
+        chosen = _named(decision, backend)
+        if chosen is None:
+            raise NoValidBackend(f"cannot place {request.subject} on {backend}: {why_not(decision, backend)}", decision)
+        return replace(decision, chosen=chosen)
 
     def find_retype_backend(
         self,
@@ -103,60 +81,33 @@ class PlacingScheduler(SchedulerDriver):
         request_spec: Mapping[str, Any],
         filter_properties: Mapping[str, Any] | None = None,
         migration_policy: str = "never",
-    ) -> PoolState:
-        """Where the volume can live with its new type: the pool it is in, if that will do, else the best other.
-
-        Nothing is claimed. Raises NoValidBackend, also where it would have to move and `migration_policy` is never.
-        """
-        chosen = self.retype(context, request_spec, filter_properties, migration_policy).chosen
-        assert chosen is not None  # noqa: S101 - retype() raises instead
-        return chosen
-
-    def retype(
-        self,
-        context: Any,
-        request_spec: Mapping[str, Any],
-        filter_properties: Mapping[str, Any] | None,
-        migration_policy: str,
     ) -> Decision:
-        """As `find_retype_backend`, with the decision."""
         properties = request_spec.get("volume_properties") or {}
         current = properties.get("cluster_name") or properties.get("host")
         if not isinstance(current, str) or not current:
-            raise InvalidRequest("volume_properties.host", "a volume that is nowhere cannot be retyped")
-        request = self._parse(
-            context, request_spec, {**(filter_properties or {}), "vol_exists_on": current}, Operation.RETYPE
-        )
-        request = self._with_facts(request)
+            raise InvalidRequest("volume_properties.host", "expected the pool of the volume, got none; place it first")
+        asked = {**(filter_properties or {}), "vol_exists_on": current}
+        request = self._with_facts(self._parse(context, request_spec, asked, Operation.RETYPE))
         decision = self._decide(request)
         if not decision:
             raise NoValidBackend(
                 f"no backend will do for {request.subject} with its new type: {decision.reason()}", decision
             )
-        for pool in decision.ranked:
-            if current == (pool.pool_id if "#" in current else pool.backend_id):
-                return replace(decision, chosen=pool)
-        if migration_policy == "never":
+        chosen = _named(decision, current)
+        if chosen is None and migration_policy == "never":
             raise NoValidBackend(
                 f"{current} will not do for {request.subject} with its new type "
                 f"({why_not(decision, current)}), and migration is not allowed",
                 decision,
             )
-        return replace(decision, chosen=decision.ranked[0])
+        return replace(decision, chosen=decision.ranked[0] if chosen is None else chosen)
 
-    def dry_run(
-        self,
-        context: Any,
-        request_spec: Mapping[str, Any],
-        filter_properties: Mapping[str, Any],
-        operation: Operation = Operation.CREATE,
-    ) -> Decision:
-        """What would be decided now; nothing is claimed and an empty ranking is no error."""
-        request = self._parse(context, request_spec, filter_properties, operation, counted=False)
+    def dry_run(self, context: Any, request_spec: Mapping[str, Any], filter_properties: Mapping[str, Any]) -> Decision:
+        request = self._parse(context, request_spec, filter_properties, Operation.CREATE, counted=False)
         return self._decide(self._with_facts(request))
 
     def get_pools(self, context: Any, filters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """`{"name": pool_id, "capabilities": {…}}` of the pools that match, in reporting order.
+        """Return `{"name": pool_id, "capabilities": {…}}` of the pools that match, in reporting order.
 
         `filters`: `name` is a pool id; `volume_type` a type's name or id, for which the pools are filtered; any other
         key is a capability that must equal the value. Raises VolumeTypeNotFound.
@@ -180,51 +131,35 @@ class PlacingScheduler(SchedulerDriver):
         group_filter_properties: Mapping[str, Any],
         filter_properties_list: Sequence[Mapping[str, Any]] | None,
     ) -> Decision:
-        """The best pool for the first volume type on a backend that serves every type, and the group's own type.
+        """Choose the best pool for the first volume type on a backend that serves every type and the group's own.
 
-        Nothing is claimed. Raises NoValidBackend.
+        Claims nothing. Raises NoValidBackend.
         """
-        group_request = self._parse(context, group_spec, group_filter_properties, Operation.GROUP)
-        group_request = self._with_facts(group_request)
+        group_request = self._with_facts(self._parse(context, group_spec, group_filter_properties, Operation.GROUP))
         for_group = self._decide(group_request)
-        running: Decision | None = None
+        common: Decision | None = None
         for number, request_spec in enumerate(request_spec_list):
             properties = (filter_properties_list or ())[number : number + 1] or ({},)
             request = self._parse(context, request_spec, properties[0] or {}, Operation.GROUP)
             decision = self._decide(self._with_facts(request))
             if not decision:
                 raise NoValidBackend(
-                    f"no backend serves every type of the group: {decision.reason()}", asked(decision, group_request)
+                    f"no backend serves every type of the group: {decision.reason()}",
+                    replace(decision, request=group_request),
                 )
-            running = decision if running is None else on_backends_of(running, decision)
-            if not running:
-                raise NoValidBackend("no backend serves every type of the group", asked(running, group_request))
-        if running is None:
-            raise NoValidBackend("a group needs at least one volume type", asked(for_group, group_request))
-        running = asked(on_backends_of(running, for_group), group_request)
-        if not running:
-            raise NoValidBackend("no backend serves every type of the group and the group's own", running)
-        return replace(running, chosen=running.ranked[0])
-
-    def get_backup_host(
-        self, volume: Mapping[str, Any] | None, availability_zone: str | None = None, driver: str | None = None
-    ) -> str:
-        """A host whose backup service is up and can do it, the volume's own where that is preferred.
-
-        Raises ServiceNotFound.
-        """
-        return self.resources.pools.backup_host(volume, availability_zone, driver)
-
-    def update_service_capabilities(
-        self,
-        service_name: str,
-        host: str,
-        capabilities: Mapping[str, Any],
-        cluster_name: str | None,
-        timestamp: datetime | None,
-    ) -> None:
-        """Take in a capability report; what cannot be used is set aside with its reason."""
-        self.resources.pools.report(self._report(service_name, host, capabilities, cluster_name, timestamp))
+            common = decision if common is None else on_backends_of(common, decision)
+            if not common:
+                break
+        if common is None:
+            for_group = replace(for_group, request=group_request)
+            raise NoValidBackend("a group needs at least one volume type", for_group)
+        common = replace(common, request=group_request)  # its retry record is the one that counts
+        if not common:
+            raise NoValidBackend("no backend serves every type of the group", common)
+        common = on_backends_of(common, for_group)
+        if not common:
+            raise NoValidBackend("no backend serves every type of the group and the group's own", common)
+        return replace(common, chosen=common.ranked[0])
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
@@ -237,24 +172,19 @@ class PlacingScheduler(SchedulerDriver):
         *,
         counted: bool = True,
     ) -> RequestSpec:
-        """The request under its lease; unless it is only tried, `counted` as one more attempt.
+        """Return the request under its lease, unless it is a dry run `counted` as one more attempt.
 
         Raises InvalidRequest, and NoValidBackend beyond the limit of attempts.
         """
-        lease = filter_properties.get("lease") if isinstance(filter_properties, Mapping) else None
         return parsing.request_from(
             context,
             request_spec,
             filter_properties,
             operation=operation,
             max_attempts=self.resources.max_attempts if counted else None,
-            fence=Lease.parse(lease) if lease is not None else None,
+            fence=parsing.lease_from(filter_properties),
             config_generation=self.resources.config_generation,
         )
-
-    def _give_back(self, key: str) -> None:
-        self.resources.claims.release(key)
-        self.resources.pools.released(key)
 
     def _with_facts(self, request: RequestSpec) -> RequestSpec:
         needs = self.resources.chooser.needs if self.uses_filters else frozenset()
@@ -269,7 +199,7 @@ class PlacingScheduler(SchedulerDriver):
             try:
                 instance = parsing.hinted_instance(request.hints)
                 facts = replace(facts, instance_host=self.resources.facts.instance_host(instance))
-            except InvalidRequest as problem:  # told by the filter, if there is any pool left to be judged
+            except InvalidRequest as problem:  # the filter raises it, if any pool is left
                 facts = replace(facts, instance_problem=problem)
         if VOLUME_COUNTS in needs:
             facts = replace(facts, volume_counts=self.resources.facts.volume_counts())
@@ -281,9 +211,9 @@ class PlacingScheduler(SchedulerDriver):
             decision = self.choose(request, pools.table().candidates())
         except VolschedError:
             raise
-        except Exception as problem:  # a driver's own; the request must end in a clear error
-            said = f"{type(problem).__name__}: {problem}"
-            raise PluginError(self.resources.driver, said, self.resources.driver_package) from problem
+        except Exception as problem:  # a plugin's; the request must end in a clear error
+            what = f"{type(problem).__name__}: {problem}"
+            raise PluginError(self.resources.driver, what, self.resources.driver_package) from problem
         set_aside = pools.set_aside()
         if set_aside:
             decision = replace(decision, set_aside=set_aside)
@@ -291,114 +221,113 @@ class PlacingScheduler(SchedulerDriver):
             decision = only_on(decision, request.resource_backend)
         return decision
 
-    def _creation(
-        self,
-        decision: Decision,
-        request_spec: Mapping[str, Any],
-        filter_properties: Mapping[str, Any],
-        begun: float,
-    ) -> Placement:
-        """What becomes true when the room for a new volume is claimed. `begun`: when it was, by time.perf_counter."""
-        request, pool = decision.request, decision.chosen
-        assert pool is not None  # noqa: S101 - claim_best() sets it
-        volume_id = request.volume_id
-        if volume_id is None:
-            raise InvalidRequest("volume_id", "missing from the request spec; nothing can be claimed without it")
-        now = self.resources.clock()
-        changes = {
-            "host": pool.pool_id,
-            "cluster_name": pool.pool_id if pool.cluster_name else None,
-            "availability_zone": pool.zone,
-            "scheduled_at": now.isoformat(),
+
+def _named(decision: Decision, name: str) -> PoolState | None:
+    """Return the first ranked pool of this id, or of the backend of this id."""
+    return next((pool for pool in decision.ranked if pool.is_named(name)), None)
+
+
+def creation(
+    resources: SchedulerResources,
+    decision: Decision,
+    request_spec: Mapping[str, Any],
+    filter_properties: Mapping[str, Any],
+    *,
+    begun: float,
+    further: FurtherEvents,
+) -> Placement:
+    """Return what becomes true when the room of a new volume is claimed in the chosen pool.
+
+    `begun`: when scheduling began, by time.perf_counter. `further`: SchedulerDriver.further_events.
+    """
+    request, pool = decision.request, decision.chosen
+    volume_id = request.volume_id
+    if volume_id is None:
+        raise InvalidRequest("request_spec.volume_id", "expected a volume's id, got none; nothing can be claimed")
+    if pool is None:
+        raise PluginError(resources.driver, "expected a decision with a chosen pool", resources.driver_package)
+    now = resources.clock()
+    changes = {
+        "host": pool.pool_id,
+        "cluster_name": pool.cluster_pool_id,
+        "availability_zone": pool.zone,
+        "scheduled_at": now.isoformat(),
+    }
+    attempt = request.retry.num_attempts if request.retry is not None else 1
+    took = took_ms(begun)
+
+    def end_event() -> Event:
+        payload = {
+            "volume_id": volume_id,
+            "pool": pool.pool_id,
+            "size_gb": request.size_gb,
+            "volume_type": request.volume_type.name if request.volume_type is not None else None,
+            "attempt": attempt,
+            "driver": resources.driver,
+            "took_ms": took,
+            "decision": decision.summary(),
         }
-        attempt = request.retry.num_attempts if request.retry is not None else 1
-        took = took_ms(begun)
-
-        def told() -> tuple[Event, ...]:
-            payload = {
-                "volume_id": volume_id,
-                "pool": pool.pool_id,
-                "size_gb": request.size_gb,
-                "volume_type": request.volume_type.name if request.volume_type is not None else None,
-                "attempt": attempt,
-                "driver": self.resources.driver,
-                "took_ms": took,
-                "decision": decision.summary(),
-            }
-            end = self._event(
-                derived_id("event", volume_id, "scheduled", attempt),
-                "scheduler.create_volume.end",
-                volume_id=volume_id,
-                project_id=request.project_id,
-                payload=payload,
-                at=now,
-            )
-            return (end, *self.further_events(decision, end))
-
-        def handed_over() -> tuple[WorkRequest, ...]:
-            properties = {key: value for key, value in (filter_properties or {}).items() if key not in NOT_PASSED_ON}
-            payload = {
-                "volume": {**(request_spec.get("volume") or {"id": volume_id, "size_gb": request.size_gb}), **changes},
-                "pool_id": pool.pool_id,
-                "claim_key": volume_id,
-                "request_spec": {key: value for key, value in request_spec.items() if key != "volume"},
-                "filter_properties": {**properties, "retry": parsing.plain_retry(decision.retry)},
-                "max_attempts": self.resources.max_attempts,
-            }
-            return (
-                WorkRequest(
-                    id=derived_id("work", volume_id, "create", attempt),
-                    queue=agent_queue(pool.backend_id),
-                    operation="create",
-                    volume_id=volume_id,
-                    payload=payload,
-                ),
-            )
-
-        return Placement(
-            claim=Claim(key=volume_id, volume_id=volume_id, pool_id=pool.pool_id, size_gb=request.size_gb, made_at=now),
-            thin=request.thin,
-            volume_changes=changes,
-            decision=partial(decision.plain, most=self.resources.decision_detail),
-            decision_id=partial(derived_id, "decision", volume_id, "create", attempt),
-            events=LazySequence(told),
-            work=LazySequence(handed_over),
-            fence=request.fence,
-        )
-
-    def _report(
-        self,
-        service_name: str,
-        host: str,
-        capabilities: Mapping[str, Any],
-        cluster_name: str | None,
-        timestamp: datetime | None,
-    ) -> CapabilityReport:
-        return CapabilityReport(
-            service_name=service_name,
-            host=host,
-            capabilities=capabilities,
-            cluster_name=cluster_name,
-            timestamp=timestamp if timestamp is not None else self.resources.clock(),
-        )
-
-    def _event(
-        self,
-        event_id: str,
-        event_type: str,
-        *,
-        payload: Mapping[str, Any],
-        volume_id: str | None = None,
-        project_id: str | None = None,
-        at: datetime | None = None,
-    ) -> Event:
-        return Event(
-            id=event_id,
-            event_type=event_type,
-            priority=Priority.INFO,
-            occurred_at=(self.resources.clock() if at is None else at).isoformat(),
-            publisher=self.resources.publisher,
+        return resources.event(
+            derived_id("event", volume_id, "scheduled", attempt),
+            f"{CREATE_FAILED}.end",
+            payload,
             volume_id=volume_id,
-            project_id=project_id,
-            payload=payload,
+            project_id=request.project_id,
+            at=now,
         )
+
+    def agent_work() -> tuple[WorkRequest, ...]:
+        properties = {key: value for key, value in (filter_properties or {}).items() if key not in NOT_PASSED_ON}
+        payload = {
+            "volume": {**(request_spec.get("volume") or {"id": volume_id, "size_gb": request.size_gb}), **changes},
+            "claim_key": create_key(volume_id),
+            "request_spec": {key: value for key, value in request_spec.items() if key != "volume"},
+            "filter_properties": {**properties, "retry": parsing.plain_retry(decision.retry)},
+            "max_attempts": resources.max_attempts,
+        }
+        work_id = derived_id("work", volume_id, "create", attempt)
+        return (pool_work("create", work_id, volume_id, pool.pool_id, payload),)
+
+    return placement(
+        resources,
+        decision,
+        Claim(
+            key=create_key(volume_id), volume_id=volume_id, pool_id=pool.pool_id, size_gb=request.size_gb, made_at=now
+        ),
+        changes=changes,
+        decision_id=partial(derived_id, "decision", volume_id, "create", attempt),
+        event=end_event,
+        further=further,
+        work=LazySequence(agent_work),
+        fence=request.fence,
+    )
+
+
+def placement(
+    resources: SchedulerResources,
+    decision: Decision,
+    claim: Claim,
+    *,
+    changes: Mapping[str, Any],
+    decision_id: Callable[[], str],
+    event: Callable[[], Event],
+    further: FurtherEvents,
+    work: Sequence[WorkRequest],
+    fence: Lease | None,
+) -> Placement:
+    """Return a claim with everything that becomes true with it. `changes`: of the volume's row."""
+
+    def events() -> tuple[Event, ...]:
+        end = event()
+        return (end, *further(decision, end))
+
+    return Placement(
+        claim=claim,
+        thin=decision.request.thin,
+        volume_changes=changes,
+        decision=partial(decision.plain, most=resources.decision_detail),
+        decision_id=decision_id,
+        events=LazySequence(events),
+        work=work,
+        fence=fence,
+    )

@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from volsched.messaging.caster import LocalCaster, RpcCaster
     from volsched.model.observer import Observer
     from volsched.notifications.delivery import Delivery
-    from volsched.placement.scheduler import PlacingScheduler
-    from volsched.plugins import Chooser, WritesMessages
+    from volsched.plugins import Chooser, SchedulerDriver, SchedulerResources, WritesMessages
     from volsched.scheduler.shared_pools import SharedPools
-    from volsched.scheduler.worker import SchedulerService
+    from volsched.scheduler.worker import SchedulerWorker
     from volsched.service.request_worker import RequestWorker
 
 LOG = logging.getLogger(__name__)
@@ -128,13 +127,13 @@ class Application(Stores):
         return self.plugins.chooser(slow_seconds=slow_seconds, observer=self.telemetry.observer)
 
     @cached_property
-    def driver(self) -> PlacingScheduler:
-        """The selected scheduler driver."""
+    def scheduler_resources(self) -> SchedulerResources:
+        """What the scheduler driver works with."""
         from volsched.db.records import Failures
         from volsched.plugins import SchedulerResources
 
         plugins, options = self.plugins, self.conf.scheduler
-        resources = SchedulerResources(
+        return SchedulerResources(
             pools=self.pools,
             claims=self.claims,
             volumes=self.stores.volumes,
@@ -153,17 +152,21 @@ class Application(Stores):
             driver=plugins.driver.choice.name if plugins.driver else "",
             driver_package=plugins.driver.choice.entry.provider if plugins.driver else "",
         )
-        return cast("PlacingScheduler", plugins.scheduler(resources))
 
     @cached_property
-    def scheduler(self) -> SchedulerService:
-        from volsched.scheduler.worker import SchedulerService
+    def driver(self) -> SchedulerDriver:
+        """The selected scheduler driver."""
+        return self.plugins.scheduler(self.scheduler_resources)
 
-        return SchedulerService(
+    @cached_property
+    def scheduler(self) -> SchedulerWorker:
+        from volsched.scheduler.worker import SchedulerWorker
+
+        return SchedulerWorker(
             driver=self.driver,
+            resources=self.scheduler_resources,
             work=self.work,
             caster=self.caster,
-            clock=utcnow,
             owner=self.owner,
             lease_seconds=self.conf.scheduler.lease_seconds,
         )

@@ -17,7 +17,7 @@ from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
 from volsched.flows.scheduler_queue import scheduler_work
 from volsched.model.report import CapabilityReport
-from volsched.scheduler.worker import SchedulerService
+from volsched.scheduler.worker import SchedulerWorker
 from volsched.testing.installed import plugin_class
 from volsched.testing.memory import MemoryCaster, scheduler_resources
 
@@ -36,7 +36,7 @@ class TestRequestPath(OnSQLite):
     def note(self, connection: object, cursor: object, statement: str, *rest: object) -> None:
         self.statements.append(statement)
 
-    def served(self, pools: int) -> SchedulerService:
+    def served(self, pools: int) -> SchedulerWorker:
         """A scheduler over so many pools, which has placed a volume already."""
         names = [f"{BACKEND}#p{number}" for number in range(pools)]
         reported(self.database, *(a_pool_state(name) for name in names))
@@ -56,18 +56,18 @@ class TestRequestPath(OnSQLite):
             decisions=Decisions(self.database),
             failures=Failures(self.database),
         )
-        service = SchedulerService(
+        service = SchedulerWorker(
             driver=plugin_class("volsched.schedulers", "filter")(resources),
+            resources=resources,
             work=WorkQueue(self.database),
             caster=MemoryCaster(),
-            clock=self.clock,
             owner="host:1:1",
             lease_seconds=60,
         )
         self.ask(service)
         return service
 
-    def ask(self, service: SchedulerService) -> None:
+    def ask(self, service: SchedulerWorker) -> None:
         """One volume is asked for and placed; only what the scheduler does is noted."""
         self.requests += 1
         volume = a_volume(f"v{self.requests}", size_gb=1)
@@ -81,7 +81,7 @@ class TestRequestPath(OnSQLite):
             sa.event.remove(Engine, "before_cursor_execute", self.note)
         self.assertIsNotNone(Volumes(self.database).get(volume.id).host)
 
-    def statements_of_a_request(self, service: SchedulerService) -> list[str]:
+    def statements_of_a_request(self, service: SchedulerWorker) -> list[str]:
         self.statements.clear()
         self.ask(service)
         return list(self.statements)

@@ -11,6 +11,7 @@ from tests import TestCase
 from volsched.model.candidates import Candidates
 from volsched.model.decision import Decision, FilterStep, Screening, WeighStep
 from volsched.model.ranking import Ranked, Ranking
+from volsched.model.refusal_messages import decision_message
 from volsched.model.request import Retry
 from volsched.testing.builders import a_pool, a_pool_table, a_request
 
@@ -58,14 +59,14 @@ class DecisionTest(TestCase):
     def test_the_user_is_told_limits_and_no_more(self) -> None:
         self.assertEqual(
             "no storage could take 10 GiB: turned away by zone, capacity",
-            self.refused().told(),
+            decision_message(self.refused()),
         )
 
     def test_no_pools_at_all(self) -> None:
         nothing = a_pool_table().candidates()
         decision = Decision(a_request(), nothing, (), nothing, set_aside=(("bad@b", "nonsense"),))
         self.assertEqual("no pool takes part: bad@b: nonsense", decision.reason())
-        self.assertIn("no storage", decision.told())
+        self.assertIn("no storage", decision_message(decision))
 
     def test_as_json(self) -> None:
         plain = json.loads(json.dumps(self.made().plain(), allow_nan=False))

@@ -14,7 +14,7 @@ from volsched.model.parsing.fields import (
 from volsched.model.parsing.hints import hinted_instance, hinted_volumes
 from volsched.model.parsing.matching import pool_matches
 from volsched.model.parsing.reports import ParsedReport, pools_from, report_from
-from volsched.model.parsing.requests import request_from
+from volsched.model.parsing.requests import lease_from, request_from
 from volsched.model.parsing.retries import next_retry, plain_retry, retry_from
 from volsched.model.parsing.values import expected, frozen_mapping, mapping_from, shown
 
@@ -26,6 +26,7 @@ __all__ = [
     "hinted_instance",
     "hinted_volumes",
     "hints_from",
+    "lease_from",
     "mapping_from",
     "metadata_from",
     "name_from",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from volsched.exceptions import InvalidRequest
 from volsched.model import limits
 from volsched.model.parsing.fields import name_from, optional_name, size_from
 from volsched.model.parsing.retries import next_retry, retry_from
@@ -19,7 +20,14 @@ MAX_KEPT_TYPES = 500
 _TYPES: dict[str, tuple[Mapping[str, Any], VolumeType]] = {}
 
 #: Operations named in a request spec. They are more precise than the method that was called.
-WORDS: Mapping[str, Operation] = {"extend_volume": Operation.EXTEND, "create_snapshot": Operation.SNAPSHOT}
+WORDS: Mapping[str, Operation] = {
+    "create_volume": Operation.CREATE,
+    "extend_volume": Operation.EXTEND,
+    "create_snapshot": Operation.SNAPSHOT,
+    "manage_existing": Operation.MANAGE,
+    "migrate_volume": Operation.MIGRATE,
+    "retype_volume": Operation.RETYPE,
+}
 #: Operations that create something, so that the size is at least 1.
 MAKING = frozenset({Operation.CREATE})
 #: Operations that use the zone of the volume's properties. In others the properties describe where the volume is now.
@@ -76,6 +84,17 @@ def request_from(
         fence=fence,
         config_generation=config_generation,
     )
+
+
+def lease_from(filter_properties: Any) -> Lease | None:
+    """Return the lease that a request is made under; None where there is none. Raises InvalidRequest."""
+    given = filter_properties.get("lease") if is_mapping(filter_properties) else None
+    if given is None:
+        return None
+    try:
+        return Lease.parse(given)
+    except InvalidRequest as problem:
+        raise InvalidRequest(f"filter_properties.{problem.field}", problem.problem) from None
 
 
 def _retry(asked: Mapping[str, Any], max_attempts: int | None, *ids: str | None) -> Retry | None:

@@ -141,8 +141,8 @@ class SchedulerConformance(PluginConformance):
         """A pool by its id, or the best of a backend, or no; and nothing is taken."""
         resources = self.resources()
         driver = self.made_in(resources)
-        self.assertEqual(POOLS[1], driver.backend_passes_filters(CONTEXT, POOLS[1], *_asked(10)).pool_id)
-        self.assertIn(driver.backend_passes_filters(CONTEXT, "node1@disk", *_asked(10)).pool_id, POOLS[:2])
+        self.assertEqual(POOLS[1], driver.backend_passes_filters(CONTEXT, POOLS[1], *_asked(10)).chosen.pool_id)
+        self.assertIn(driver.backend_passes_filters(CONTEXT, "node1@disk", *_asked(10)).chosen.pool_id, POOLS[:2])
         for name, size_gb in ((POOLS[0], ROOM_GB + 1), ("node9@disk#pool0", 1)):
             with self.assertRaises(NoValidBackend, msg=name):
                 driver.backend_passes_filters(CONTEXT, name, *_asked(size_gb))
@@ -153,7 +153,7 @@ class SchedulerConformance(PluginConformance):
         driver = self.make()
         for at in POOLS:
             found = driver.find_retype_backend(CONTEXT, *_asked(10, host=at), migration_policy="never")
-            self.assertEqual(at, found.pool_id)
+            self.assertEqual(at, found.chosen.pool_id)
 
     def test_it_lists_the_pools(self) -> None:
         """Name and capabilities of each, as plain data."""

@@ -91,7 +91,9 @@ class PlacedTest(TestCase):
         assert first is not None
         spec = {"volume_id": TWO, "volume_properties": properties}
         hints = {"scheduler_hints": {"same_host": [ONE]}}
-        self.assertEqual(first.pool_id, driver.backend_passes_filters(context, first.pool_id, spec, hints).pool_id)
+        self.assertEqual(
+            first.pool_id, driver.backend_passes_filters(context, first.pool_id, spec, hints).chosen.pool_id
+        )
         hints = {"scheduler_hints": {"different_host": [ONE]}}
         with self.assertRaises(NoValidBackend):
             driver.backend_passes_filters(context, first.pool_id, spec, hints)

@@ -13,7 +13,7 @@ from volsched.exceptions import NoValidBackend
 from volsched.model.event import Priority
 from volsched.plugins import Candidates, Decision, RequestSpec, SchedulerResources
 from volsched.plugins.references import Named
-from volsched.testing import an_event
+from volsched.plugins.schedulers import CreateFailure
 from volsched.testing.builders import PROJECT_ID, VOLUME_ID, a_report, a_volume
 from volsched.testing.memory import MemoryClaims, MemoryEvents, MemoryFailures, scheduler_resources
 from volsched_drivers.schedulers.best_fit import BestFitScheduler
@@ -103,13 +103,22 @@ class TestComparing(ShadowTestCase):
         driver.driver.plugin.choose = refusing
         with self.assertRaises(NoValidBackend) as refused:
             driver.schedule_create_volume({"project_id": PROJECT_ID}, SPEC, {})
-        failure = an_event("failure", event_type="scheduler.create_volume", priority=Priority.ERROR)
-        driver.record_failure(volume_id=VOLUME_ID, event=failure, message=None, decision=refused.exception.decision)
+        driver.record_failure(
+            CreateFailure(
+                problem=refused.exception,
+                volume_id=VOLUME_ID,
+                project_id=PROJECT_ID,
+                request_spec=SPEC,
+                context={},
+                attempt=1,
+                took_ms=0.0,
+            )
+        )
         assert isinstance(self.resources.failures, MemoryFailures)
         assert isinstance(self.resources.events, MemoryEvents)
-        self.assertEqual([failure], self.resources.failures.events)
+        (failure,) = self.resources.failures.events
         (differs,) = self.resources.events.emitted
-        self.assertEqual("failure", differs.payload["about_id"])
+        self.assertEqual(failure.id, differs.payload["about_id"])
         self.assertEqual("node1@disk#pool1", differs.payload["would_choose"])
 
 

@@ -8,7 +8,7 @@ from volsched.model.serialization import Serializable
 
 
 class SnapshotStatus(StrEnum):
-    """The status of a snapshot. Those that end in -ing, without error_, mean that work is in progress."""
+    """The status of a snapshot. Those that end in -ing, without `error_`, mean that work is in progress."""
 
     CREATING = "creating"
     AVAILABLE = "available"

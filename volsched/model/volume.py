@@ -9,7 +9,7 @@ from volsched.model.serialization import NOTHING, Serializable
 
 
 class VolumeStatus(StrEnum):
-    """The status of a volume. Those that end in -ing, without error_, mean that work is in progress."""
+    """The status of a volume. Those that end in -ing, without `error_`, mean that work is in progress."""
 
     CREATING = "creating"
     AVAILABLE = "available"

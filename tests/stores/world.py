@@ -69,7 +69,7 @@ class OnSQLite(World):
         super().setUp()
         self.clock = StandingClock()
         folder = self.folder()
-        shutil.copy(_upgraded_file(), folder / "volsched.db")
+        shutil.copy(upgraded_file(), folder / "volsched.db")
         self.database = Database(f"sqlite:///{folder}/volsched.db", clock=self.clock)
         self.addCleanup(self.database.close)
 
@@ -98,7 +98,7 @@ class OnMariaDB(OnServer):
 
 
 @functools.cache
-def _upgraded_file() -> Path:
+def upgraded_file() -> Path:
     """A database file that is copied for each test: upgrading anew would take longer."""
     folder = tempfile.TemporaryDirectory(prefix="volsched-db-")
     atexit.register(folder.cleanup)

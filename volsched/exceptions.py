@@ -1,4 +1,4 @@
-"""Every error that volsched raises, on one screen. Errors carry data and say whose fault it is."""
+"""All errors of volsched. They carry data, and their classes distinguish who can fix them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 class VolschedError(Exception):
-    """Anything that volsched itself raises."""
+    """The base class of all errors of volsched."""
 
 
 class InvalidRequest(VolschedError):
-    """The caller is wrong; never retried. `field` names what, `problem` says why and how to fix it."""
+    """The request is wrong and is never retried. `field` is wrong; `problem` is what is expected, and a fix."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")
@@ -23,7 +23,7 @@ class InvalidRequest(VolschedError):
 
 
 class NotFound(InvalidRequest):
-    """The caller named something that does not exist (or that the caller may not see)."""
+    """An object that the request names does not exist, or is not visible to the caller."""
 
     def __init__(self, kind: str, name: str, fix: str = "") -> None:
         super().__init__(kind, f"no {kind} {name!r}" + (f"; {fix}" if fix else ""))
@@ -62,14 +62,14 @@ class PoolNotFound(NotFound):
 
 
 class ServiceNotFound(NotFound):
-    """No service of the kind asked for is up (backup placement)."""
+    """No service of the kind is up, for the placement of a backup."""
 
     def __init__(self, name: str, fix: str = "") -> None:
         super().__init__("service", name, fix)
 
 
 class InstanceNotLocated(InvalidRequest):
-    """Nobody can tell where a compute instance runs. `kind`: not_found, hidden, timeout, unreachable or refused."""
+    """The host of an instance cannot be found. `kind`: not_found, hidden, timeout, unreachable or refused."""
 
     def __init__(self, instance_id: str, kind: str, problem: str) -> None:
         super().__init__("scheduler_hints.local_to_instance", f"instance {instance_id}: {problem}")
@@ -78,11 +78,11 @@ class InstanceNotLocated(InvalidRequest):
 
 
 class NotAuthorized(VolschedError):
-    """The caller may not do this, whatever the arguments."""
+    """The caller is not authorized for the operation."""
 
 
 class QuotaExceeded(VolschedError):
-    """A project's limit would be passed. Numbers in the unit of the resource (`volumes`, `gigabytes`)."""
+    """A limit of the project would be exceeded. Numbers are in the unit of the resource."""
 
     def __init__(self, resource: str, *, limit: int, used: int, reserved: int, asked: int) -> None:
         super().__init__(
@@ -97,7 +97,7 @@ class QuotaExceeded(VolschedError):
 
 
 class NoValidBackend(VolschedError):
-    """The answer is no; `decision` (when one was made) says why, pool by pool."""
+    """No pool fits; `decision`, if there is one, has the reason for each pool."""
 
     def __init__(self, reason: str, decision: Decision | None = None) -> None:
         super().__init__(reason)
@@ -106,7 +106,7 @@ class NoValidBackend(VolschedError):
 
 
 class ClaimConflict(VolschedError):
-    """A race for a pool was lost; ordinary: the next ranked pool is tried."""
+    """Another claim took the room of a pool first. This is expected; the next ranked pool is tried."""
 
     def __init__(self, pool_id: str, problem: str = "the pool changed since it was looked at") -> None:
         super().__init__(f"{pool_id}: {problem}")
@@ -114,7 +114,7 @@ class ClaimConflict(VolschedError):
 
 
 class LeaseLost(VolschedError):
-    """The work was taken over by another process; this one must stop and touch nothing."""
+    """Another process took over the work; this one must stop without changing anything."""
 
     def __init__(self, work_id: str, problem: str = "the lease is held by another process") -> None:
         super().__init__(f"work {work_id}: {problem}")
@@ -122,7 +122,7 @@ class LeaseLost(VolschedError):
 
 
 class StorageError(VolschedError):
-    """A storage backend could not do its work (disk full, file vanished…); `backend_id` names it."""
+    """A storage backend failed, for example because of a full disk."""
 
     def __init__(self, backend_id: str, problem: str) -> None:
         super().__init__(f"{backend_id}: {problem}")
@@ -144,11 +144,11 @@ class StorageMismatch(StorageError):
 
 
 class DatabaseUnavailable(VolschedError):
-    """The database is locked, gone, or of another version; nothing was changed."""
+    """The database is locked, unreachable or of another version; nothing was changed."""
 
 
 class PluginError(VolschedError):
-    """A plugin broke, or broke its word. `package` is who publishes it, and the version, where that is known.
+    """A plugin failed or broke its contract. `package` is its distribution and version, if known.
 
     `decision`, where there is one, says the same to whoever asks why a volume was not placed.
     """
@@ -172,11 +172,11 @@ class PluginNotFound(PluginError):
 
 
 class EventRefused(VolschedError):
-    """A notifier will never take this event, however often it is tried: it is parked at once. Raised by notifiers."""
+    """A notifier can never deliver an event, so the event is parked at once. Raised by notifiers."""
 
 
 class ConfigurationError(VolschedError):
-    """Found at start, never later. `option` is `[group] name`, with where it was set when known."""
+    """The configuration is wrong; found at start. `option` is `[group] name`, with its place, if known."""
 
     def __init__(self, option: str, problem: str) -> None:
         super().__init__(f"{option}: {problem}")
@@ -185,7 +185,7 @@ class ConfigurationError(VolschedError):
 
 
 class ExpressionError(VolschedError):
-    """A filter or goodness function that cannot be parsed or evaluated; `position` is a 0-based offset, if known.
+    """An expression cannot be parsed or evaluated; `position` is a 0-based offset, if known.
 
     `kind` is the class of error that Cinder's evaluator raises for the same mistake, or `limit` for a bound of ours.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from tools.parity.comparing import FAILURE, NOTIFICATIONS, POOLS, VALUE, Comparison
@@ -28,8 +29,8 @@ def refuses_hint(comparison: Comparison) -> frozenset[str]:
     properties = comparison.replay.properties_of(comparison.number)
     if not isinstance(problem, InvalidRequest):
         return NOTHING
-    field, _, name = problem.field.partition(".")
-    if field != "scheduler_hints" or not bad_hint(properties.get("scheduler_hints"), name.partition(".")[0]):
+    field, *names = re.split(r"[.\[]", problem.field)
+    if field != "scheduler_hints" or not bad_hint(properties.get("scheduler_hints"), names[0] if names else ""):
         return NOTHING
     return OUTCOME & comparison.differing if FAILURE in comparison.differing else NOTHING
 

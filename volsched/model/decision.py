@@ -47,7 +47,7 @@ class Screening(msgspec.Struct, frozen=True, eq=False):
     """A filter's answer: which candidates pass and, only if asked, why one does not.
 
     `passed` has one entry a candidate; `why` takes a position among the candidates (not a snapshot row). `shortfall`
-    says how far each candidate is from passing where that is a number, for the nearest miss to be told; or it gives
+    says how far each candidate is from passing where that is a number, to find the nearest miss; or it gives
     that when it is called.
     """
 
@@ -72,7 +72,7 @@ class FilterStep(msgspec.Struct, frozen=True, eq=False):
         """The reason of a rejected candidate; where the filter breaks when it is asked for it, that."""
         try:
             return str(self.screening.why(position))
-        except Exception as problem:  # noqa: BLE001 - a plugin's; the verdict stands, and the reader is told
+        except Exception as problem:  # noqa: BLE001 - a plugin's; the verdict stands
             return f"(the filter {self.name} cannot say why: {type(problem).__name__}: {problem})"
 
     @property

@@ -1,4 +1,4 @@
-"""Values for tests that say only what matters: `a_pool("full", free_gb=0.0)`."""
+"""Builders of values for tests, which set only the fields that matter: `a_pool("full", free_gb=0.0)`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ VOLUME_ID = "5a1f0c1e-0000-4000-8000-000000000001"
 PROJECT_ID = "0f3c5d0a0000400080000000000000aa"
 TOTAL_GB = 1000.0
 
-# The builders take any field of what they build by its name, and refuse others as the class itself does: a list of
-# them here would have to follow every change.
+# Builders accept all fields of the value as keyword arguments.
 
 
 def a_pool(name: str = "pool", *, backend: str = "node1@disk", **fields: Any) -> PoolState:
-    """A pool: thick, 1000 GiB, all of it free unless `free_gb` says otherwise, in zone nova.
+    """Return a thick pool of 1000 GiB in zone nova, all free unless `free_gb` is given.
 
-    `backend` is host@backend; `capabilities` are added to those that follow from the figures.
+    `backend` is host@backend; `capabilities` are added to those of the other fields.
     """
     cluster = fields.get("cluster_name")
     total_gb = fields.get("total_gb", TOTAL_GB)
@@ -62,7 +61,7 @@ def a_pool(name: str = "pool", *, backend: str = "node1@disk", **fields: Any) ->
 
 
 def a_pool_table(*pools: PoolState | int) -> PoolTable:
-    """The table of these pools, or of so many equal pools (`a_pool_table(5)`)."""
+    """Return the table of these pools, or of a number of equal pools (`a_pool_table(5)`)."""
     listed: list[PoolState] = []
     for given in pools:
         if isinstance(given, int):
@@ -73,12 +72,12 @@ def a_pool_table(*pools: PoolState | int) -> PoolTable:
 
 
 def a_volume_type(name: str = "gold", extra_specs: Mapping[str, Any] | None = None, **fields: Any) -> VolumeType:
-    """A volume type with these extra specs."""
+    """Return a volume type with these extra specs."""
     return VolumeType(**{"id": f"type-{name}", "name": name, "extra_specs": extra_specs or {}, **fields})
 
 
 def a_request(size_gb: float = 10, *, extra_specs: Mapping[str, Any] | None = None, **fields: Any) -> RequestSpec:
-    """A request to create a volume of this size. `extra_specs` makes a volume type that has them."""
+    """Return a request to create a volume of this size, with a volume type of these `extra_specs` if given."""
     if extra_specs is not None:
         fields.setdefault("volume_type", a_volume_type(extra_specs=extra_specs))
     properties = {"size": size_gb, "display_name": "a volume"}
@@ -88,7 +87,7 @@ def a_request(size_gb: float = 10, *, extra_specs: Mapping[str, Any] | None = No
 
 
 def a_volume(size_gb: int = 1, **fields: Any) -> Volume:
-    """A volume that is being created."""
+    """Return a volume in status `creating`."""
     made: dict[str, Any] = {"id": VOLUME_ID, "project_id": PROJECT_ID, "user_id": "a-user", "size_gb": size_gb}
     return Volume(**{**made, "status": VolumeStatus.CREATING, **fields})
 
@@ -106,7 +105,7 @@ def an_attempt(
 
 
 def an_event(event_id: str = "an-event", **fields: Any) -> Event:
-    """An event about a volume."""
+    """Return an event of a volume."""
     made: dict[str, Any] = {
         "id": event_id,
         "event_type": "scheduler.create_volume",
@@ -123,9 +122,9 @@ def an_event(event_id: str = "an-event", **fields: Any) -> Event:
 def a_report(
     backend: str = "node1@disk", pools: Sequence[Mapping[str, Any]] = ({},), **capabilities: Any
 ) -> CapabilityReport:
-    """A capability report in Cinder's words: `pools` says of each pool what differs from one that is free.
+    """Return a capability report. `pools` has the capabilities of each pool that differ from those of an empty one.
 
-    Names that are not given are pool0, pool1… `timestamp` and `cluster_name` may be given as well.
+    The default names are pool0, pool1… `timestamp` and `cluster_name` are accepted as well.
     """
     timestamp = capabilities.pop("timestamp", NOON)
     cluster_name = capabilities.pop("cluster_name", None)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from unittest import mock
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from tests.stores.world import World, a_volume, created
+from volsched.db import engines
 from volsched.db.schema import volumes
 from volsched.db.volumes import Volumes
 from volsched.exceptions import DatabaseUnavailable, InvalidRequest
@@ -53,6 +55,16 @@ class ServerFaultsContract(World):
             _touch(connection, "v1")
             with self.assertRaisesRegex(DatabaseUnavailable, "is locked by another process .*nothing was changed"):
                 self.in_this_world(patience_seconds=0.5).run(lambda other: _touch(other, "v1"))
+
+    def test_a_client_that_stops_inside_a_transaction_loses_its_locks(self) -> None:
+        created(self.database, "v1")
+        with mock.patch.object(engines, "PAUSE_SECONDS", 1):
+            stopped = self.in_this_world()
+            with self.assertRaises(DatabaseUnavailable), stopped.transaction() as connection:
+                _touch(connection, "v1")
+                self.in_this_world(patience_seconds=30).run(lambda other: _touch(other, "v1"))
+                _touch(connection, "v1")
+        self.assertEqual(11, Volumes(self.database).get("v1").size_gb)
 
     def test_a_connection_that_is_cut_is_made_again(self) -> None:
         created(self.database, "v1")

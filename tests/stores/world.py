@@ -33,7 +33,7 @@ POOL = "h@b#p"
 
 
 class StandingClock:
-    """A clock that moves when it is told to."""
+    """A clock that moves only by `forward`."""
 
     def __init__(self) -> None:
         self.now = NOON

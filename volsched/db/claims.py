@@ -74,7 +74,7 @@ class Claims:
         return self._select(claims.c.pool_id.in_(sorted(set(pool_ids))))
 
     def pending(self) -> Sequence[Claim]:
-        """Return the claims that the last reports of their pools cannot know, oldest first."""
+        """Return the claims that the last reports of their pools cannot count, oldest first."""
         return self._select(pool_room.UNKNOWN)
 
     def _select(self, which: sa.ColumnElement[bool]) -> Sequence[Claim]:

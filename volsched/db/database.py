@@ -154,7 +154,7 @@ class Database:
             return
         if found is None:
             raise DatabaseUnavailable(f"{self.name} has no tables yet; run volsched db upgrade")
-        if upgrade.knows(found):
+        if upgrade.has(found):
             raise DatabaseUnavailable(
                 f"{self.name} is at {found}, this volsched needs {wanted}; run volsched db upgrade"
             )
@@ -201,8 +201,19 @@ class Database:
     @contextmanager
     def _migration(self) -> Iterator[Connection]:
         try:
-            with self._turn, self._made(create=True).begin() as connection:
-                yield connection
+            if self.kind == "sqlite":
+                with self._turn, self._made(create=True).begin() as connection:
+                    yield connection
+                return
+            # A statement may change a large table, and alembic pauses between statements.
+            engine = engines.make(
+                self.url, echo=self._echo, patience_seconds=self._patience, pool_size=1, bounded=False
+            )
+            try:
+                with engine.begin() as connection:
+                    yield connection
+            finally:
+                engine.dispose()
         except DBAPIError as problem:
             self._refuse(problem)
 

@@ -31,6 +31,12 @@ SQLITE_QUERY = {"timeout", "cached_statements", "uri", "mode", "cache", "immutab
 EXTRAS = {"postgresql+psycopg": "postgresql", "mysql+pymysql": "mysql"}
 #: The time within which a server must accept a connection.
 CONNECT_SECONDS = 5
+#: The bounds of a session, below the default lease: the longest pause inside a transaction, after which the server
+#: ends it and releases its locks, and the longest silence of a server, after which the connection is lost.
+PAUSE_SECONDS = 20
+SILENCE_SECONDS = 40
+#: The time after which a server closes an unused session: more than a connection stays in the pool.
+UNUSED_SECONDS = 3600
 #: The execution option with the statement that begins a SQLite transaction.
 BEGIN = "volsched_begin"
 #: The pause before the next attempt to prepare a new SQLite file that another process prepares.
@@ -71,13 +77,16 @@ def sqlite_file(url: URL) -> Path | None:
     return Path(str(url.database))
 
 
-def make(url: URL, *, echo: bool, patience_seconds: float, pool_size: int) -> Engine:
-    """Return an engine without connections. Raises ConfigurationError if the driver is not installed."""
+def make(url: URL, *, echo: bool, patience_seconds: float, pool_size: int, bounded: bool = True) -> Engine:
+    """Return an engine without connections. Raises ConfigurationError if the driver is not installed.
+
+    `bounded` False: a statement may take any time, and so may a pause in a transaction.
+    """
     kind = url.get_backend_name()
     try:
         if kind == "sqlite":
             return _sqlite(url, echo=echo, patience_seconds=patience_seconds)
-        return _server(url, echo=echo, patience_seconds=patience_seconds, pool_size=pool_size)
+        return _server(url, echo=echo, patience_seconds=patience_seconds, pool_size=pool_size, bounded=bounded)
     except (ModuleNotFoundError, NoSuchModuleError) as problem:
         extra = EXTRAS.get(url.drivername, kind)
         raise ConfigurationError(OPTION, f"{problem}; fix: pip install 'volsched[{extra}]'") from problem
@@ -119,12 +128,17 @@ def _write_ahead(cursor: sqlite3.Cursor, patience_seconds: float) -> None:
             time.sleep(TURN_SECONDS)
 
 
-def _server(url: URL, *, echo: bool, patience_seconds: float, pool_size: int) -> Engine:
+def _server(url: URL, *, echo: bool, patience_seconds: float, pool_size: int, bounded: bool) -> Engine:
     wait = max(1, math.ceil(patience_seconds))
     postgresql = url.get_backend_name() == "postgresql"
     arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
     if postgresql:
-        arguments |= {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+        # A server that vanished is noticed whether a statement is on its way or its result is awaited.
+        quarter = max(1, SILENCE_SECONDS // 4)
+        arguments |= {"keepalives_idle": quarter, "keepalives_interval": quarter, "keepalives_count": 3}
+        arguments |= {"tcp_user_timeout": SILENCE_SECONDS * 1000}
+    elif bounded:
+        arguments |= {"read_timeout": SILENCE_SECONDS, "write_timeout": SILENCE_SECONDS}
     engine = sa.create_engine(
         url,
         echo=echo,
@@ -135,7 +149,7 @@ def _server(url: URL, *, echo: bool, patience_seconds: float, pool_size: int) ->
         pool_recycle=1800,
         connect_args={key: value for key, value in arguments.items() if key not in url.query},
     )
-    settings = [f"SET lock_timeout = {wait * 1000}"] if postgresql else [f"SET innodb_lock_wait_timeout = {wait}"]
+    settings = (_postgresql if postgresql else _mariadb)(wait, bounded=bounded)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, record: object) -> None:
@@ -145,3 +159,26 @@ def _server(url: URL, *, echo: bool, patience_seconds: float, pool_size: int) ->
         connection.commit()
 
     return engine
+
+
+def _postgresql(wait: int, *, bounded: bool) -> list[str]:
+    """Return the settings of a session: the server ends it, and releases its locks, if the client does not answer."""
+    settings = [f"SET lock_timeout = {wait * 1000}"]
+    if bounded:
+        quarter = max(1, PAUSE_SECONDS // 4)
+        settings += [
+            f"SET idle_in_transaction_session_timeout = {PAUSE_SECONDS * 1000}",
+            f"SET tcp_keepalives_idle = {quarter}",
+            f"SET tcp_keepalives_interval = {quarter}",
+            "SET tcp_keepalives_count = 3",
+            f"SET tcp_user_timeout = {PAUSE_SECONDS * 1000}",
+        ]
+    return settings
+
+
+def _mariadb(wait: int, *, bounded: bool) -> list[str]:
+    """Return the settings of a session. Locks of tables are waited for as long as those of rows."""
+    settings = [f"SET innodb_lock_wait_timeout = {wait}, lock_wait_timeout = {wait}"]
+    if bounded:
+        settings += [f"SET idle_transaction_timeout = {PAUSE_SECONDS}, wait_timeout = {UNUSED_SECONDS}"]
+    return settings

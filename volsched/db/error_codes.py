@@ -33,6 +33,10 @@ _SQLSTATES = {
     "22003": Fault.TOO_LONG,  # numeric value out of range
     "22021": Fault.TOO_LONG,  # character not in repertoire
     "08": Fault.LOST,
+    "25P03": Fault.LOST,  # a pause in a transaction was too long
+    "0A000": Fault.LOST,  # a prepared statement whose table was altered
+    "26000": Fault.LOST,  # a prepared statement of another session, behind a connection pooler
+    "42P05": Fault.LOST,
     "57": Fault.LOST,  # shut down, crashed, cancelled, still starting
     "25006": Fault.REFUSED,  # read only
     "28": Fault.REFUSED,
@@ -56,6 +60,7 @@ _ERROR_NUMBERS = {
     1264: Fault.TOO_LONG,  # out of range
     1366: Fault.TOO_LONG,  # no text of this character set
     1406: Fault.TOO_LONG,
+    1064: Fault.OURS,  # syntax
     1053: Fault.LOST,  # shutting down
     1927: Fault.LOST,  # killed
     2002: Fault.LOST,
@@ -94,6 +99,10 @@ _RESULT_CODES = {
 }
 
 
+#: SQLite's codes for a wrong statement, constraint, type, call or parameter.
+_OF_STATEMENTS = frozenset({1, 19, 20, 21, 25})
+
+
 def fault_of(error: DBAPIError) -> Fault:
     """Return the class of an error of any of the databases."""
     if error.connection_invalidated:
@@ -105,17 +114,26 @@ def fault_of(error: DBAPIError) -> Fault:
         return _sqlite(code, str(cause))
     if driver == "pymysql" and cause is not None and cause.args:
         # Its numbers are more precise than its SQLSTATEs: most of these are HY000.
-        return _ERROR_NUMBERS.get(cause.args[0], Fault.OURS)
+        return _ERROR_NUMBERS.get(cause.args[0]) or _unknown(cause)
     state = getattr(cause, "sqlstate", None)
     if state is not None:
-        return _SQLSTATES.get(state) or _SQLSTATES.get(state[:2]) or Fault.OURS
+        return _SQLSTATES.get(state) or _SQLSTATES.get(state[:2]) or _unknown(cause)
     if driver == "psycopg":
         # An error without a state did not reach the server: there is no connection, or the value cannot be sent.
         return Fault.TOO_LONG if type(cause).__name__ == "DataError" else Fault.LOST
     return Fault.OURS
 
 
+def _unknown(cause: BaseException | None) -> Fault:
+    """Return the class of an error without an entry: what is not about the statement or its values is operational."""
+    kinds = {kind.__name__ for kind in type(cause).__mro__}
+    if "DataError" in kinds:
+        return Fault.TOO_LONG
+    return Fault.REFUSED if kinds & {"OperationalError", "InternalError"} else Fault.OURS
+
+
 def _sqlite(code: int, text: str) -> Fault:
     if code == 1 and text.startswith(("no such table", "no such column", "table ")):
         return Fault.NOT_UPGRADED
-    return _RESULT_CODES.get(code) or _RESULT_CODES.get(code & 0xFF) or Fault.OURS
+    known = _RESULT_CODES.get(code) or _RESULT_CODES.get(code & 0xFF)
+    return known or (Fault.OURS if code & 0xFF in _OF_STATEMENTS else Fault.REFUSED)

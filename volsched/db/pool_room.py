@@ -1,6 +1,6 @@
 """Room in pools: claimed by one conditional update, summed anew whenever a claim or a report changes what is pending.
 
-Invariant of every committed state: a pool's pending_gb is the sum of its claims that its report cannot know
+Invariant of every committed state: a pool's pending_gb is the sum of its claims that its report cannot count
 (`Claim.known_to`). A transaction that changes claims locks the rows of their pools, in the order of their ids.
 """
 
@@ -27,7 +27,7 @@ def _unknown_to(reported_at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
 
 
 def pending(reported_at: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
-    """Return the sum of a pool's claims that a report with this time stamp cannot know, for an update of `pools`."""
+    """Return the sum of a pool's claims that a report with this time stamp cannot count, for an update of `pools`."""
     return (
         sa.select(sa.func.coalesce(sa.func.sum(claims.c.size_gb), 0.0))
         .where(claims.c.pool_id == pools.c.id, _unknown_to(reported_at))
@@ -36,7 +36,7 @@ def pending(reported_at: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
     )
 
 
-# What the report of the claim's pool cannot know: SQL for `not Claim.known_to(reported_at)`.
+# Claims that the report of their pool cannot count: SQL for `not Claim.known_to(reported_at)`.
 UNKNOWN = _unknown_to(pools.c.reported_at)
 
 

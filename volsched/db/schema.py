@@ -160,7 +160,7 @@ backends = _table(
     "backends",
     Column("id", NAME, primary_key=True),  # the backend_id; of another kind than volume: kind:backend_id
     Column("kind", WORD, nullable=False),
-    Column("host", NAME, nullable=False),  # the service heard of last, where a cluster has several
+    Column("host", NAME, nullable=False),  # of a cluster: the service that reported last
     Column("cluster_name", NAME),
     Column("zone", NAME),
     Column("disabled", sa.Boolean, nullable=False),
@@ -189,7 +189,7 @@ pools = _table(
     Column("thin", sa.Boolean, nullable=False),
     Column("room_thin_gb", sa.Double),  # NULL: unbounded
     Column("room_thick_gb", sa.Double),  # NULL: unbounded
-    Column("pending_gb", sa.Double, nullable=False),  # the sum of the claims that the report cannot know
+    Column("pending_gb", sa.Double, nullable=False),  # the sum of the claims that the report cannot count
     Column("reported_at", Moment),
     Column("cordons", Document, nullable=False),  # [{"operation": …, "reason": …, "until": …}, …]
     Index(None, "backend_id"),

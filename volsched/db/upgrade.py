@@ -40,7 +40,7 @@ def stamped(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def knows(revision: str) -> bool:
+def has(revision: str) -> bool:
     """Return whether this version of volsched has the revision."""
     from alembic.script import ScriptDirectory
 

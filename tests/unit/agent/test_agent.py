@@ -137,7 +137,7 @@ class AgentTestCase(TestCase):
             logging.getLogger("volsched").debug("quiet")
             yield
 
-    def told(self, volume_id: str = "v1") -> list[str]:
+    def messages(self, volume_id: str = "v1") -> list[str]:
         return [message.text for message in Messages(self.database).of(volume_id, None)]
 
     def events(self, volume_id: str = "v1") -> list[str]:
@@ -191,7 +191,7 @@ class TestCreate(AgentTestCase):
         self.assertIsNone(self.claims.get("v1"))
         self.assertEqual(["volume.create.start", "volume.create.error"], self.events())
         self.assertIn("left in the pool", str(self.outbox.of("v1")[1].payload["reason"]))
-        (text,) = self.told()
+        (text,) = self.messages()
         self.assertIn("the volume could not be created: its storage reported a problem", text)
         self.assertNotIn(str(self.root), text)
         self.assertEqual(["stray"], self.files())
@@ -205,7 +205,7 @@ class TestCreate(AgentTestCase):
             agent.work_once()
         self.assertEqual(VolumeStatus.ERROR, self.volumes.get("v1").status)
         self.assertEqual([], self.files(), "what was made is cleared away")
-        self.assertNotIn("secret", self.told()[0])
+        self.assertNotIn("secret", self.messages()[0])
         self.assertIn("secret", self.work.of("v1")[0].problem or "")
 
     def failing(self, attempts: int, most: int) -> None:
@@ -226,7 +226,7 @@ class TestCreate(AgentTestCase):
         volume = self.volumes.get("v1")
         self.assertEqual((VolumeStatus.CREATING, None, None), (volume.status, volume.host, volume.availability_zone))
         self.assertIsNone(self.claims.get("v1"))
-        self.assertEqual([], self.told())
+        self.assertEqual([], self.messages())
         again = self.work.take([SCHEDULER_QUEUE], "scheduler", 30.0)
         assert again is not None
         self.assertEqual(("create", "v1"), (again.operation, again.volume_id))
@@ -375,7 +375,7 @@ class TestExtendAndDelete(AgentTestCase):
         volume = self.volumes.get("v1")
         self.assertEqual((VolumeStatus.ERROR_EXTENDING, 4), (volume.status, volume.size_gb))
         self.assertEqual(["v1"], [claim.key for claim in self.claims.of("v1")])
-        self.assertEqual(1, len(self.told()))
+        self.assertEqual(1, len(self.messages()))
 
     def test_volume_that_was_cut_is_not_extended_and_ends_in_error(self) -> None:
         agent = self.agent()
@@ -387,7 +387,7 @@ class TestExtendAndDelete(AgentTestCase):
         volume = self.volumes.get("v1")
         self.assertEqual((VolumeStatus.ERROR, 4), (volume.status, volume.size_gb))
         self.assertEqual(["v1"], [claim.key for claim in self.claims.of("v1")])
-        self.assertIn(f"its storage holds 5 bytes of it instead of {4 * MIB}", self.told()[0])
+        self.assertIn(f"its storage holds 5 bytes of it instead of {4 * MIB}", self.messages()[0])
         self.assertIn("volume-v1: expected at least", self.work.of("v1")[-1].problem or "")
         self.assertEqual(5, (self.root / "thick" / "volume-v1").stat().st_size)
 
@@ -444,7 +444,7 @@ class TestManage(AgentTestCase):
                     agent.work_once()
                 self.assertRaises(VolumeNotFound, self.volumes.get, "v1")
                 self.assertEqual([], list(self.claims.of("v1")))
-                self.assertIn("nothing was taken under management: ", self.told()[0])
+                self.assertIn("nothing was taken under management: ", self.messages()[0])
 
     def test_storage_in_trouble_is_an_error_of_the_volume(self) -> None:
         agent = self.agent()

@@ -98,8 +98,8 @@ class TestMove(MovesTestCase):
         self.assertEqual(["thick/volume-v1"], self.places())
         self.assertEqual({THICK: 4.0}, self.claimed())
         self.assertIn(words, self.work.of("v1")[-1].problem or "")
-        self.assertIn("the volume was not moved, and stays as it is", self.told()[-1])
-        self.assertNotIn("secret", self.told()[-1])
+        self.assertIn("the volume was not moved, and stays as it is", self.messages()[-1])
+        self.assertNotIn("secret", self.messages()[-1])
 
     def test_a_backend_that_does_not_declare_it_is_not_asked(self) -> None:
         self.not_moved(self.moving(Rigid), 1, "its driver Rigid cannot move volumes (it has no capability MIGRATE)")
@@ -117,7 +117,7 @@ class TestMove(MovesTestCase):
         last = self.outbox.of("v1")[-1]
         self.assertEqual("volume.clear.error", last.event_type)
         self.assertEqual(str(self.root / "thick/volume-v1"), last.payload["left_behind"])
-        self.assertEqual([], self.told(), "the owner has nothing to do with it")
+        self.assertEqual([], self.messages(), "the owner has nothing to do with it")
         agent.report_all()
         pool = self.backends.pool(THICK)
         self.assertEqual(16.0, pool.room_thick_gb, "the report counts what is left there")
@@ -180,12 +180,12 @@ class TestSnapshots(MovesTestCase):
 
     def test_of_a_volume_that_was_cut_none_is_taken(self) -> None:
         self.assertIs(SnapshotStatus.ERROR, self.taking(DirectoryBackend, cut_to=5, ends=VolumeStatus.ERROR))
-        self.assertIn("its storage holds 5 bytes of it instead of", self.told()[-1])
+        self.assertIn("its storage holds 5 bytes of it instead of", self.messages()[-1])
         self.assertIsNone(self.claims.get("s1"))
         self.assertEqual(["thick/volume-v1"], self.places())
 
     def test_a_backend_that_does_not_declare_it_is_not_asked(self) -> None:
         self.assertIs(SnapshotStatus.ERROR, self.taking(Rigid))
         self.assertIsNone(self.claims.get("s1"))
-        self.assertIn("snapshot s1 could not be taken", self.told()[-1])
+        self.assertIn("snapshot s1 could not be taken", self.messages()[-1])
         self.assertEqual(WorkState.FAILED, self.work.of("v1")[-1].state)

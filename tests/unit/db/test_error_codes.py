@@ -27,6 +27,12 @@ POSTGRESQL = {
     "3D000": Fault.REFUSED,
     "28P01": Fault.REFUSED,
     "25006": Fault.REFUSED,
+    "25P03": Fault.LOST,
+    "0A000": Fault.LOST,
+    "26000": Fault.LOST,
+    "22P05": Fault.TOO_LONG,
+    "54000": Fault.REFUSED,
+    "XX000": Fault.REFUSED,
     "42601": Fault.OURS,
 }
 MARIADB = {
@@ -45,6 +51,13 @@ MARIADB = {
     1021: Fault.REFUSED,
     1045: Fault.REFUSED,
     1049: Fault.REFUSED,
+    1047: Fault.REFUSED,
+    1129: Fault.REFUSED,
+    1226: Fault.REFUSED,
+    1317: Fault.REFUSED,
+    1792: Fault.REFUSED,
+    1969: Fault.REFUSED,
+    4031: Fault.REFUSED,
     1064: Fault.OURS,
 }
 
@@ -91,6 +104,11 @@ class TestFaults(TestCase):
         for number, fault in MARIADB.items():
             with self.subTest(number):
                 self.assertIs(fault, fault_of(_wrapped(pymysql.err.OperationalError(number, "why", sqlstate="HY000"))))
+
+    def test_an_error_of_sqlite_that_is_not_about_the_statement_is_operational(self) -> None:
+        problem = sqlite3.OperationalError("interrupted")
+        problem.sqlite_errorcode = sqlite3.SQLITE_INTERRUPT
+        self.assertIs(Fault.REFUSED, fault_of(_wrapped(problem)))
 
     def test_sqlite_by_result_code(self) -> None:
         seen = 0

@@ -16,6 +16,7 @@ from volsched.db.claims import Claims
 from volsched.db.database import Database
 from volsched.db.leases import this_owner
 from volsched.db.outbox import Outbox
+from volsched.db.storage import Storage
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
 from volsched.messaging.caster import LocalCaster
@@ -81,6 +82,7 @@ def an_agent(folder: str) -> Agent:
         backends={"disk1": backend},
         work=WorkQueue(database),
         volumes=Volumes(database),
+        storage=Storage(database),
         reports=Backends(database),
         events=Outbox(database),
         caster=LocalCaster(threading.Event()),

@@ -6,6 +6,7 @@ import os
 import signal
 from contextlib import ExitStack
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from tests import TestCase, servers
 from tests.functional import books
@@ -22,7 +23,7 @@ def moment(asked: str, process: str, words: str) -> Moment:
     return next(one for one in MOMENTS[asked] if (one.process, one.words) == (process, words))
 
 
-class TestFencing(TestCase):
+class FencingTestCase(TestCase):
     """On a server: of SQLite's one lock for all a sleeper may be the holder, and nobody can work until it wakes up."""
 
     def setUp(self) -> None:
@@ -49,6 +50,8 @@ class TestFencing(TestCase):
     def it(self) -> Volume:
         return Volumes(self.fleet.database).find("it", None)
 
+
+class TestFencing(FencingTestCase):
     def wakes(self, program: str, process: BaseProcess) -> None:
         """It goes on, and has seen that it must not."""
         assert process.pid is not None
@@ -86,3 +89,69 @@ class TestFencing(TestCase):
         sleeper = self.asleep("agent", moment("create", "agent", "the storage operation ends"), 3)
         self.fleet.start("agent", self.small)
         self.wakes("agent", sleeper)
+
+
+#: The agent has just asked for its lease, and is about to publish the file of a volume.
+PUBLISHES = Moment(process="agent", words="it is about to publish", after="volsched.db.work.WorkQueue.renew")
+#: The same, about to remove one.
+REMOVES = Moment(
+    process="agent", words="it is about to remove", before="volsched_drivers.backends.attempt_files.exchange"
+)
+
+
+class TestStorage(FencingTestCase):
+    """A process that sleeps between asking for its lease and the next system call."""
+
+    def command(self, *words: str) -> None:
+        done = self.fleet.start("command", self.small, *words)
+        done.join()
+        self.assertEqual(0, done.exitcode, self.fleet.log("command", self.small).read_text())
+
+    def woken(self, sleeper: BaseProcess) -> None:
+        """It goes on, and sees that it must not. Any other agent has ended its work."""
+        assert sleeper.pid is not None
+        os.kill(sleeper.pid, signal.SIGCONT)
+        log = self.fleet.log("agent", self.small)
+        self.fleet.until(lambda: "whoever took it over ends it" in log.read_text())
+
+    def files(self) -> list[str]:
+        return sorted(str(path.relative_to(self.fleet.disks)) for path in self.fleet.disks.rglob("volume-*"))
+
+    def test_an_agent_that_was_about_to_publish_replaces_nothing(self) -> None:
+        sleeper = self.asleep("agent", PUBLISHES, 3)
+        self.fleet.start("agent", self.small)
+        self.fleet.until(lambda: self.it().status.value == "available")
+        path = Path(str(self.it().provider_location))
+        path.write_bytes(b"written by its user".ljust(3 * UNIT))
+        self.woken(sleeper)
+        self.assertTrue(path.read_bytes().startswith(b"written by its user"))
+        self.assertEqual([], books.problems(self.fleet.database, self.fleet.disks, UNIT))
+
+    def test_an_agent_that_was_about_to_publish_does_not_make_a_deleted_volume_again(self) -> None:
+        sleeper = self.asleep("agent", PUBLISHES, 3)
+        self.fleet.start("agent", self.small)
+        self.fleet.until(lambda: self.it().status.value == "available")
+        self.command("volume", "delete", "it")
+        self.fleet.until(lambda: not Volumes(self.fleet.database).list())
+        self.woken(sleeper)
+        self.assertEqual([], self.files())
+
+    def test_an_agent_that_was_about_to_clear_a_move_leaves_what_was_moved_back(self) -> None:
+        two = self.fleet.host("small", "one:100, two:100", thick="one, two")
+        sleeper = self.fleet.start("agent", two, dies_at=REMOVES, sign=signal.SIGSTOP)
+        self.fleet.start("scheduler", two)
+        self.command("volume", "create", "--size", "3", "--name", "it")
+        home = str(self.it().host)
+        away = home.replace("#one", "#two") if home.endswith("#one") else home.replace("#two", "#one")
+        self.command("volume", "migrate", "it", away, "--no-wait")
+        self.fleet.until(lambda: is_stopped(sleeper))
+        self.fleet.start("agent", two)
+        self.fleet.until(lambda: self.it().status.value == "available")
+        self.assertEqual(away, self.it().host)
+        self.command("volume", "migrate", "it", home)
+        self.fleet.until(lambda: self.it().status.value == "available")
+        path = Path(str(self.it().provider_location))
+        path.write_bytes(b"the only copy".ljust(3 * UNIT))
+        self.woken(sleeper)
+        self.assertTrue(path.read_bytes().startswith(b"the only copy"))
+        self.assertEqual([], books.problems(self.fleet.database, self.fleet.disks, UNIT))

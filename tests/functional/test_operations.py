@@ -57,7 +57,7 @@ class Operating(InAWorld):
 
     def files(self) -> list[str]:
         found = (path for kind in ("fast", "slow") for path in (self.folder_ / kind).rglob("*") if path.is_file())
-        return sorted(path.name for path in found)
+        return sorted(path.name for path in found if path.name != ".volsched-pool")
 
     def balanced(self) -> None:
         """Assert that the claims of each pool add up to its volumes and snapshots, without other files."""

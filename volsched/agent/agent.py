@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Protocol
@@ -13,10 +13,11 @@ from typing import Protocol
 from volsched.agent.context import OperationContext
 from volsched.agent.operations import OPERATIONS, obsolete, outcome_of
 from volsched.db.leases import held
+from volsched.db.storage import SEE_AGAIN_SECONDS, StorageRecord
 from volsched.exceptions import DatabaseUnavailable, LeaseLost, VolumeNotFound
 from volsched.model.parsing import ParsedReport, pools_from
 from volsched.model.ports import Clock, EventSink, VolumeCaster, VolumeStore, WorkStore
-from volsched.model.report import CapabilityReport, ServiceState
+from volsched.model.report import CapabilityReport, ServiceState, StoredVolume
 from volsched.model.volume import Volume
 from volsched.model.work import Outcome, WorkItem, WorkState, agent_queue
 from volsched.plugins import StorageBackend
@@ -34,6 +35,18 @@ class ReportSink(Protocol):
     def heartbeat(self, host: str, *, cluster_name: str | None = None, zone: str | None = None) -> None: ...
 
 
+class PoolStorage(Protocol):
+    """Where the ids of the pools' storage are stored, and what backends hold: the database."""
+
+    def records(self, backend_id: str) -> Mapping[str, StorageRecord]: ...
+
+    def seen(self, backend_id: str, found: Mapping[str, str], owner: str) -> Mapping[str, StorageRecord]: ...
+
+    def inventory_begun(self, backend_id: str) -> datetime | None: ...
+
+    def store_inventory(self, backend_id: str, volumes: Iterable[StoredVolume], begun: datetime) -> None: ...
+
+
 class Agent:
     """Serves the queues of its backends, each `host@name`.
 
@@ -49,6 +62,7 @@ class Agent:
         work: WorkStore,
         volumes: VolumeStore,
         reports: ReportSink,
+        storage: PoolStorage,
         zones: Mapping[str, str | None] = MappingProxyType({}),
         default_ratio: str = "20.0",
         events: EventSink,
@@ -57,6 +71,7 @@ class Agent:
         owner: str,
         lease_seconds: float = 60.0,
         cluster: str | None = None,
+        inventory_seconds: float = 300.0,
     ) -> None:
         self._host = host
         self._cluster = cluster
@@ -64,6 +79,10 @@ class Agent:
         self._work = work
         self._volumes = volumes
         self._reports = reports
+        self._storage = storage
+        self._inventory_seconds = inventory_seconds
+        self._inventories: dict[str, datetime | None] = {}  # when the last one was begun, as far as is known
+        self._identified: dict[str, str | None] = {}  # backend id -> why it is not served
         self._zones = zones
         self._default_ratio = default_ratio
         self._events = events
@@ -103,7 +122,13 @@ class Agent:
             # Before measuring: what is made meanwhile may or may not be counted, so the report must not cover it.
             begun = time.monotonic()
             try:
+                why = self._identify(backend_id)
+                if why is not None:
+                    problems.append((backend_id, why))
+                    continue  # without a heartbeat: another agent may serve the backend
                 report = _report_of(name, backend, host, cluster)
+            except DatabaseUnavailable:
+                raise
             except Exception as problem:  # noqa: BLE001 - a plugin: the other backends report all the same
                 problems.append((backend_id, str(problem) or repr(problem)))
                 self._reports.heartbeat(host, cluster_name=cluster, zone=zone)
@@ -111,8 +136,63 @@ class Agent:
             service = ServiceState(host=host, cluster_name=cluster, zone=zone)
             parsed = pools_from(report, service, self._default_ratio)
             self._reports.record(report, parsed, zone=zone, begun=begun)
+            self._inventory(backend_id, self._inventory_seconds)
         self._log_changes(tuple(problems))
         return self._problems
+
+    def _identify(self, backend_id: str) -> str | None:
+        """Compare the storage of a backend with the ids in the database; return why it is not served, or None."""
+        known = self._storage.records(backend_id)
+        found = self._backends[backend_id][1].identify({pool: record.storage_id for pool, record in known.items()})
+        marked = {pool: storage_id for pool, storage_id in found.items() if storage_id}
+        if any(pool not in known or _is_due(known[pool], self._owner) for pool in marked):
+            known = self._storage.seen(backend_id, marked, self._owner)
+        wrong = [
+            f"pool {backend_id}#{pool}: expected the storage {known[pool].storage_id}, got {storage_id or 'none'}"
+            for pool, storage_id in found.items()
+            if pool in known and self._is_wrong(known[pool], storage_id)
+        ]
+        fix = (
+            "another machine serves a backend of this name, or another disk is mounted; give this machine a [agent] "
+            "host of its own, mount the pool's disk, or accept the one that is there: volsched pool adopt POOL"
+        )
+        self._identified[backend_id] = f"{'; '.join(wrong)}; {fix}" if wrong else None
+        return self._identified[backend_id]
+
+    def _is_wrong(self, record: StorageRecord, found: str | None) -> bool:
+        """Whether the storage is another pool's, or is missing here while another process uses it."""
+        if found is None:
+            return bool(record.storage_id) and record.is_used_by_another(self._owner)
+        return found != record.storage_id
+
+    def store_inventories(self) -> None:
+        """Store what every backend holds now."""
+        for backend_id in self._backends:
+            if self._is_served(backend_id):
+                self._inventory(backend_id, 0.0)
+
+    def _inventory(self, backend_id: str, seconds: float) -> None:
+        """Store what a backend holds, unless the last complete inventory is younger than `seconds`."""
+        now = self._clock()
+        if _is_recent(self._inventories.get(backend_id), now, seconds):
+            return
+        begun = self._inventories[backend_id] = self._storage.inventory_begun(backend_id)
+        if _is_recent(begun, now, seconds):
+            return
+        try:
+            self._storage.store_inventory(backend_id, self._backends[backend_id][1].list_volumes(), now)
+            self._inventories[backend_id] = now
+        except DatabaseUnavailable:
+            raise
+        except Exception as problem:  # noqa: BLE001 - a plugin, or another agent of the cluster that does the same
+            LOG.warning("backend %s: its volumes could not be listed: %s", backend_id, problem)
+
+    def _is_served(self, backend_id: str) -> bool:
+        if backend_id not in self._identified:
+            why = self._identify(backend_id)
+            if why is not None:
+                LOG.error("backend %s is not served: %s", backend_id, why)
+        return self._identified[backend_id] is None
 
     def _log_changes(self, problems: tuple[tuple[str, str], ...]) -> None:
         """Log a problem when it begins and when it ends, and not at every report between."""
@@ -127,7 +207,8 @@ class Agent:
 
     def work_once(self) -> bool:
         """Take one work item and end it; return False if there was none."""
-        work = self._work.take(self.queues, self._owner, self._lease_seconds)
+        queues = [agent_queue(backend_id) for backend_id in self._backends if self._is_served(backend_id)]
+        work = self._work.take(queues, self._owner, self._lease_seconds)
         if work is None:
             return False
         try:
@@ -181,6 +262,15 @@ class Agent:
             return self._volumes.get(work.volume_id or "")
         except VolumeNotFound:
             return None
+
+
+def _is_recent(begun: datetime | None, now: datetime, seconds: float) -> bool:
+    return begun is not None and 0.0 <= (now - begun).total_seconds() < seconds
+
+
+def _is_due(record: StorageRecord, owner: str) -> bool:
+    """Whether to store that this process sees the storage."""
+    return not record.storage_id or record.seen_by != owner or record.age_seconds > SEE_AGAIN_SECONDS
 
 
 def _report_of(name: str, backend: StorageBackend, host: str, cluster: str | None) -> CapabilityReport:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from volsched.api.resources import ApiService
 from volsched.db.database import Database
 from volsched.db.inconsistencies import CHECKS, Check
+from volsched.db.storage_checks import STORAGE_CHECKS
 from volsched.model.inconsistency import Inconsistency
 from volsched.model.observer import NO_OBSERVER, Observer
 
@@ -22,7 +23,7 @@ class Audit:
     def __init__(
         self,
         database: Database,
-        checks: Sequence[Check] = CHECKS,
+        checks: Sequence[Check] = (*CHECKS, *STORAGE_CHECKS),
         *,
         observer: Observer = NO_OBSERVER,
     ) -> None:
@@ -67,10 +68,12 @@ class AuditService(ApiService):
     def find(self) -> Sequence[Inconsistency]:
         """Return every inconsistency, by check. Work in progress is not one."""
         self._check("audit:look")
+        self._resources.request_worker.store_inventories()
         return list(Audit(self._resources.database).find())
 
     def repair(self) -> Sequence[Inconsistency]:
         """Repair every inconsistency that can be repaired, and return all; `repaired` of each says whether it was."""
         self._check("audit:look")
         self._check("audit:repair")
+        self._resources.request_worker.store_inventories()
         return list(Audit(self._resources.database).find(repair=True))

@@ -27,6 +27,7 @@ class Pool:
 
     record: PoolRecord
     zone: str | None  # of its backend, now
+    problem: str | None = None  # why its last report cannot be used
     capabilities: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # filled in by `get` only
 
     @property
@@ -85,7 +86,11 @@ class PoolService(ApiService):
         self._check("pool:list")
         self._resources.request_worker.prepare()
         backends = self._resources.backends.list()
-        return [Pool(record=record, zone=backend.zone) for backend in backends for record in backend.pools]
+        return [
+            Pool(record=record, zone=backend.zone, problem=dict(backend.problems).get(record.pool_id))
+            for backend in backends
+            for record in backend.pools
+        ]
 
     def cordon(
         self,
@@ -109,6 +114,17 @@ class PoolService(ApiService):
         self._resources.request_worker.prepare()
         self._resources.backends.uncordon(pool_id, _operations(operations))
         return self._get(pool_id)
+
+    def adopt(self, pool_id: str) -> None:
+        """Accept the storage that a pool has now: with the next report of its agent, in the embedded form at once.
+
+        Raises BackendNotFound: a pool that was never accepted is not known yet.
+        """
+        self._check("pool:adopt")
+        self._resources.request_worker.prepare()
+        self._resources.backends.show(pool_id.partition("#")[0])
+        self._resources.storage.accept(pool_id)
+        self._resources.request_worker.report()
 
     def plan_drain(self, pool_id: str, *, any_zone: bool = False) -> Sequence[PlannedMove]:
         """Return where each volume of the pool would move, the largest first. Nothing is moved or stored.

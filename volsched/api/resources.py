@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from volsched.api.authorization import Authorizer, Owned
     from volsched.db.backends import Backends
     from volsched.db.database import Database
+    from volsched.db.storage import Storage
     from volsched.db.work import WorkQueue
     from volsched.flows.scheduler_queue import QueuedScheduler
     from volsched.model.decision import Decision
@@ -74,6 +75,14 @@ class RequestWorker(Protocol):
         """Bring backends and pools up to date if this process carries out its requests itself."""
         ...
 
+    def report(self) -> None:
+        """Report the own backends now if this process carries out its requests itself."""
+        ...
+
+    def store_inventories(self) -> None:
+        """Store what the backends hold if this process carries out its requests itself; else their agents do."""
+        ...
+
     def exclusive(self, timeout: float | None = None) -> AbstractContextManager[None]:
         """Let one thread at a time decide or carry out requests. Raises TimeoutError."""
         ...
@@ -114,6 +123,9 @@ class Resources(Protocol):
 
     @property
     def request_worker(self) -> RequestWorker: ...
+
+    @property
+    def storage(self) -> Storage: ...
 
     @property
     def stores(self) -> VolumeDatabase: ...

@@ -6,7 +6,7 @@ import argparse
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from volsched.cli.command import FAILED, Fields, Lister, Rows, ShowOne
+from volsched.cli.command import FAILED, Command, Fields, Lister, Rows, ShowOne
 from volsched.cli.table import bar, marks_for, moment
 from volsched.exceptions import InvalidRequest
 
@@ -43,7 +43,7 @@ CORDON_OPERATIONS = ("create", "extend", "manage", "migrate", "retype", "snapsho
 def state(pool: Pool) -> str:
     """Return whether a pool accepts operations."""
     if not pool.record.present:
-        return "not reported"
+        return "down" if pool.problem else "not reported"
     cordoned = pool.cordoned_for
     return f"closed for {', '.join(cordoned)}" if cordoned else "open"
 
@@ -190,6 +190,26 @@ class PoolUncordon(_OnePool):
     def take_action(self, parsed_args: argparse.Namespace) -> Fields:
         with self.api() as api:
             return shown(api.pools.uncordon(parsed_args.pool, parsed_args.operations or CORDON_OPERATIONS))
+
+
+class PoolAdopt(Command):
+    """Accept the storage that a pool has now, after its disk was replaced: its marker is stored, or written.
+
+    A pool is down while its storage has another marker than the database, or none: its disk may not be mounted. This
+    command accepts what is there. Volumes that are not on it are lost: `volsched audit` lists them.
+    """
+
+    operation = "pools.adopt"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        _add_pool_argument(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        with self.api() as api:
+            api.pools.adopt(parsed_args.pool)
+        self.say(f"the storage of {parsed_args.pool} is accepted with the next report of its agent")
 
 
 class PoolDrain(Lister):

@@ -189,6 +189,14 @@ def agent_options() -> list[cfg.Opt]:
             deprecated_opts=[cfg.DeprecatedOpt("report_interval", group="DEFAULT")],
             help="Seconds between two reports of the backends' capabilities and free capacity.",
         ),
+        cfg.FloatOpt(
+            "inventory_interval",
+            default=300.0,
+            min=1.0,
+            max=86400.0,
+            help="Seconds between two inventories: lists of all volumes that a backend holds, which `volsched audit` "
+            "and `volsched doctor` compare with the database.",
+        ),
         *_process_options("volsched-agent"),
     ]
 

@@ -195,6 +195,33 @@ pools = _table(
     Index(None, "backend_id"),
 )
 
+pool_storage = _table(
+    "pool_storage",
+    Column("pool_id", NAME, primary_key=True),  # no reference: the storage is identified before the first report
+    Column("storage_id", ID, nullable=False),  # '': the operator accepts any
+    Column("seen_by", NAME, nullable=False),  # the process that saw it last
+    Column("seen_at", Moment, nullable=False),
+)
+
+inventories = _table(
+    "inventories",
+    Column("backend_id", NAME, primary_key=True),
+    Column("begun_at", Moment, nullable=False),  # when the last complete one was begun
+)
+
+stored_volumes = _table(
+    "stored_volumes",
+    Column("pool_id", NAME, primary_key=True),
+    Column("id", KEY, primary_key=True),
+    Column("backend_id", NAME, nullable=False),
+    Column("is_snapshot", sa.Boolean, nullable=False),
+    Column("size_gb", sa.Double, nullable=False),
+    Column("location", sa.Text, nullable=False),
+    Column("seen_at", Moment, nullable=False),  # when the inventory that has it was begun
+    Index(None, "backend_id", "seen_at"),
+    Index(None, "id"),
+)
+
 claims = _table(
     "claims",
     Column("key", KEY, primary_key=True),

@@ -65,6 +65,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "VS218": "a plugin fails on a request",
         "VS219": "a check of the diagnosis failed",
         "VS220": "the metadata of an installed package cannot be read",
+        "VS221": "a backend cannot be served",
+        "VS222": "a backend does not hold what the database says",
     }
 )
 

@@ -1,4 +1,4 @@
-"""Capability reports of storage services, and the one rule for their time stamps."""
+"""Capability reports and inventories of storage services, and the one rule for their time stamps."""
 
 from __future__ import annotations
 
@@ -41,6 +41,16 @@ class ServiceState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def backend_id(self) -> str:
         return self.cluster_name or self.host
+
+
+class StoredVolume(msgspec.Struct, frozen=True, kw_only=True):
+    """A volume or a snapshot that a backend holds: one line of its inventory."""
+
+    id: str
+    pool: str  # the pool's name, the part after '#'
+    size_gb: float
+    location: str
+    is_snapshot: bool = False
 
 
 def seconds_ahead(stamp: datetime, now: datetime) -> float:

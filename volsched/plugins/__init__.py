@@ -4,6 +4,7 @@ from volsched.model.candidates import Candidates, Coded, CodedColumn, Column, Po
 from volsched.model.decision import Decision, Screening
 from volsched.model.event import Event, Priority
 from volsched.model.pool import PoolState
+from volsched.model.report import StoredVolume
 from volsched.model.request import RequestSpec, VolumeType
 from volsched.model.volume import Volume
 from volsched.plugins.backends import (
@@ -14,7 +15,6 @@ from volsched.plugins.backends import (
     Managed,
     Migrates,
     StorageBackend,
-    StoredVolume,
     TakesSnapshots,
     clones,
     migrates,

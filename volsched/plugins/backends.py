@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, Self, cast
 
 from volsched.exceptions import StorageError
+from volsched.model.report import StoredVolume
 from volsched.model.volume import Volume
 from volsched.plugins.options import Plugin
 
@@ -64,17 +65,6 @@ class Managed:
 
     size_gb: int
     provider_location: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredVolume:
-    """A volume or a snapshot that a backend holds, as `list_volumes` returns it."""
-
-    id: str
-    pool: str
-    size_gb: float
-    location: str
-    is_snapshot: bool = False
 
 
 class StorageBackend(Plugin, abc.ABC):

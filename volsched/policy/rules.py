@@ -73,6 +73,7 @@ RULES: tuple[Rule, ...] = (
     Rule("backend:set", ADMIN, "Disable, enable, freeze and unfreeze backends."),
     Rule("pool:list", ADMIN, "List and show pools with their capacity."),
     Rule("pool:cordon", ADMIN, "Cordon and uncordon pools."),
+    Rule("pool:adopt", ADMIN, "Accept the storage that a pool has now."),
     Rule("pool:drain", ADMIN, "Plan where the volumes of a pool would move."),
     Rule("audit:look", ADMIN, "Find inconsistencies of claims, volumes, work and reports."),
     Rule("audit:repair", ADMIN, "Repair inconsistencies."),

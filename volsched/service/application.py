@@ -187,6 +187,8 @@ class Application(Stores):
             work=self.work,
             volumes=self.stores.volumes,
             reports=self.backends,
+            storage=self.storage,
+            inventory_seconds=self.conf.agent.inventory_interval,
             zones=self.plugins.zones,
             default_ratio=self.conf.scheduler.max_over_subscription_ratio,
             events=self.outbox,

@@ -40,6 +40,18 @@ class RequestWorker:
             finally:
                 self._turn.release()
 
+    def report(self) -> None:
+        """Report the own backends now, if no message bus is configured."""
+        if self._application.embedded:
+            with self.exclusive():
+                self._application.report()
+
+    def store_inventories(self) -> None:
+        """Store what the own backends hold, if no message bus is configured."""
+        if self._application.embedded:
+            with self.exclusive():
+                self._application.agent.store_inventories()
+
     @contextmanager
     def exclusive(self, timeout: float | None = None) -> Iterator[None]:
         """Let one thread at a time decide or carry out requests. Raises TimeoutError."""

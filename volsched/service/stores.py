@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from volsched.db.claims import Claims
     from volsched.db.database import Database
     from volsched.db.outbox import Outbox
+    from volsched.db.storage import Storage
     from volsched.db.volume_types import VolumeTypes
     from volsched.db.volumes import Facts
     from volsched.db.work import WorkQueue
@@ -55,6 +56,12 @@ class Stores:
 
         down_after = self.conf.scheduler.service_down_time
         return Backends(self.database, down_after_seconds=down_after, observer=self.telemetry.observer)
+
+    @cached_property
+    def storage(self) -> Storage:
+        from volsched.db.storage import Storage
+
+        return Storage(self.database)
 
     @cached_property
     def stores(self) -> VolumeDatabase:

@@ -10,10 +10,10 @@ import stat
 from collections.abc import Iterator, Sequence
 
 from volsched.exceptions import InvalidRequest
+from volsched_drivers.backends import marker
 from volsched_drivers.backends.attempt_files import ATTEMPT_FILE, OPEN_FILE, VOLUME_ID, AttemptFiles, stat_of
 
 OPEN_STEP = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
-MARKER = ".volsched-pool"
 
 
 def steps_of(source: str) -> list[str]:
@@ -42,7 +42,7 @@ def _check_name(name: str, source: str) -> None:
         raise InvalidRequest("source-name", f"{source!r} {what}")
     if ATTEMPT_FILE.fullmatch(name):
         raise InvalidRequest("source-name", f"{source!r} belongs to a volume that is being made")
-    if name == MARKER:
+    if name == marker.NAME:
         raise InvalidRequest("source-name", f"{source!r} identifies the pool: name another file")
 
 

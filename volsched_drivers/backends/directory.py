@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from volsched.exceptions import ExpressionError, InvalidRequest, StorageError
 from volsched.plugins import Attempt, Managed, StorageBackend, StoredVolume, Volume
 from volsched_drivers.backends.attempt_files import OPEN_TO_READ
-from volsched_drivers.backends.files import Figures, PoolFolder
+from volsched_drivers.backends.files import NOT_MARKED, Figures, PoolFolder
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -23,7 +23,7 @@ LOG = logging.getLogger(__name__)
 
 GIB = 1024**3
 POOL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-DRIVER_VERSION = "1.0"
+DRIVER_VERSION = "2.0"
 #: What the offers of this driver's volumes are.
 KIND = "file"
 #: What a pool says of itself; extra capabilities may not say otherwise.
@@ -104,6 +104,7 @@ class DirectoryBackend(StorageBackend):
         self.extra_of = dict(pool_capabilities or {})
         self.volume_backend_name = volume_backend_name
         self.unit = unit_bytes
+        self._storage_ids: dict[str, str] = {}  # that the pools' markers must have, once `identify` was called
 
     @classmethod
     def config_opts(cls) -> Sequence[cfg.Opt]:
@@ -116,12 +117,21 @@ class DirectoryBackend(StorageBackend):
     def validate(self) -> list[str]:
         return [*self._problems_of_names(), *self._problems_of_functions(), *self._problems_of_values()]
 
-    def start(self) -> None:
+    def identify(self, expected: Mapping[str, str | None]) -> Mapping[str, str | None]:
+        """Each pool's marker. A pool that cannot be read, or must not be marked, has None."""
+        found: dict[str, str | None] = {}
         for pool in self.pools:
-            self._folder(pool).prepare()
+            wanted = expected.get(pool)
+            try:
+                found[pool] = self._folder(pool).identify(wanted, self.unit)
+            except StorageError as problem:
+                LOG.debug("pool %s cannot be identified: %s", pool, problem)
+                found[pool] = None
+            self._storage_ids[pool] = wanted or found[pool] or NOT_MARKED
+        return found
 
     def health(self) -> str | None:
-        for pool in self.pools:
+        for pool in self._storage_ids:
             try:
                 self._folder(pool).figures()
             except StorageError as problem:
@@ -131,8 +141,8 @@ class DirectoryBackend(StorageBackend):
     # -- what it reports
 
     def report(self) -> Mapping[str, Any]:
-        """A pool that cannot be measured is shown without room and with its problem; StorageError if none can be."""
-        pools, problems = [], []
+        """Return the pools; one that cannot be measured is down, without room and with its problem."""
+        pools = []
         for pool in self.pools:
             folder = self._folder(pool)
             try:
@@ -140,12 +150,9 @@ class DirectoryBackend(StorageBackend):
                 figures = folder.figures()
             except StorageError as problem:
                 LOG.warning("pool %s is shown as down: %s", pool, problem)
-                problems.append(problem)
                 pools.append(self._words_of_a_lost_pool(pool, problem))
             else:
                 pools.append(self._words_of_a_pool(pool, figures))
-        if len(problems) == len(self.pools):
-            raise problems[0]
         return {
             "vendor_name": "volsched",
             "driver_version": DRIVER_VERSION,
@@ -322,7 +329,14 @@ class DirectoryBackend(StorageBackend):
 
     def _folder(self, pool: str) -> PoolFolder:
         limit = int(float(self.sizes.get(pool, 0)) * self.unit)
-        return PoolFolder(label=self._label, root=self.path, name=pool, thick=pool in self.thick_pools, limit=limit)
+        return PoolFolder(
+            label=self._label,
+            root=self.path,
+            name=pool,
+            thick=pool in self.thick_pools,
+            limit=limit,
+            storage_id=self._storage_ids.get(pool),
+        )
 
     @property
     def _label(self) -> str:

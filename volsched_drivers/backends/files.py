@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from volsched.exceptions import InvalidRequest, StorageError, StorageMismatch
-from volsched.plugins import Attempt
-from volsched_drivers.backends import adoption, copying
+from volsched.plugins import ANY_STORAGE, Attempt
+from volsched_drivers.backends import adoption, copying, marker
 from volsched_drivers.backends.attempt_files import (
     ATTEMPT_FILE,
     OPEN_FILE,
@@ -25,9 +25,14 @@ from volsched_drivers.backends.attempt_files import (
     stat_of,
     sweep,
 )
+from volsched_drivers.backends.usage import check_free, files_below
 
 LOG = logging.getLogger(__name__)
 
+#: The expected id of a pool that is new and cannot be marked: no marker has it.
+NOT_MARKED = "(none yet)"
+#: What does not make a folder another program's: the file system's own, and the marker.
+IGNORED_NAMES = frozenset({"lost+found", marker.NAME})
 PUBLISHED_FILE = re.compile(rf"(volume|snapshot)-({VOLUME_ID.pattern})")
 
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -82,6 +87,7 @@ class PoolFolder:
     name: str
     thick: bool
     limit: int  # bytes; 0: what the file system has
+    storage_id: str | None  # that the marker must have; None: any, or none
 
     @property
     def path(self) -> str:
@@ -90,11 +96,29 @@ class PoolFolder:
     def location(self, volume_id: str) -> str:
         return os.path.join(self.path, self._file_name(volume_id))
 
-    def prepare(self) -> None:
-        """Make the folder where it is missing, and remove what dead attempts left."""
-        with self._translated("making the pool's folder"):
-            os.makedirs(self.path, mode=0o750, exist_ok=True)
-        self.sweep()
+    def identify(self, expected: str | None, unit: int) -> str | None:
+        """Return the id of the pool's marker; None where there is none. See `StorageBackend.identify`."""
+        with self._translated("reading the marker"):
+            if not expected:
+                os.makedirs(self.path, mode=0o750, exist_ok=True)
+            with self._unverified() as folder:
+                found = marker.read(folder)
+                if found is None and (expected == ANY_STORAGE or (expected is None and self._may_be_marked(folder))):
+                    self._fill_up(folder, unit)
+                    found = marker.write(folder)
+                return found
+
+    def _may_be_marked(self, folder: int) -> bool:
+        """Whether the folder is empty, or an installation without markers (version 0.1) has volumes in it."""
+        names = set(os.listdir(folder)) - IGNORED_NAMES
+        return not names or any(PUBLISHED_FILE.fullmatch(name) or ATTEMPT_FILE.fullmatch(name) for name in names)
+
+    def _fill_up(self, folder: int, unit: int) -> None:
+        """Fill files of volumes up to whole units: version 0.1 took files over as they were."""
+        for name in filter(PUBLISHED_FILE.fullmatch, os.listdir(folder)):
+            with self._opened(folder, name) as file:
+                size = os.fstat(file).st_size
+                self._grow(file, size, -(-size // unit) * unit)
 
     def figures(self) -> Figures:
         with self._translated("measuring"), self._folder() as folder:
@@ -113,7 +137,7 @@ class PoolFolder:
         final = self._file_name(attempt.volume.id)
         with self._translated(f"making {final}"), self._folder() as folder:
             files = AttemptFiles(folder=folder, final=final, attempt=attempt)
-            files.clear_earlier()
+            self._clear_earlier(files)
             there = self._size_of(folder, final)
             if there is None:
                 self._make(files, size)
@@ -142,7 +166,7 @@ class PoolFolder:
             if had == size:
                 return
             files = AttemptFiles(folder=folder, final=final, attempt=attempt)
-            files.clear_earlier()
+            self._clear_earlier(files)
             with self._part(files, size - had) if self._limited else contextlib.nullcontext():
                 attempt.check()
                 self._grow(file, had, size)
@@ -196,7 +220,7 @@ class PoolFolder:
         final = self._file_name(id, kind)
         with self._translated(f"copying to {final}"), self._folder() as folder:
             files = AttemptFiles(folder=folder, final=final, attempt=attempt)
-            files.clear_earlier()
+            self._clear_earlier(files)
             there = self._size_of(folder, final)
             if there is None:
                 self._copy(files, source, size, compare=compare)
@@ -234,6 +258,26 @@ class PoolFolder:
 
     @contextlib.contextmanager
     def _folder(self) -> Iterator[int]:
+        """The folder's descriptor. Raises StorageError where this is not the pool's storage."""
+        with self._unverified() as folder:
+            if self.storage_id is not None:
+                self._check_marker(marker.read(folder))
+            yield folder
+
+    def _check_marker(self, found: str | None) -> None:
+        if self.storage_id == NOT_MARKED and found is None:
+            self._fail(
+                f"expected an empty folder for a new pool, got one with files and without a marker ({marker.NAME}); "
+                "mount the pool's disk there, or accept this folder: volsched pool adopt POOL"
+            )
+        if found != self.storage_id:
+            self._fail(
+                f"expected the marker {marker.NAME} with the id {self.storage_id}, got {found or 'none'}; mount the "
+                "pool's disk there, or, if its storage was replaced, accept this one: volsched pool adopt POOL"
+            )
+
+    @contextlib.contextmanager
+    def _unverified(self) -> Iterator[int]:
         root = os.open(self.root, OPEN_FOLDER)
         try:
             folder = os.open(self.name, OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=root)
@@ -306,7 +350,7 @@ class PoolFolder:
         """Give the file `size` bytes, on disk when this returns. Never shortens it, and never overwrites anything."""
         try:
             if size > had and self.thick:
-                _check_free(file, size - had)
+                check_free(file, size - had)
                 os.posix_fallocate(file, had, size - had)
             elif size > had > 0:
                 os.posix_fallocate(file, size - 1, 1)  # not ftruncate: the file may have grown further meanwhile
@@ -328,11 +372,21 @@ class PoolFolder:
             with self._locked(files.folder):
                 file = files.new_part()
                 opened.callback(os.close, file)
-                opened.callback(files.drop_part)
+                opened.callback(self._drop_part, files)
                 if self._limited:
                     os.ftruncate(file, size)
                     self._check_room(files.folder, size)
             yield file
+
+    def _drop_part(self, files: AttemptFiles) -> None:
+        """Remove the part, not while another process adds files up: it could miss the part and what it became."""
+        with self._locked(files.folder):
+            files.drop_part()
+
+    def _clear_earlier(self, files: AttemptFiles) -> None:
+        """The same for the parts of earlier attempts."""
+        with self._locked(files.folder):
+            files.clear_earlier()
 
     @property
     def _limited(self) -> bool:
@@ -370,7 +424,7 @@ class PoolFolder:
             self._fail(f"{size} bytes asked, {left + size} left in the pool: enlarge the pool, or remove volumes")
 
     def _left(self, folder: int) -> int:
-        return self.limit - sum(facts.st_size for _, facts in _files_below(folder, unpublished=True))
+        return self.limit - sum(facts.st_size for _, facts in files_below(folder, unpublished=True))
 
     # -- measuring
 
@@ -379,7 +433,7 @@ class PoolFolder:
         total, free = device.f_blocks * device.f_frsize, device.f_bavail * device.f_frsize
         volumes: list[int] = []
         provisioned = used = 0
-        for name, facts in _files_below(folder):
+        for name, facts in files_below(folder):
             provisioned += facts.st_size
             used += facts.st_size if self.thick else min(facts.st_size, facts.st_blocks * 512)
             found = PUBLISHED_FILE.fullmatch(name)
@@ -388,46 +442,3 @@ class PoolFolder:
         if self.limit:
             total, free = min(total, self.limit), min(free, max(0, self.limit - used))
         return Figures(total=total, free=free, provisioned=provisioned, volumes=tuple(volumes))
-
-
-def _check_free(file: int, more: int) -> None:
-    """Raise ENOSPC before a part of the blocks is allocated in vain."""
-    device = os.fstatvfs(file)
-    blocks = device.f_bfree if os.geteuid() == 0 else device.f_bavail
-    if more > blocks * device.f_frsize:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _files_below(folder: int, *, unpublished: bool = False) -> Iterator[tuple[str, os.stat_result]]:
-    """Every file in the folder and its sub-folders on the same disk, once each; the name only of those right in it.
-
-    Reports leave unpublished files out: the room of a volume that is being made is claimed, and would count twice.
-    """
-    device = os.fstat(folder).st_dev
-    seen: set[int] = set()
-    for place, folders, names, opened in os.fwalk(".", dir_fd=folder, onerror=_raise):
-        folders[:] = [name for name in folders if _on(device, name, opened)]
-        for name in names:
-            if place == "." and not unpublished and ATTEMPT_FILE.fullmatch(name):
-                continue
-            try:
-                facts = os.stat(name, dir_fd=opened, follow_symlinks=False)
-            except FileNotFoundError:
-                continue  # removed since it was listed
-            if not stat.S_ISREG(facts.st_mode) or facts.st_ino in seen:
-                continue
-            if facts.st_nlink > 1:
-                seen.add(facts.st_ino)
-            yield name if place == "." else "", facts
-
-
-def _on(device: int, name: str, folder: int) -> bool:
-    try:
-        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_dev == device
-    except FileNotFoundError:
-        return False
-
-
-def _raise(problem: OSError) -> None:
-    if not isinstance(problem, FileNotFoundError):
-        raise problem

@@ -19,6 +19,7 @@ from volsched.db.claims import Claims
 from volsched.db.database import Database
 from volsched.db.outbox import Outbox
 from volsched.db.records import Messages
+from volsched.db.storage import Storage
 from volsched.db.volumes import Volumes
 from volsched.db.work import WorkQueue
 from volsched.exceptions import DatabaseUnavailable, StorageError, VolumeNotFound
@@ -29,6 +30,7 @@ from volsched.model.work import SCHEDULER_QUEUE, Lease, Outcome, WorkRequest, Wo
 from volsched.plugins import Attempt, StorageBackend
 from volsched.testing import an_attempt
 from volsched_drivers.backends.directory import DirectoryBackend
+from volsched_drivers.backends.marker import NAME as MARKER
 
 MIB = 1024**2
 POOL = "host1@disk1#thick"
@@ -90,6 +92,7 @@ class AgentTestCase(TestCase):
             "work": self.work,
             "volumes": self.volumes,
             "reports": self.backends,
+            "storage": Storage(self.database),
             "events": self.outbox,
             "caster": LocalCaster(self.woken),
             "clock": utcnow,
@@ -144,7 +147,7 @@ class AgentTestCase(TestCase):
         return [event.event_type for event in self.outbox.of(volume_id)]
 
     def files(self) -> list[str]:
-        return sorted(path.name for path in self.root.rglob("*") if path.is_file())
+        return sorted(path.name for path in self.root.rglob("*") if path.is_file() and path.name != MARKER)
 
 
 class TestCreate(AgentTestCase):
@@ -427,6 +430,7 @@ class TestManage(AgentTestCase):
 
     def test_takes_over_an_existing_file(self) -> None:
         agent = self.agent()
+        agent.report_all()
         (self.root / "thick" / "old").write_bytes(b"x" * (2 * MIB + 1))
         self.managing(agent, {"source-name": "old"})
         agent.work_once()
@@ -460,5 +464,10 @@ class TestBackendErrors(TestCase):
         path = Path(self.folder()) / "file"
         path.touch()
         backend = DirectoryBackend(path=str(path), pools=["p"])
-        with self.assertRaisesRegex(StorageError, f"making the pool's folder in {path}/p: .*"):
-            backend.start()
+        with self.assertRaisesRegex(
+            StorageError, "(?s)making volume-v1 in .*/p: Not a directory; there must be a folder"
+        ):
+            backend.identify({})
+            backend.create_volume(
+                an_attempt(Volume(id="v1", project_id="p", user_id="u", size_gb=1, status=VolumeStatus.CREATING), "p")
+            )

@@ -64,7 +64,8 @@ class MovesTestCase(test_agent.AgentTestCase):
         return {claim.pool_id: claim.size_gb for claim in self.claims.of("v1")}
 
     def places(self) -> list[str]:
-        return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())
+        found = (path for path in self.root.rglob("*") if path.is_file() and path.name != test_agent.MARKER)
+        return sorted(str(path.relative_to(self.root)) for path in found)
 
 
 class TestMove(MovesTestCase):

@@ -193,6 +193,9 @@ def _pools(backend: _Backend, entries: Sequence[Any]) -> ParsedReport:
             names[name] = None
             continue
         names[name] = None
+        if entry.get("backend_state") == "down":
+            aside.append((backend.pool_id(name), f"down: {entry.get('problem') or 'its driver gives no reason'}"))
+            continue
         try:
             pools.append(
                 _pool(backend, name, backend.with_inheritance(frozen_mapping(entry, "capabilities", prefix="")))

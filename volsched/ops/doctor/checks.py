@@ -43,6 +43,7 @@ CHECKS: tuple[tuple[str, Callable[[DoctorContext], Iterable[Problem]]], ...] = (
     ("backends", runtime.down),
     ("reports", runtime.set_aside),
     ("clocks", runtime.clocks),
+    ("storage", runtime.storage),
     ("expressions", expressions.problems),
     ("volume types", placement.unserved),
     ("profiles", placement.profiles),

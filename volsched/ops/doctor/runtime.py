@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from volsched.api.audit import Audit
+from volsched.db.storage_checks import STORAGE_CHECKS
 from volsched.db.work import WorkRecord
 from volsched.loader import Problem
 from volsched.model.report import seconds_ahead
 from volsched.model.work import SCHEDULER_QUEUE, WorkState
-from volsched.ops.doctor.context import DoctorContext, warning
+from volsched.ops.doctor.context import DoctorContext, failure, warning
 
 #: A report is slightly older than its arrival, and never younger.
 MOST_AHEAD_SECONDS = 2.0
@@ -42,7 +44,21 @@ def set_aside(context: DoctorContext) -> Iterator[Problem]:
     for backend in context.backends:
         for name, why in backend.problems:
             where = f"backend {backend.backend_id}" + (f", {name}" if name != backend.backend_id else "")
-            yield warning("VS210", where, why, "correct what its driver reports")
+            fix = "restore its storage" if why.startswith("down: ") else "correct what its driver reports"
+            yield warning("VS210", where, why, fix)
+
+
+def storage(context: DoctorContext) -> Iterator[Problem]:
+    """Report pools on the wrong storage, and volumes that differ between their backend and the database."""
+    if not context.stored or context.plugins is None:
+        return
+    application = context.application
+    if application.embedded and not context.services:  # the commands are the agent
+        for backend_id, why in application.agent.report_all():
+            yield failure("VS221", f"backend {backend_id}", why, "until then nothing is placed or done there")
+        application.agent.store_inventories()
+    for found in Audit(application.database, STORAGE_CHECKS).find():
+        yield warning("VS222", f"{found.check}: {found.subject}", found.what, found.fix)
 
 
 def clocks(context: DoctorContext) -> Iterator[Problem]:

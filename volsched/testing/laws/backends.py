@@ -35,6 +35,7 @@ class BackendConformance(PluginConformance):
         """A backend at work."""
         backend = self.make()
         backend.start()
+        backend.identify({})
         try:
             yield backend
         finally:

@@ -17,6 +17,7 @@ from volsched.testing import an_attempt
 from volsched_drivers.backends import copying
 from volsched_drivers.backends.copying import BLOCK
 from volsched_drivers.backends.directory import DirectoryBackend
+from volsched_drivers.backends.marker import NAME as MARKER
 
 MIB = 1024**2
 
@@ -87,6 +88,7 @@ class DirectoryTestCase(TestCase):
         backend = DirectoryBackend(path=str(self.root / name), **{**given, "pool_size_gb": {"thick": 10.0}, **options})
         self.assertEqual([], backend.validate())
         backend.start()
+        backend.identify({})
         return backend
 
     def made(self, id: str = "v1", size_gb: int = 3, pool: str = "thin", content: bytes = b"content") -> Volume:
@@ -97,7 +99,9 @@ class DirectoryTestCase(TestCase):
         return volume
 
     def files(self) -> list[str]:
-        return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())
+        return sorted(
+            str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file() and path.name != MARKER
+        )
 
 
 class TestMigrate(DirectoryTestCase):

@@ -21,6 +21,7 @@ from volsched.exceptions import InvalidRequest, StorageError, StorageMismatch
 from volsched.model.volume import Volume, VolumeStatus
 from volsched.testing import an_attempt
 from volsched_drivers.backends.directory import DirectoryBackend
+from volsched_drivers.backends.marker import NAME as MARKER
 
 MIB = 1024**2
 
@@ -46,13 +47,18 @@ class DirectoryTestCase(TestCase):
         made = DirectoryBackend(**{**settings, **options})
         self.assertEqual([], made.validate())
         made.start()
+        made.identify({})
         return made
 
     def pool(self, backend: DirectoryBackend, name: str) -> dict[str, Any]:
         return next(pool for pool in backend.report()["pools"] if pool["pool_name"] == name)
 
     def files(self) -> list[str]:
-        return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if not path.is_dir())
+        return sorted(
+            str(path.relative_to(self.root))
+            for path in self.root.rglob("*")
+            if path.name != MARKER and not path.is_dir()
+        )
 
 
 class TestCreate(DirectoryTestCase):
@@ -350,11 +356,12 @@ class TestReport(DirectoryTestCase):
         self.assertEqual(("up", 10.0), (thick["backend_state"], thick["total_capacity_gb"]))
         self.assertIn("it has vanished", backend.health() or "")
 
-    def test_backend_that_lost_every_pool_cannot_report(self) -> None:
+    def test_backend_that_lost_every_pool_reports_all_of_them_as_down(self) -> None:
         backend = self.backend()
         shutil.rmtree(self.root)
-        with self.assertLogs("volsched_drivers.backends.directory", "WARNING"), self.assertRaises(StorageError):
-            backend.report()
+        with self.assertLogs("volsched_drivers.backends.directory", "WARNING"):
+            report = backend.report()
+        self.assertEqual(["down", "down"], [pool["backend_state"] for pool in report["pools"]])
 
     def test_pool_that_is_a_link_is_not_followed(self) -> None:
         backend = self.backend()
@@ -388,6 +395,7 @@ class TestParts(DirectoryTestCase):
             "from tests.unit.drivers.backends.test_directory import MIB, a_volume, an_attempt\n"
             "from volsched_drivers.backends.directory import DirectoryBackend\n"
             "backend = DirectoryBackend(path=sys.argv[1], pools=['thick'], thick_pools=['thick'], unit_bytes=MIB)\n"
+            "backend.identify({})\n"
             "for number in range(100000):\n"
             "    backend.create_volume(an_attempt(a_volume(f'k{number}', 4), 'thick'))\n"
             "    print(number, flush=True)\n"
@@ -403,7 +411,7 @@ class TestParts(DirectoryTestCase):
                     made.send_signal(signal.SIGKILL)
                     made.wait()
                 report = self.pool(backend, "thick")
-                names = sorted(path.name for path in self.thick.iterdir())
+                names = sorted(path.name for path in self.thick.iterdir() if path.name != MARKER)
                 self.assertTrue(all(name.startswith("volume-k") for name in names), names)
                 self.assertEqual(4 * len(names), report["allocated_capacity_gb"])
                 for name in names:
@@ -573,12 +581,14 @@ class TestOptions(TestCase):
     def test_no_pools(self) -> None:
         self.assertIn("pools is empty: name at least one pool", DirectoryBackend(path="/x", pools=[]).validate())
 
-    def test_constructor_does_no_io_and_start_makes_the_folders(self) -> None:
+    def test_constructor_does_no_io_and_identify_makes_the_folders(self) -> None:
         path = self.folder() / "new" / "disk"
         backend = DirectoryBackend(path=str(path), pools=["p"])
         self.assertFalse(path.exists())
         backend.start()
-        backend.start()
+        self.assertFalse(path.exists())
+        backend.identify({})
+        backend.identify({})
         self.assertTrue((path / "p").is_dir())
         backend.stop()
         self.assertIsNone(backend.health())

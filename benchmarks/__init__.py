@@ -1,1 +1,1 @@
-"""Benchmarks: each one command, each printing a table and JSON; none of them is a timed test."""
+"""Benchmarks: each is one command that prints a table and JSON."""

@@ -1,4 +1,4 @@
-"""The figures that count: which of them has a target, and how those of two runs compare."""
+"""The results: which of them has a target, and how those of two runs compare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A made-up but realistic fleet and its requests: plain data, the same for every program that is compared."""
+"""A synthetic, realistic fleet and its requests: plain data, identical for all programs that are compared."""
 
 from __future__ import annotations
 

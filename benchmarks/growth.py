@@ -1,4 +1,4 @@
-"""How time and memory grow with the number of pools, beside what the same arithmetic costs in plain NumPy."""
+"""Time and memory by number of pools, compared with the same arithmetic in NumPy."""
 
 from __future__ import annotations
 

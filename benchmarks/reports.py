@@ -1,4 +1,4 @@
-"""What one report of an agent costs: transactions, statements and milliseconds, by database and number of pools."""
+"""The cost of one report of an agent: transactions, statements, and milliseconds, by database and number of pools."""
 
 from __future__ import annotations
 

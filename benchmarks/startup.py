@@ -1,4 +1,4 @@
-"""How long a command takes that does next to nothing: the program's help, and a dry run over a small database."""
+"""The time of short commands: the help of the program, and a dry run with a small database."""
 
 from __future__ import annotations
 

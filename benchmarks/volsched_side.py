@@ -1,4 +1,4 @@
-"""volsched's side: the same requests through its driver and its flow, in memory and with durable claims."""
+"""The volsched side: the same requests with its driver and its flow, in memory and with durable claims."""
 
 from __future__ import annotations
 

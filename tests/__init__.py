@@ -1,4 +1,4 @@
-"""The base of every test: what must hold for each of them, under stestr and under pytest alike."""
+"""The base class of all tests: the checks that apply to every test, with stestr and with pytest."""
 
 from __future__ import annotations
 

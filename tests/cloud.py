@@ -1,4 +1,4 @@
-"""A cloud on this machine: an identity service and a compute service that know one account and what the test says."""
+"""An identity service and a compute service on loopback, with one account and the instances that a test defines."""
 
 from __future__ import annotations
 

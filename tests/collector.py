@@ -1,4 +1,4 @@
-"""A collector of traces on this machine: OTLP, protobuf over HTTP, as any collector speaks it."""
+"""A collector of traces on loopback: OTLP, protobuf over HTTP."""
 
 from __future__ import annotations
 

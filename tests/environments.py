@@ -1,4 +1,4 @@
-"""Fresh environments of Python for tests that install packages as an operator would."""
+"""New Python environments for tests that install packages."""
 
 from __future__ import annotations
 

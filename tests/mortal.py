@@ -1,4 +1,4 @@
-"""A server of a test's own, which is killed and started again; what it had committed is there then."""
+"""A server that a test kills and restarts; committed data survives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A web server on this machine that keeps what is posted to it."""
+"""A web server on loopback that stores the requests that it receives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on this machine: HTTPS, a certificate made for the test, and whatever answers it is told."""
+"""A receiver of webhooks on loopback: HTTPS with a certificate of the test, and configurable responses."""
 
 from __future__ import annotations
 

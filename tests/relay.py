@@ -1,4 +1,4 @@
-"""A server of this machine that can be taken away and given back: what is in between is cut, and fixed."""
+"""A relay to a server, whose connections a test can cut and restore."""
 
 from __future__ import annotations
 

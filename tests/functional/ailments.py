@@ -1,4 +1,4 @@
-"""What can be wrong with a process or with what it stands on: done in it before it begins (`prepared` of a fleet)."""
+"""Faults of a process or its environment, injected before it starts (`prepared` of a fleet)."""
 
 from __future__ import annotations
 

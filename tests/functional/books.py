@@ -1,4 +1,4 @@
-"""Whether the books balance: volumes, claims, pools, work and what lies on the disk, compared with one another."""
+"""Consistency checks: volumes, claims, pools, work items, and files on disk, compared with each other."""
 
 from __future__ import annotations
 

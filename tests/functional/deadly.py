@@ -1,4 +1,4 @@
-"""A process that dies, as by kill -9, before its Nth step that leaves a trace: a transaction, a change on the disk."""
+"""A process that is killed before its Nth step with a lasting effect: a transaction, a change on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A way to a server that can be shut, and can go silent: what a network does."""
+"""A network path to a server that a test can block or make silent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of every request, read from the rows of its work: how long it took, and who had to end it."""
+"""The outcome and duration of every request, and its number of attempts, read from its work items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any number of volsched processes, forked from one with all imports done; each may be killed at a given moment."""
+"""volsched processes, forked from one process with all imports; each can be killed at a given moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that run the flows with TaskFlow's persistence: some die between two tasks, another ends their flows."""
+"""Processes that run the flows with TaskFlow's persistence; some die between two tasks, another one continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many processes die at a moment each, while requests of every kind are asked; then everything must have ended well."""
+"""Processes that die at given moments during requests of every kind, and checks of the result."""
 
 from __future__ import annotations
 

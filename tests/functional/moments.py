@@ -1,4 +1,4 @@
-"""Moments at which a process can be killed or stopped: the boundaries between the steps of a request."""
+"""The moments at which a process can be killed or paused: the boundaries between the steps of a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All imports, done once by the process that the others are forked from."""
+"""All imports, for the process from which others are forked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The volsched program as its users run it: real processes, in a folder of their own."""
+"""The volsched program as its users run it: real processes in a folder of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""volsched-scheduler and volsched-agent as real processes, with waits for lines of their logs."""
+"""volsched-scheduler and volsched-agent as real processes, with functions that wait for log lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that can be asked, for as long as one likes, while processes are killed and stopped at random."""
+"""The soak test: requests of every kind, while processes are killed and paused at random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An agent that is killed at any moment: the next one ends its work, and nothing is half made, doubled or lost."""
+"""An agent killed at any moment: the next one completes its work without partial, duplicate, or lost volumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backlog that waits when the scheduler starts: every request is placed, or refused for the reason that is true."""
+"""A backlog at the start of a scheduler: each request is placed, or refused with the correct reason."""
 
 from __future__ import annotations
 

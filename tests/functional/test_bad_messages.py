@@ -1,4 +1,4 @@
-"""Bad messages on a real broker: they wake nobody, stop nothing, and do not fill the log."""
+"""Bad messages on a real broker: they wake no process, stop none, and do not fill the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts that are slow or broken: a bus that is silent, a database that is away, a full disk, a notifier that hangs."""
+"""Slow and failing components: a silent bus, an unavailable database, a full disk, a notifier that hangs."""
 
 from __future__ import annotations
 

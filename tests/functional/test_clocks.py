@@ -1,4 +1,4 @@
-"""Clocks that are wrong: room is neither lost nor given twice, and nobody who lives is taken for dead."""
+"""Wrong clocks: no capacity is lost or claimed twice, and no live service is treated as dead."""
 
 from __future__ import annotations
 

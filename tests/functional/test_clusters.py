@@ -1,4 +1,4 @@
-"""Agents of one cluster, which reach the same storage: any of them does the work, and the volume stays one volume."""
+"""Agents of a cluster with shared storage: each can do the work, and each volume exists once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The crash matrix of the distributed form: at each moment a process is killed, and another one ends what was asked."""
+"""The crash matrix, distributed: a process is killed at each moment, and another one completes the request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The crash matrix: a process is killed between any two steps of a request, and the next one ends what was asked."""
+"""The crash matrix, embedded: a process is killed between any two steps, and the next one completes the request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`volsched dev`: the distributed form on one machine, with real servers, from its first start to its removal."""
+"""`volsched dev`: the distributed form on one machine with real servers, from start to removal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The distributed form: schedulers, agents and commands as processes of their own, over a real broker and database."""
+"""The distributed form: schedulers, agents, and commands as processes, with a real broker and database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process that sleeps beyond its lease: another does its work, and when it wakes up it changes nothing any more."""
+"""A process that is paused beyond its lease: another process does its work, and it changes nothing afterwards."""
 
 from __future__ import annotations
 

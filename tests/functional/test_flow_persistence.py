@@ -1,4 +1,4 @@
-"""Both flows kept by TaskFlow's own persistence: what a killed process left, another resumes, or reverts."""
+"""Both flows with TaskFlow's persistence: another process resumes or reverts the flow of a killed process."""
 
 from __future__ import annotations
 

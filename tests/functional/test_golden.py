@@ -1,4 +1,4 @@
-"""Every decision that was recorded from the real Cinder is ours as well, or differs on purpose."""
+"""Every recorded decision of Cinder is reproduced, or differs intentionally."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many clients, schedulers and agents as processes of their own, on pools with room for half of what is asked."""
+"""Concurrent clients, schedulers, and agents, and pools with capacity for half of the requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A volume beside its instance: from the hint to the compute service and back, in one process."""
+"""Instance locality, from the hint to the compute service, in one process."""
 
 from __future__ import annotations
 

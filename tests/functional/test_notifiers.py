@@ -1,4 +1,4 @@
-"""Notifiers that hang, are down, or refuse: no request waits for them and no event is lost; real processes."""
+"""Notifiers that hang, are unavailable, or reject: no request waits, and no event is lost; real processes."""
 
 from __future__ import annotations
 

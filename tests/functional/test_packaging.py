@@ -1,4 +1,4 @@
-"""The package, built from an unpacked archive without git, has all that it needs to work by itself."""
+"""The package, built from an archive without git, contains everything that it needs."""
 
 from __future__ import annotations
 

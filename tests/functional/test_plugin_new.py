@@ -1,4 +1,4 @@
-"""`volsched plugin new`: what it writes is built, installed into a fresh environment, and passes its own tests."""
+"""`volsched plugin new`: the package can be built and installed, and passes its own tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a real Cinder sent: its reports are taken in whole, and its requests go where it put them."""
+"""Recorded Cinder reports are applied completely, and recorded requests are placed in the same pools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reload of running services: a good configuration is in force as a whole, a bad one changes nothing."""
+"""Reload of running services: a valid configuration is applied completely, an invalid one changes nothing."""
 
 from __future__ import annotations
 

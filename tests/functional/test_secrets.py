@@ -1,4 +1,4 @@
-"""A password that is planted wherever there may be one is in nothing that volsched says or keeps."""
+"""A password in every place that may contain one does not appear in any output or file."""
 
 from __future__ import annotations
 

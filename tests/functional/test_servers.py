@@ -1,4 +1,4 @@
-"""The test servers themselves: shared by the processes that use them, and gone with the last, however it ends."""
+"""The test servers: shared by the processes that use them, and stopped with the last one."""
 
 from __future__ import annotations
 

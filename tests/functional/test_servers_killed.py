@@ -1,4 +1,4 @@
-"""The broker and the database server, killed with requests in all stages and started again: nothing is lost."""
+"""Broker and database server killed and restarted during requests in all stages: nothing is lost."""
 
 from __future__ import annotations
 

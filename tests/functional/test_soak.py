@@ -1,4 +1,4 @@
-"""A soak of a few seconds, so that `make soak` can be trusted when somebody has the time for a long one."""
+"""A short run of the soak test."""
 
 from __future__ import annotations
 

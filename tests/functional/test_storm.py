@@ -1,4 +1,4 @@
-"""A thousand backends that report at the same moment: the last report of each counts, and requests are served."""
+"""A thousand backends report concurrently: the last report of each is used, and requests are processed."""
 
 from __future__ import annotations
 

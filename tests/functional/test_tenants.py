@@ -1,4 +1,4 @@
-"""What a project can read after everything that can be refused or fail: nothing of the operator's is in it."""
+"""Output for projects after every kind of refusal and failure: it contains no operator data."""
 
 from __future__ import annotations
 

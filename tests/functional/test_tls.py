@@ -1,4 +1,4 @@
-"""TLS to the database and to the message bus, over real servers: as documented, and refused where untrusted."""
+"""TLS to the database and the message bus with real servers, as documented; untrusted certificates are rejected."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What every store promises, whichever the database: mixins, and the worlds in which they are tried."""
+"""Tests of the stores for every database: mixins, and the databases that they run on."""

@@ -1,4 +1,4 @@
-"""Drift of every kind, planted, found, and put right."""
+"""Inconsistencies of every kind, created, found, and repaired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the store of backends promises about reports, services and the operator's decisions."""
+"""The store of backends: reports, services, and operator settings."""
 
 from __future__ import annotations
 

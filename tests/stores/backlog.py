@@ -1,4 +1,4 @@
-"""What metrics read out of a database."""
+"""The metrics that are read from a database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What claims promise: never more than there is, all or nothing, and nothing twice."""
+"""The store of claims: never over-committed, atomic, and repeatable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of events, as the operator sees it, and parked ones tried again."""
+"""The state of deliveries for operators, and retries of parked events."""
 
 from __future__ import annotations
 

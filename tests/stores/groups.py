@@ -1,4 +1,4 @@
-"""What the stores of snapshots and groups promise."""
+"""The stores of snapshots and groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many processes claiming and giving back at once, while reports keep arriving and an observer reads throughout."""
+"""Processes that claim and release concurrently, while reports arrive and an observer reads."""
 
 from __future__ import annotations
 

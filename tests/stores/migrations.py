@@ -1,4 +1,4 @@
-"""What upgrading promises, and that the migrations say what the models say."""
+"""Migrations: upgrades, and the comparison of migrations with the schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the outbox and the other records promise."""
+"""The outbox and the other stores of records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What quotas promise: no limit is passed, and nothing drifts."""
+"""The store of quotas: no limit is exceeded, and usage stays consistent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports and claims in any order: room is never given twice, and never lost for good."""
+"""Reports and claims in any order: capacity is never claimed twice and never lost permanently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only servers do: deadlocks, connections that are cut, clocks of their own, limits on text."""
+"""Faults of database servers: deadlocks, closed connections, their clocks, limits on text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stores of volumes, their types and the facts about them promise."""
+"""The stores of volumes, volume types, and facts."""
 
 from __future__ import annotations
 

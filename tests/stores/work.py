@@ -1,4 +1,4 @@
-"""What the work queue promises: in order, one piece of a volume at a time, and never lost."""
+"""The work queue: in order, one item per volume at a time, and never lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What volsched does where Cinder's scheduler is known to trip, question by question, with the installed plugins."""
+"""Behavior in situations in which Cinder's scheduler fails or surprises, with the installed plugins."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def volumes(count: int = 5) -> list[Volume]:
     ]
 
 
-class Trap(TestCase):
-    """A scheduler over reports, whose figures can be looked at."""
+class BehaviorTestCase(TestCase):
+    """A scheduler with reports, with access to its capacity figures."""
 
     def scheduler(self, *reports: CapabilityReport, **options: Any) -> Any:
         self.resources: SchedulerResources = scheduler_resources(*reports, **{"volumes": volumes(), **options})
@@ -50,9 +50,9 @@ class Trap(TestCase):
         return {pool.name: pool.free_gb for pool in self.registry.table().pools}
 
 
-class TestClaims(Trap):
-    def test_an_attempt_beyond_the_limit_keeps_its_claim_until_somebody_gives_it_back(self) -> None:
-        """Trap H06: in Cinder it stays taken for good."""
+class TestClaims(BehaviorTestCase):
+    def test_an_attempt_beyond_the_limit_keeps_its_claim_until_it_is_released(self) -> None:
+        """Cinder keeps it permanently."""
         scheduler = self.scheduler(a_report(), max_attempts=2)
         retry: Mapping[str, Any] = {"num_attempts": 2, "backends": ["node1@disk#pool0"], "hosts": []}
         scheduler.schedule_create_volume(OURS, spec(), {})
@@ -63,7 +63,7 @@ class TestClaims(Trap):
         self.assertEqual({"pool0": 1000}, self.free())
 
     def test_a_reschedule_gives_back_once_whatever_was_reported_in_between(self) -> None:
-        """Trap H06: Cinder subtracts what a report and another volume have changed already."""
+        """Cinder subtracts what a report and another volume have changed already."""
         scheduler = self.scheduler(a_report(), chooser=a_chooser(("capacity", "ignore_attempted_hosts")))
         first = scheduler.schedule_create_volume(OURS, spec(1), {})
         self.registry.report(a_report(timestamp=NOON + timedelta(seconds=1)))
@@ -75,21 +75,18 @@ class TestClaims(Trap):
         self.assertEqual({"pool0": 990}, self.free())
 
     def test_other_questions_with_a_retry_record_give_nothing_back(self) -> None:
-        """Trap H22."""
         scheduler = self.scheduler(a_report(pools=[{"free_capacity_gb": 500}]))
         retry = {"num_attempts": 1, "backends": ["node1@disk#pool0"], "hosts": []}
         scheduler.backend_passes_filters(OURS, "node1@disk#pool0", spec(), {"retry": retry})
         self.assertEqual({"pool0": 500}, self.free())
 
     def test_nothing_is_taken_for_a_volume_that_is_gone(self) -> None:
-        """Trap H08."""
         scheduler = self.scheduler(a_report(), volumes=[])
         with self.assertRaises(VolumeNotFound):
             scheduler.schedule_create_volume(OURS, spec(), {})
         self.assertEqual({"pool0": 1000}, self.free())
 
     def test_no_more_is_placed_than_there_is_without_a_capacity_filter(self) -> None:
-        """Traps F02 and F18."""
         scheduler = self.scheduler(a_report(pools=[{"free_capacity_gb": 15}]), chooser=a_chooser((), ()))
         scheduler.schedule_create_volume(OURS, spec(1), {})
         with self.assertRaises(NoValidBackend):
@@ -97,7 +94,7 @@ class TestClaims(Trap):
         self.assertEqual({"pool0": 5}, self.free())
 
     def test_a_late_report_changes_what_a_pool_can_do_and_its_figures(self) -> None:
-        """Trap H09: Cinder takes over the capabilities of a late report, but not its figures."""
+        """Cinder takes over the capabilities of a late report, but not its figures."""
         scheduler = self.scheduler(a_report(), clock=lambda: NOON + timedelta(seconds=60))
         scheduler.schedule_create_volume(OURS, spec(), {})
         late = a_report(pools=[{"media": "ssd", "free_capacity_gb": 400}], timestamp=NOON + timedelta(seconds=30))
@@ -106,23 +103,21 @@ class TestClaims(Trap):
         self.assertEqual("ssd", self.registry.table().pools[0].capabilities["media"])
 
     def test_a_pools_own_stamp_is_a_capability_like_any_other(self) -> None:
-        """Trap H18."""
         scheduler = self.scheduler(a_report(pools=[{"timestamp": "yesterday"}]))
         scheduler.schedule_create_volume(OURS, spec(1), {})
         scheduler.schedule_create_volume(OURS, spec(2), {})
         self.assertEqual("yesterday", self.registry.table().pools[0].capabilities["timestamp"])
 
 
-class TestWhoTakesPart(Trap):
-    def test_only_the_clusters_own_flags_count(self) -> None:
-        """Trap H10, as in Cinder: without a row of its own a cluster is enabled."""
+class TestEligibleBackends(BehaviorTestCase):
+    def test_only_the_flags_of_the_cluster_count(self) -> None:
+        """As in Cinder: without a row of its own a cluster is enabled."""
         services = [{"host": "n1@a", "cluster_name": "c@a", "disabled": True, "frozen": True}]
         self.assertEqual([False], [each.disabled or each.frozen for each in services_of(services, None)])
         flagged = services_of(services, [{"name": "c@a", "disabled": True}])
         self.assertEqual([True], [each.disabled for each in flagged])
 
-    def test_a_backend_that_goes_and_comes_keeps_its_claims(self) -> None:
-        """Trap H28."""
+    def test_a_backend_keeps_its_claims_while_it_is_down(self) -> None:
         scheduler = self.scheduler(a_report())
         scheduler.schedule_create_volume(OURS, spec(), {})
         for up in (False, True):
@@ -130,8 +125,8 @@ class TestWhoTakesPart(Trap):
             self.registry.table()
         self.assertEqual({"pool0": 990}, self.free())
 
-    def test_zoneless_services_only(self) -> None:
-        """Trap H26: what Cinder's API sends for a retype of a volume without a zone; as in Cinder."""
+    def test_a_retype_without_a_zone_uses_services_without_a_zone(self) -> None:
+        """What Cinder's API sends for a retype of a volume without a zone; as in Cinder."""
         scheduler = self.scheduler(
             a_report("h1@a"),
             a_report("h2@b"),
@@ -141,7 +136,7 @@ class TestWhoTakesPart(Trap):
         self.assertEqual("h2@b#pool0", decision.chosen.pool_id)
 
 
-class TestRetype(Trap):
+class TestRetype(BehaviorTestCase):
     def asked(self, host: str, policy: str = "never", **reports: Any) -> Any:
         scheduler = self.scheduler(
             a_report("h1@a", [{}, {}]),
@@ -154,29 +149,28 @@ class TestRetype(Trap):
                 OURS, spec(properties={"host": host}), properties, policy
             ).chosen.pool_id
         finally:
-            self.assertEqual({}, properties, "trap H19: the caller's properties are left alone")
+            self.assertEqual({}, properties, "the caller's properties are unchanged")
 
-    def test_where_it_is_is_best_and_takes_nothing_more(self) -> None:
-        """Traps H19 and H27."""
+    def test_a_retype_in_place_claims_nothing(self) -> None:
         self.assertEqual("h1@a#pool1", self.asked("h1@a#pool1"))
         self.assertEqual({"pool0": 5000, "pool1": 1000}, self.free())
 
-    def test_a_host_without_a_pool_is_any_of_its_pools(self) -> None:
-        """Trap H20, as in Cinder."""
+    def test_a_host_without_a_pool_means_any_of_its_pools(self) -> None:
+        """As in Cinder."""
         self.assertEqual("h1@a#pool0", self.asked("h1@a"))
 
-    def test_it_moves_only_where_that_is_allowed(self) -> None:
+    def test_a_retype_moves_only_if_migration_is_allowed(self) -> None:
         with self.assertRaisesRegex(NoValidBackend, "gone@x#p will not do .* migration is not allowed"):
             self.asked("gone@x#p")
         self.assertEqual("h2@b#pool0", self.asked("gone@x#p", "on-demand"))
 
-    def test_a_volume_that_is_nowhere(self) -> None:
+    def test_a_retype_of_an_unplaced_volume_is_refused(self) -> None:
         scheduler = self.scheduler(a_report())
         with self.assertRaises(InvalidRequest):
             scheduler.find_retype_backend(OURS, spec(), None)
 
 
-class TestGroups(Trap):
+class TestGroups(BehaviorTestCase):
     def placed(self, types: list[dict[str, Any]], group_properties: Any = None, listed: Any = None) -> Any:
         scheduler = self.scheduler(
             a_report("h1@a", [{"media": "hdd"}]), a_report("h2@b", [{"media": "ssd"}, {"media": "hdd"}])
@@ -185,24 +179,23 @@ class TestGroups(Trap):
         each = [{"volume_type": kind, "volume_properties": {"size": 0}} for kind in types]
         return scheduler.schedule_create_group(OURS, {"id": "g"}, group_spec, each, group_properties, listed)
 
-    def test_every_type_must_be_served_by_one_backend(self) -> None:
-        """Trap H21: the order is that of the first type, and nothing is taken."""
+    def test_one_backend_must_satisfy_every_type(self) -> None:
+        """The order is that of the first type, and nothing is claimed."""
         kinds = [{"name": media, "extra_specs": {"media": media}} for media in ("hdd", "ssd")]
         self.assertEqual("h2@b#pool1", self.placed(kinds).chosen.pool_id)
         self.assertEqual("h2@b#pool0", self.placed(kinds[::-1], {}, [{}, None]).chosen.pool_id)
         self.assertEqual({"pool0": 1000, "pool1": 1000}, self.free())
 
-    def test_no_types_and_no_backend_for_all_of_them(self) -> None:
-        """Trap H21."""
+    def test_a_group_without_types_or_without_backend_is_refused(self) -> None:
         with self.assertRaisesRegex(NoValidBackend, "at least one volume type"):
             self.placed([])
         with self.assertRaisesRegex(NoValidBackend, "serves every type"):
             self.placed([{"extra_specs": {"media": "tape"}}])
 
 
-class TestQuestions(Trap):
+class TestQueries(BehaviorTestCase):
     def test_pools_can_be_listed_for_a_type(self) -> None:
-        """Trap F05: Cinder has no size to give to its capacity filter."""
+        """Cinder has no size to give to its capacity filter."""
         scheduler = self.scheduler(
             a_report(pools=[{"media": "ssd"}, {"media": "hdd"}]), types=[a_volume_type("gold", {"media": "ssd"})]
         )
@@ -212,14 +205,14 @@ class TestQuestions(Trap):
             scheduler.get_pools(OURS, {"volume_type": "none"})
 
     def test_listings_show_what_was_reported(self) -> None:
-        """Trap H29: not what was taken since; as in Cinder."""
+        """Claims since the last report are excluded, as in Cinder."""
         scheduler = self.scheduler(a_report())
         scheduler.schedule_create_volume(OURS, spec(), {})
         ((listed),) = scheduler.get_pools(OURS)
         self.assertEqual(1000, listed["capabilities"]["free_capacity_gb"])
 
-    def test_shrinking_asks_for_nothing_and_no_new_size_for_everything(self) -> None:
-        """Trap H23, as in Cinder: whoever asks must have checked that it grows."""
+    def test_an_extend_checks_the_difference_of_the_sizes(self) -> None:
+        """As in Cinder, the caller must have checked that the size increases."""
         scheduler = self.scheduler(a_report(pools=[{"free_capacity_gb": 5}]))
         extending = spec(size=100, operation="extend_volume")
         for new_size, passes in ((50, True), (105, True), (106, False), (0, False)):
@@ -231,8 +224,8 @@ class TestQuestions(Trap):
                     with self.assertRaises(NoValidBackend):
                         scheduler.backend_passes_filters(*asked)
 
-    def test_an_attempted_pool_is_left_out_and_its_sisters_are_not(self) -> None:
-        """Trap F12, as in Cinder."""
+    def test_only_the_attempted_pool_is_excluded(self) -> None:
+        """As in Cinder."""
         scheduler = self.scheduler(a_report(pools=[{}, {}]), chooser=a_chooser(("ignore_attempted_hosts",)))
         retry = {"num_attempts": 1, "backends": ["node1@disk#pool0"], "hosts": ["node1@disk#pool0"]}
         decision = scheduler.schedule_create_volume(OURS, spec(), {"retry": retry})

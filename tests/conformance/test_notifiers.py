@@ -17,7 +17,7 @@ from volsched import testing
 
 
 def listen_to(case: TestCase, name: str, lines: list[str]) -> None:
-    """Keep what a logger is told, for as long as the test lasts."""
+    """Record the events of a logger during the test."""
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
     logger = logging.getLogger(name)

@@ -131,8 +131,8 @@ class Fleet:
         end, nap = time.monotonic() + seconds, threading.Event()
         while not true():
             if time.monotonic() > end or (self.watchful and any(map(_failed, self.processes))):
-                said = (f"{log.name}: {log.read_text()[-2000:]}" for log in self.folder.glob("*.log"))
-                raise AssertionError("the condition did not become true\n" + "\n".join(said))
+                output = (f"{log.name}: {log.read_text()[-2000:]}" for log in self.folder.glob("*.log"))
+                raise AssertionError("the condition did not become true\n" + "\n".join(output))
             nap.wait(0.05)
 
 
@@ -155,9 +155,9 @@ def _run(
     prepared: Callable[[], object] | None,
 ) -> None:
     warnings.simplefilter("default")
-    said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number in (1, 2):
-        os.dup2(said, number)
+        os.dup2(output, number)
     for name in [name for name in os.environ if name.startswith(("OS_", "XDG_"))]:
         del os.environ[name]
     from tests.functional.hammering import client

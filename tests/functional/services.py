@@ -26,15 +26,15 @@ class Service:
         self.log: list[str] = []
 
     def __enter__(self) -> Self:
-        log, said = os.pipe()
+        log, output = os.pipe()
         self._log = open(log)  # closed by the reader
-        with open(os.devnull, "r+") as nothing, open(said, "w"):
+        with open(os.devnull, "r+") as nothing, open(output, "w"):
             self.process = warm.server().start(
                 self._call,
                 ["--config-file", str(self._file)],
                 folder=self._file.parent,
                 environment=self._environment,
-                streams=(nothing.fileno(), nothing.fileno(), said),
+                streams=(nothing.fileno(), nothing.fileno(), output),
                 path=self._path,
             )
         self._reader = threading.Thread(target=self._read)

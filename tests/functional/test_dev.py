@@ -15,7 +15,7 @@ from volsched.ops.devcluster.plan import read
 
 
 def is_running(pid: int) -> bool:
-    """A process that has ended stays in the list until whoever adopted it looks."""
+    """Return whether a process runs; an ended one stays in the list until its parent collects it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -34,13 +34,13 @@ class TestDev(TestCase):
 
     def run_(self, file: Path, *arguments: str) -> Ran:
         """A command of volsched, forked from a process that has everything imported."""
-        log = self.place.parent / "said"
+        log = self.place.parent / "output"
         log.unlink(missing_ok=True)
         process = fleet.start("command", file, *arguments, log=log)
         process.join(PATIENCE_SECONDS)
-        said = log.read_text()
-        start = min((at for at in (said.find("\n[") + 1, said.find("\n{") + 1) if at), default=0)
-        return Ran(arguments, -1 if process.exitcode is None else process.exitcode, said[start:], said)
+        output = log.read_text()
+        start = min((at for at in (output.find("\n[") + 1, output.find("\n{") + 1) if at), default=0)
+        return Ran(arguments, -1 if process.exitcode is None else process.exitcode, output[start:], output)
 
     def dev(self, command: str, *arguments: str) -> Ran:
         return self.run_(Path(os.devnull), "dev", command, "--folder", str(self.place), *arguments)
@@ -60,10 +60,10 @@ class TestDev(TestCase):
         self.assertEqual({"ready"}, {part["state"] for part in parts.values()})
         file = Path(made["config_file"])
 
-        with self.subTest("what is secret is for nobody else"):
+        with self.subTest("secrets are readable by the owner only"):
             plan = read(self.place)
             assert plan is not None
-            holders = [path for path in self.place.rglob("*") if path.is_file() and self.tells(path, plan.password)]
+            holders = [path for path in self.place.rglob("*") if path.is_file() and self.contains(path, plan.password)]
             self.assertLessEqual({"cluster.json", "volsched.conf", "rabbitmq.conf"}, {path.name for path in holders})
             for path in holders:
                 closed = any(stat.S_IMODE(each.stat().st_mode) == 0o700 for each in path.parents)
@@ -79,7 +79,7 @@ class TestDev(TestCase):
             self.up()
             self.assertEqual(before, self.pids())
 
-        with self.subTest("what is gone is started again"):
+        with self.subTest("a process that ended is started again"):
             os.kill(before["scheduler-1"] or 0, signal.SIGKILL)
             looked = self.dev("status", "-f", "json")
             self.assertEqual(
@@ -89,7 +89,7 @@ class TestDev(TestCase):
             after = self.pids()
             self.assertEqual({"scheduler-1"}, {name for name, pid in after.items() if pid != before[name]})
 
-        with self.subTest("what cannot start is named, and what runs goes on"):
+        with self.subTest("a part that cannot start is named, and the others keep running"):
             os.kill(after["agent-1"] or 0, signal.SIGKILL)
             (self.place / "disks").rename(self.place / "disks-away")
             (self.place / "disks").touch()
@@ -109,5 +109,5 @@ class TestDev(TestCase):
             self.assertFalse(self.place.exists())
             self.assertEqual([], [name for name, pid in after.items() if pid and is_running(pid)])
 
-    def tells(self, path: Path, secret: str) -> bool:
+    def contains(self, path: Path, secret: str) -> bool:
         return secret.encode() in path.read_bytes()

@@ -94,7 +94,7 @@ class Services:
 
 class TestMonitoring(TestCase):
     def asked(self, fleet: Fleet, file: Path, *arguments: str) -> str:
-        """What one command said."""
+        """Return the output of a command."""
         command = fleet.start("command", file, *arguments)
         command.join()
         return fleet.log("command", file).read_text()
@@ -170,8 +170,8 @@ class TestMonitoring(TestCase):
         self.assertEqual("failed", self.services.ready(scheduler)[1]["database"][0])
         self.assertEqual(0, self.services.metrics(scheduler)["database_up",])
         self.assertEqual(200, self.services.get(scheduler, "/live")[0])
-        said = self.asked(fleet, file, "health", "-f", "json")
-        rows = json.loads(said[said.rindex("[\n  {") :])
+        output = self.asked(fleet, file, "health", "-f", "json")
+        rows = json.loads(output[output.rindex("[\n  {") :])
         self.assertEqual({"volsched-agent", "volsched-scheduler"}, {row["Service"] for row in rows})
         self.assertEqual([(True, False)] * 2, [(row["Live"], row["Ready"]) for row in rows])
         relay.fix()
@@ -197,9 +197,9 @@ class TestMonitoring(TestCase):
             self.assertEqual(PARENTS, parents(collector.spans))
             self.assertEqual(1, len({span.trace for span in collector.spans}))
             self.assertEqual([], [span for span in collector.spans if span.failed])
-            told: list[Any] = [value for span in collector.spans for value in span.attributes.values()]
-            self.assertNotIn("hidden", " ".join(map(str, told)))
-            self.assertNotIn("default", told, "the project's name")
+            values: list[Any] = [value for span in collector.spans for value in span.attributes.values()]
+            self.assertNotIn("hidden", " ".join(map(str, values)))
+            self.assertNotIn("default", values, "the project's name")
 
 
 #: (service, span) -> what it is a part of.

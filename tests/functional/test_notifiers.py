@@ -38,13 +38,13 @@ pool_size_gb = one:100
 unit_bytes = 65536
 
 [notifications]
-notifiers = told
+notifiers = target
 timeout = {timeout}
 first_pause = 0.05
 longest_pause = 0.5
 
 [notifier_told]
-{told}
+{target}
 """
 WEBHOOK = """\
 driver = webhook
@@ -61,9 +61,9 @@ class NotifierTestCase(TestCase):
     def setUp(self) -> None:
         self.home = self.folder()
 
-    def configured(self, told: str, timeout: float = 10.0) -> Path:
+    def configured(self, target: str, timeout: float = 10.0) -> Path:
         file = self.home / "volsched.conf"
-        file.write_text(CONFIGURATION.format(folder=self.home, told=told, timeout=timeout))
+        file.write_text(CONFIGURATION.format(folder=self.home, target=target, timeout=timeout))
         return file
 
     def webhook(self, url: str, receiver: Receiver, *, processes: str, timeout: float = 5.0) -> str:
@@ -98,8 +98,8 @@ class TestUnreachableWebhook(NotifierTestCase):
             return 204, {}
 
         hanging = Receiver(self.folder(), port=self.port, answering=hang)
-        told = self.webhook(hanging.url, hanging, processes="scheduler, agent", timeout=0.5)
-        file = self.configured(told, timeout=1.0)
+        target = self.webhook(hanging.url, hanging, processes="scheduler, agent", timeout=0.5)
+        file = self.configured(target, timeout=1.0)
         program = WarmProgram(self.home, file)
         self.ran(program, "db", "upgrade")
         with Service("scheduler", file) as scheduler, Service("agent", file) as agent:
@@ -171,7 +171,7 @@ class TestParked(NotifierTestCase):
         self.ran(program, "db", "upgrade")
         volume = self.ran(program, "volume", "create", "--size", "1", "--name", "it", "-f", "json")
         parked = self.ran(program, "event", "list", "--state", "parked", "-f", "json")
-        self.assertEqual({"told"}, {one["Notifier"] for one in parked})
+        self.assertEqual({"target"}, {one["Notifier"] for one in parked})
         self.assertEqual({volume["ID"]}, {one["Volume"] for one in parked})
         self.assertRegex(parked[0]["Problem"], r"^https://127.0.0.1:\d+: status 422")
         shown = self.ran(program, "event", "show", parked[0]["Event"], "-f", "json")
@@ -179,7 +179,7 @@ class TestParked(NotifierTestCase):
         self.assertEqual("parked", shown["deliveries"][0]["state"])
         text = self.ran(program, "event", "show", parked[0]["Event"])
         self.assertIn("event_type     scheduler.create_volume.start", text)
-        self.assertRegex(text, "parked         told, after 1 failures .*422")
+        self.assertRegex(text, "parked         target, after 1 failures .*422")
         again = self.ran(program, "event", "retry", parked[0]["Event"], "-f", "json", status=1)
         self.assertEqual(["parked"], [one["State"] for one in again])
         receiver.answering = lambda received: (204, {})
@@ -216,9 +216,9 @@ class TestDatabase(NotifierTestCase):
         self.ran(program, "volume", "extend", "it", "--size", "2")
         self.ran(program, "volume", "extend", "it", "--size", "50000", status=1)
         self.ran(program, "volume", "delete", "it")
-        told = self.ran(program, "volume", "messages", made["ID"], "-f", "json")
-        self.assertEqual(["VS-DONE", "VS-DONE", "VS-NO-POOL", "VS-DONE"], [one["Code"] for one in told])
-        self.assertEqual("the volume has been extended to 2 GiB", told[1]["Text"])
+        messages = self.ran(program, "volume", "messages", made["ID"], "-f", "json")
+        self.assertEqual(["VS-DONE", "VS-DONE", "VS-NO-POOL", "VS-DONE"], [one["Code"] for one in messages])
+        self.assertEqual("the volume has been extended to 2 GiB", messages[1]["Text"])
 
 
 class TestBus(NotifierTestCase):

@@ -94,9 +94,9 @@ class ReloadTest(TestCase):
                 self.change("notifier_audit", "notifier_third")
                 self.change("audit.jsonl", "third.jsonl")
                 scheduler.reload()
-                said = scheduler.until("configuration reloaded")
-                self.assertIn("now generation 2", said)
-                self.assertIn("[scheduler] filters", said)
+                line = scheduler.until("configuration reloaded")
+                self.assertIn("now generation 2", line)
+                self.assertIn("[scheduler] filters", line)
                 before, ops = self.events("audit"), self.events("ops")
                 second = self.decided()
                 self.assertEqual(["capabilities", "capacity"], [step["filter"] for step in second["filters"]])
@@ -104,7 +104,7 @@ class ReloadTest(TestCase):
                 self.eventually(lambda: self.events("third") > 0 and self.events("ops") > ops)
                 self.assertEqual(before, self.events("audit"), "it is not among the notifiers any more")
 
-            with self.subTest("a bad one changes nothing, and all that is wrong is told"):
+            with self.subTest("a bad one changes nothing, and all errors are logged"):
                 self.change("filters = capabilities, capacity\n", "filters = capcity\nmax_attempts = 0\n")
                 scheduler.reload()
                 scheduler.until("configuration not reloaded, nothing has changed")
@@ -119,7 +119,7 @@ class ReloadTest(TestCase):
                 self.assertEqual(2, refused.status, refused.errors)
                 self.assertIn("2 problems; no service was asked to reload", refused.errors)
 
-            with self.subTest("the command tells how it went, and what only a restart takes up"):
+            with self.subTest("the command prints the result and the options that need a restart"):
                 self.change("filters = capcity\nmax_attempts = 0\n", "filters = capacity\n")
                 self.change("timeout=30", "timeout=31")
                 self.change("host = node1", "host = node2")

@@ -31,7 +31,7 @@ def an_event(id: str, volume_id: str | None = "v1") -> Event:
 
 
 class Recorder:
-    """A notifier that keeps what it got, and does before what it is told to."""
+    """A notifier that records events, after a given action."""
 
     def __init__(self, before: Callable[[Event], object] = lambda event: None) -> None:
         self.got: list[str] = []
@@ -43,7 +43,7 @@ class Recorder:
 
 
 def refuse(event: Event) -> None:
-    raise ConnectionError("nobody there")
+    raise ConnectionError("no answer")
 
 
 class DeliveryTestCase(TestCase):
@@ -113,7 +113,7 @@ class TestDelivery(DeliveryTestCase):
             self.now += timedelta(seconds=1)
             delivery.deliver_once()
         self.assertEqual(["f1", "e1", "e2"], seen.got)
-        self.assertRegex(log.output[0], "notifier n does not accept events.*ConnectionError: nobody there")
+        self.assertRegex(log.output[0], "notifier n does not accept events.*ConnectionError: no answer")
 
     def test_pauses_double_up_to_a_limit(self) -> None:
         retry_policy = RetryPolicy(first_pause=2.0, longest_pause=60.0)
@@ -149,7 +149,7 @@ class TestDelivery(DeliveryTestCase):
         with self.assertLogs("volsched.notifications.delivery", "WARNING") as log:
             delivery.deliver_once()
             self.assertEqual(MOST_HANGING + 3, len(other.got))
-            self.assertEqual(0, delivery.deliver_once(), "what hangs is left alone by who does not wait")
+            self.assertEqual(0, delivery.deliver_once(), "a hanging notifier is skipped")
             lane = delivery._lanes[0]
             for _ in range(MOST_HANGING + 1):
                 lane.deliver_batch()

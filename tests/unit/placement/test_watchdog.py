@@ -127,7 +127,7 @@ def wrote_request(request: RequestSpec, candidates: Candidates) -> None:
     request.size_gb = 1  # type: ignore[misc]
 
 
-#: A filter's misbehavior, and what the error says.
+#: A filter's misbehavior, and part of the error.
 OF_FILTERS: Sequence[tuple[str, EVERY, str]] = (
     ("raises", raising(KeyError("shelf")), "KeyError: 'shelf'"),
     ("raises what is no ordinary exception", raising(SystemExit("no licence")), "SystemExit: no licence"),
@@ -186,7 +186,7 @@ class TestBadInput(TestCase):
         ]
         return Watchdog(Placing([("rack", rack)], [("scale", scale)], handler), watched, slow_seconds=slow_seconds)
 
-    def assert_named(self, watchdog: Watchdog, name: str, said: str) -> None:
+    def assert_named(self, watchdog: Watchdog, name: str, message: str) -> None:
         with (
             self.assertRaises(PluginError) as caught,
             self.assertLogs("volsched.placement.watchdog", "ERROR") as logged,
@@ -195,29 +195,29 @@ class TestBadInput(TestCase):
         problem = caught.exception
         self.assertEqual((name, f"acme-{name} 1.2"), (problem.plugin, problem.package))
         self.assertTrue(str(problem).startswith(f"plugin {name} of acme-{name} 1.2: "), problem)
-        self.assertIn(said, str(problem))
+        self.assertIn(message, str(problem))
         self.assertIn(str(problem), logged.output[0])
         decision = problem.decision
         assert decision is not None
         self.assertFalse(decision, "pools were chosen all the same")
         self.assertEqual(str(problem), decision.plain()["failed"])
         self.assertEqual(str(problem), decision.plain()["reason"])
-        self.assertNotIn("acme", decision_message(decision), "the user is told what is the operator's")
+        self.assertNotIn("acme", decision_message(decision), "the user reads the operator's reason")
 
     def test_filters_that_misbehave_are_named(self) -> None:
-        for misbehavior, answer, said in OF_FILTERS:
+        for misbehavior, answer, message in OF_FILTERS:
             with self.subTest(misbehavior):
-                self.assert_named(self.supervised(answer), "rack", said)
+                self.assert_named(self.supervised(answer), "rack", message)
 
     def test_weighers_that_misbehave_are_named(self) -> None:
-        for misbehavior, answer, said in OF_WEIGHERS:
+        for misbehavior, answer, message in OF_WEIGHERS:
             with self.subTest(misbehavior):
-                self.assert_named(self.supervised(weigh=answer), "scale", said)
+                self.assert_named(self.supervised(weigh=answer), "scale", message)
 
     def test_weight_handlers_that_misbehave_are_named(self) -> None:
-        for misbehavior, answer, said in OF_HANDLERS:
+        for misbehavior, answer, message in OF_HANDLERS:
             with self.subTest(misbehavior):
-                self.assert_named(self.supervised(rank=answer), "judge", said)
+                self.assert_named(self.supervised(rank=answer), "judge", message)
 
     def test_candidates_are_unchanged_after_a_write(self) -> None:
         def halves(request: RequestSpec, candidates: Candidates) -> Screening:
@@ -286,12 +286,12 @@ class TestBadInput(TestCase):
     def test_quick_plugin_is_not_logged(self) -> None:
         checked: list[bool] = []
 
-        def looks(request: RequestSpec, candidates: Candidates) -> Screening:
+        def checks(request: RequestSpec, candidates: Candidates) -> Screening:
             checked.append(True)
             watchdog.check()
             return passing(request, candidates)
 
-        watchdog = self.supervised(looks)
+        watchdog = self.supervised(checks)
         with self.assertNoLogs("volsched.placement.watchdog"):
             watchdog.place(a_request(), self.pools.candidates())
             watchdog.check()

@@ -43,9 +43,9 @@ class TestPagesServer(TestCase):
         served = self.served()
         self.assertEqual((200, b"fine\n"), self.ask(served, "/fine?x=1"))
         self.assertEqual((200, b""), self.ask(served, "/fine", "HEAD"))
-        status, said = self.ask(served, "/other")
+        status, body = self.ask(served, "/other")
         self.assertEqual(404, status)
-        self.assertIn(b"/fine, /broken", said)
+        self.assertIn(b"/fine, /broken", body)
         self.assertEqual(501, self.ask(served, "/fine", "DELETE")[0])
 
     def test_page_that_fails_hides_the_reason_from_the_client(self) -> None:
@@ -90,6 +90,8 @@ class TestPagesServer(TestCase):
         return False
 
     def test_slow_clients_do_not_turn_a_probe_away(self) -> None:
+        self.enterContext(mock.patch.object(monitoring, "CLIENT_SECONDS", 10 * PATIENCE_SECONDS))
+        self.enterContext(mock.patch.object(monitoring._Client, "timeout", 10 * PATIENCE_SECONDS))
         served = self.served()
         host, _, port = served.address.rpartition(":")
         slow = [self.enterContext(socket.create_connection((host, int(port)))) for _ in range(2 * MOST_CLIENTS)]

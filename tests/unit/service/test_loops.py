@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from types import SimpleNamespace
 from typing import Any, cast
-from unittest import mock
 
 from sqlalchemy.exc import OperationalError
 
@@ -51,9 +50,21 @@ class TestGuard(TestCase):
         self.assertEqual(0.0, guard.pause)
 
 
+class RecordingEvent(threading.Event):
+    """An event that records how long it was waited for, and does not wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        return self.is_set()
+
+
 class TestLoops(TestCase):
     def setUp(self) -> None:
-        self.stop = threading.Event()
+        self.stop = RecordingEvent()
         scheduler = SimpleNamespace(poll_interval=0.0)
         application: Any = SimpleNamespace(woken=threading.Event(), conf=SimpleNamespace(scheduler=scheduler))
         self.current = CurrentApplication(application)
@@ -67,9 +78,10 @@ class TestLoops(TestCase):
             self.stop.set()
             return True
 
-        with mock.patch.object(loops, "FIRST_PAUSE", 0.0), self.assertLogs("volsched.service.loops", "ERROR"):
+        with self.assertLogs("volsched.service.loops", "ERROR"):
             loops._work(self.current, step, self.stop)
         self.assertTrue(self.stop.is_set())
+        self.assertEqual([loops.FIRST_PAUSE, 2 * loops.FIRST_PAUSE, 0.0], self.stop.waits)
 
     def test_step_that_raises_does_not_prevent_the_next_one(self) -> None:
         done: list[str] = []

@@ -141,6 +141,13 @@ class TestTelemetry(OnSQLite):
             chooser.place(a_request(), a_pool_table().candidates())
         self.assertEqual(1, self.value("choosing_seconds_count"))
 
+    def test_end_of_other_work_is_not_timed(self) -> None:
+        self.work.add(some_work("w1"))
+        work = self.work.take(["scheduler"], "me", 5)
+        assert work is not None
+        self.metrics.work_finished(replace(work.lease, work_id="another"), Outcome())
+        self.assertIsNone(self.value("work_seconds_count", queue="scheduler", operation="create"))
+
     def test_abandoned_work_is_not_timed(self) -> None:
         self.work.add(some_work("w1"))
         self.work.take(["scheduler"], "me", 5)

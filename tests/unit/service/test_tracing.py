@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+from msgspec.structs import replace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -133,6 +134,14 @@ class TestTracing(OnSQLite):
         self.take()
         self.assertIsNone(self.work.take(["nothing"], "me", 5))
         self.assertFalse(self.spans()["scheduler create"].status.is_ok)
+
+    def test_end_of_other_work_does_not_end_the_span(self) -> None:
+        self.work.add(some_work())
+        work = self.take()
+        self.tracing.work_finished(replace(work.lease, work_id="another"), Outcome())
+        self.assertEqual({}, self.spans())
+        self.work.finish(work.lease, Outcome())
+        self.assertEqual({"scheduler create"}, set(self.spans()))
 
     def test_each_thread_has_its_own_current_span(self) -> None:
         self.work.add(some_work())

@@ -45,7 +45,7 @@ class Target(Notifier):
 
 
 def made_of(mode: str = "all", **targets: Any) -> FanoutNotifier:
-    """A fanout of these targets; a pair says what the target is told."""
+    """Return a fanout of these targets; a pair contains a target and its interest."""
     named = [
         Named(name, *(target if isinstance(target, tuple) else (target, EVERYTHING)))
         for name, target in targets.items()

@@ -62,13 +62,13 @@ class TestSending(MessagingTestCase):
 
 class TestUnreachableBrokers(MessagingTestCase):
     def closed(self) -> str:
-        """A broker's URL where nobody listens; the port stays taken."""
+        """Return a URL where no broker listens; the port stays taken."""
         taken = self.enterContext(socket.socket())
         taken.bind(("127.0.0.1", 0))
         return f"rabbit://user:a-password@127.0.0.1:{taken.getsockname()[1]}/"
 
     def silent(self) -> str:
-        """A broker's URL where somebody takes connections and says nothing."""
+        """Return a URL where a server accepts connections and sends nothing."""
         listening = self.enterContext(socket.create_server(("127.0.0.1", 0)))
         return f"rabbit://user:a-password@127.0.0.1:{listening.getsockname()[1]}/"
 

@@ -69,7 +69,7 @@ class TestWhatIsSent(WebhookTestCase):
         self.assertEqual(EVENT.id, received.id)
         at = received.headers["webhook-timestamp"]
         self.assertTrue(before <= int(at) <= time.time())
-        # As the documentation tells receivers to check it.
+        # The check that the documentation describes.
         digest = hmac.new(KEY, f"{EVENT.id}.{at}.".encode() + received.body, hashlib.sha256).digest()
         self.assertEqual("v1," + base64.b64encode(digest).decode(), received.headers["webhook-signature"])
 
@@ -95,7 +95,7 @@ class TestWhatIsSent(WebhookTestCase):
         self.assertFalse(is_genuine(received.headers, received.body + b" ", SECRET), "changed on the way")
         self.assertFalse(is_genuine({**received.headers, "webhook-id": "another"}, received.body, SECRET))
         late = {**received.headers, "webhook-timestamp": str(int(time.time()) - 600)}
-        self.assertFalse(is_genuine(late, received.body, SECRET), "sent again by somebody who had listened")
+        self.assertFalse(is_genuine(late, received.body, SECRET), "replayed")
 
     def test_event_is_signed_with_both_keys_while_the_secret_changes(self) -> None:
         self.notifier(previous_secret=OLD).notify(EVENT)
@@ -136,7 +136,7 @@ class TestAnswers(WebhookTestCase):
         self.receiver.answering = in_turn(status, status, 204)
         self.notifier().notify(EVENT)
         ids = [received.id for received in self.receiver.received]
-        self.assertEqual([EVENT.id] * 3, ids, "the receiver can tell that it is the same")
+        self.assertEqual([EVENT.id] * 3, ids, "the id identifies the event")
 
     def test_attempts_are_limited(self) -> None:
         self.receiver.answering = in_turn(503)

@@ -54,9 +54,9 @@ path = {folder}/ops.jsonl
 
 def serve(program: str, folder: str) -> None:
     """Run a service in a process of its own. `tasks`: one whose loop works on files in the folder."""
-    said = os.open(f"{folder}/{program}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    output = os.open(f"{folder}/{program}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number in (1, 2):
-        os.dup2(said, number)
+        os.dup2(output, number)
     warnings.simplefilter("default")
     for name in [name for name in os.environ if name.startswith("OS_")]:
         del os.environ[name]
@@ -130,10 +130,10 @@ class WorkersCase(TestCase):
     def started(self, program: str) -> tuple[BaseProcess, list[PidFile]]:
         """Return a service whose two workers are ready, and their pidfiles."""
         process = self.start(program)
-        self.until(lambda: self.said(program).count(": ready") == 2)
+        self.until(lambda: self.log(program).count(": ready") == 2)
         return process, self.workers()
 
-    def said(self, program: str) -> str:
+    def log(self, program: str) -> str:
         file = self.home / f"{program}.log"
         return file.read_text() if file.exists() else ""
 
@@ -150,7 +150,7 @@ class WorkersCase(TestCase):
     def ended(self, process: BaseProcess, program: str) -> int | None:
         """Return the exit status of a service that ends, and check that no worker is left."""
         process.join(PATIENCE_SECONDS)
-        self.assertEqual([], self.workers(), self.said(program))
+        self.assertEqual([], self.workers(), self.log(program))
         return process.exitcode
 
 
@@ -188,7 +188,7 @@ class TestWorkers(WorkersCase):
         with self.subTest("a killed worker is replaced, with the configuration of the others"):
             doomed = self.workers()[0]
             os.kill(doomed.pid, signal.SIGKILL)
-            self.until(lambda: self.said("scheduler").count(": ready") == 3)
+            self.until(lambda: self.log("scheduler").count(": ready") == 3)
             new = [worker for worker in self.workers() if worker.pid not in {old.pid for old in workers}]
             self.assertEqual([(2, None)], [(worker.generation, worker.problem) for worker in new])
 
@@ -205,8 +205,9 @@ class TestWorkers(WorkersCase):
             for each in (process, agent):
                 os.kill(each.pid or 0, signal.SIGTERM)
                 each.join(PATIENCE_SECONDS)
-                self.assertEqual(0, each.exitcode, self.said("scheduler") + self.said("agent"))
+                self.assertEqual(0, each.exitcode, self.log("scheduler") + self.log("agent"))
             self.assertEqual([], list(self.records.alive()))
+            self.assertNotIn("backend: eventlet", self.log("scheduler") + self.log("agent"))
 
     def placed(self) -> list[str]:
         events = [json.loads(line) for line in (self.home / "ops.jsonl").read_text().splitlines()]
@@ -234,34 +235,34 @@ class TestEnd(WorkersCase):
         os.kill(process.pid or 0, signal.SIGHUP)
         self.until(lambda: [worker.reloads for worker in self.workers()] == [1, 1])
         os.kill(process.pid or 0, signal.SIGTERM)
-        self.until(lambda: self.said("tasks").count("graceful exiting of service") == 2)
+        self.until(lambda: self.log("tasks").count("graceful exiting of service") == 2)
         self.assertEqual([False, False], [is_dead(worker.owner) for worker in workers], "they work")
         (self.home / "go").touch()
-        self.assertEqual((0, 2), (self.ended(process, "tasks"), self.done()), self.said("tasks"))
+        self.assertEqual((0, 2), (self.ended(process, "tasks"), self.done()), self.log("tasks"))
 
     def test_single_process_is_cut_off_after_its_timeout(self) -> None:
         self.change("workers = 2\npoll", "graceful_shutdown_timeout = 1\npoll")
         process = self.start("tasks")
-        self.until(lambda: ": ready" in self.said("tasks"))
+        self.until(lambda: ": ready" in self.log("tasks"))
         self.assertEqual([process.pid], [worker.pid for worker in self.workers()])
         (self.home / "task-1").touch()
         self.until(lambda: any(self.home.glob("begun-*")))
         os.kill(process.pid or 0, signal.SIGTERM)
-        self.assertEqual((1, 0), (self.ended(process, "tasks"), self.done()), self.said("tasks"))
-        self.assertIn("did not end in 1 s; it is aborted", self.said("tasks"))
+        self.assertEqual((1, 0), (self.ended(process, "tasks"), self.done()), self.log("tasks"))
+        self.assertIn("did not end in 1 s; it is aborted", self.log("tasks"))
 
     def test_workers_are_cut_off_after_their_timeout(self) -> None:
         self.change("workers = 2\npoll", "workers = 2\ngraceful_shutdown_timeout = 1\npoll")
         process, _ = self.busy()
         os.kill(process.pid or 0, signal.SIGTERM)
         self.assertEqual((1, 0), (self.ended(process, "tasks"), self.done()))
-        self.assertIn("Graceful shutdown timeout (1) exceeded", self.said("tasks"))
+        self.assertIn("Graceful shutdown timeout (1) exceeded", self.log("tasks"))
 
     def test_workers_finish_their_work_without_their_master(self) -> None:
         process, workers = self.busy()
         process.kill()
         process.join()
-        self.until(lambda: self.said("tasks").count("Parent process has died") == 2)
+        self.until(lambda: self.log("tasks").count("Parent process has died") == 2)
         self.assertEqual([False, False], [is_dead(worker.owner) for worker in workers], "they end what they began")
         (self.home / "go").touch()
         self.until(lambda: all(is_dead(worker.owner) for worker in workers))
@@ -271,7 +272,7 @@ class TestEnd(WorkersCase):
         process, _ = self.started("tasks")
         (self.home / "break").touch()
         self.assertEqual(1, self.ended(process, "tasks"))
-        self.assertIn("broken on purpose", self.said("tasks"))
+        self.assertIn("broken on purpose", self.log("tasks"))
 
     def test_bad_configuration_stops_the_service_at_once(self) -> None:
         for old, new, words in (
@@ -282,6 +283,6 @@ class TestEnd(WorkersCase):
                 self.file.write_text(SETTINGS.replace(old, new).format(folder=self.home))
                 process = self.start("scheduler" if words == "VS101" else "tasks")
                 process.join(PATIENCE_SECONDS)
-                log = self.said("scheduler" if words == "VS101" else "tasks")
+                log = self.log("scheduler" if words == "VS101" else "tasks")
                 self.assertEqual((2, 1), (process.exitcode, log.count(words)), log)
                 self.assertNotIn("ready", log)

@@ -21,6 +21,7 @@ from volsched.conf import Configuration
 from volsched.db.leases import this_owner
 from volsched.exceptions import VolschedError
 from volsched.loader import Catalog, LoadProblems, examine
+from volsched.plugins.bus import oslo_messaging_on_threads
 from volsched.service.process import Control, Program, WorkerIdentity, run
 
 LOG = logging.getLogger(__name__)
@@ -31,7 +32,6 @@ LOOP_FAILED, REFUSED = os.EX_SOFTWARE, os.EX_CONFIG
 EXTRA_SECONDS = 5
 #: Imported by the master before it forks, so that workers share the memory and start at once.
 PRELOADED = (
-    "oslo_messaging",
     "taskflow.engines",
     "volsched.db.work",
     "volsched.notifications.delivery",
@@ -76,6 +76,7 @@ class Master:
 
     def run(self, control: Control) -> int:
         """Return the exit status of the service. `control`: what was requested before the master handled signals."""
+        oslo_messaging_on_threads()  # before any of them imports it with its default, eventlet
         for name in PRELOADED:
             importlib.import_module(name)
         self._manager = cotyledon.ServiceManager(

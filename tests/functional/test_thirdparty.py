@@ -193,6 +193,30 @@ class TestThirdParty(TestCase):
                     self.assertIn(named, self.environment.volsched(*site, "volume", "explain", "one").said)
                 self.assertIn("the operator has been notified", self.done(*site, "volume", "messages", "one").output)
 
+    def test_a_driver_of_the_interface_alone_serves_every_operation(self) -> None:
+        folder = self.folder()
+        site = self.site(driver="direct", folder=folder)
+        self.done(*site, "db", "upgrade")
+        self.done(*site, "type", "create", "gold")
+        planned = json.loads(self.done(*site, "place", "--dry-run", "--size", "4", "-f", "json").output)
+        self.assertEqual({"node1@old#flash", "node1@new#flash"}, {row["pool"] for row in planned["ranked"]})
+        self.done(*site, "volume", "create", "--size", "4", "--name", "one")
+        self.done(*site, "volume", "extend", "one", "--size", "6")
+        self.done(*site, "volume", "migrate", "one", "node1@new")
+        self.done(*site, "volume", "retype", "one", "--type", "gold")
+        self.done(*site, "snapshot", "create", "one", "--name", "kept")
+        self.done(*site, "group", "create", "both", "--type", "gold")
+        (folder / "old" / "flash" / "found.img").write_bytes(bytes(4096))
+        self.done(*site, "volume", "manage", "node1@old#flash", "found.img", "--name", "two")
+        for name, size, where in (("one", 6, "node1@new#flash"), ("two", 1, "node1@old#flash")):
+            shown = json.loads(self.done(*site, "volume", "show", name, "-f", "json").output)
+            found = {key.lower(): value for key, value in shown.items()}
+            self.assertEqual(("available", size), (found["status"], found["size gib"]), found)
+            self.assertIn(where, found.values())
+        refused = self.environment.volsched(*site, "volume", "extend", "one", "--size", "500")
+        self.assertEqual(1, refused.status, refused.said)
+        self.assertIn("turned away by room", self.done(*site, "volume", "messages", "one").output)
+
     def test_a_notifier_that_breaks_stops_no_request(self) -> None:
         site = self.site(notifiers="brittle")
         self.done(*site, "db", "upgrade")

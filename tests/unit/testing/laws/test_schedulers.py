@@ -11,6 +11,7 @@ from tests.unit.testing.laws import biting
 from volsched.exceptions import InvalidRequest, NoValidBackend
 from volsched.model.candidates import Candidates
 from volsched.model.decision import Decision
+from volsched.model.pool import PoolState
 from volsched.model.request import RequestSpec
 from volsched.placement.scheduler import PlacingScheduler
 from volsched.plugins import SchedulerResources
@@ -84,15 +85,23 @@ class Generous(Sound):
 
 
 class Willing(Sound):
+    """Accepts everything in one pool."""
+
     def backend_passes_filters(self, context: Any, backend: str, request_spec: Any, filter_properties: Any) -> Any:
-        return self.resources.pools.table().pools[1]
+        return self.always(self.resources.pools.table().pools[1])
+
+    def always(self, pool: PoolState) -> Decision:
+        ranked = self.resources.pools.table().candidates()
+        return Decision(request=RequestSpec(), ranked=ranked, chosen=pool)
 
 
-class Restless(Sound):
+class Restless(Willing):
+    """Sends every volume to the first pool."""
+
     def find_retype_backend(
         self, context: Any, request_spec: Any, filter_properties: Any = None, migration_policy: str = "never"
     ) -> Any:
-        return self.resources.pools.table().pools[0]
+        return self.always(self.resources.pools.table().pools[0])
 
 
 class Secretive(Sound):
@@ -101,8 +110,50 @@ class Secretive(Sound):
 
 
 class Silent(Sound):
-    def record_failure(self, **failure: Any) -> None:
-        """Tells nobody."""
+    def record_failure(self, failure: Any) -> None:
+        """Record nothing."""
+
+
+class Whole(Sound):
+    """Wants room for all of a volume that grows."""
+
+    def backend_passes_filters(self, context: Any, backend: str, request_spec: Any, filter_properties: Any) -> Any:
+        asked = {**filter_properties, "new_size": None}
+        whole = {**request_spec["volume_properties"], "size": filter_properties.get("new_size") or 1}
+        return super().backend_passes_filters(context, backend, {**request_spec, "volume_properties": whole}, asked)
+
+
+class Groupless(Sound):
+    def schedule_create_group(self, *args: Any) -> Any:
+        raise NoValidBackend("no groups here")
+
+
+class Wet(Sound):
+    """Claims in a dry run."""
+
+    def dry_run(self, context: Any, request_spec: Any, filter_properties: Any) -> Any:
+        decision = super().dry_run(context, request_spec, filter_properties)
+        if decision:
+            self.schedule_create_volume(context, request_spec, filter_properties)
+        return decision
+
+
+class Unfenced(Sound):
+    """Claims whoever holds the work by now."""
+
+    def schedule_create_volume(self, context: Any, request_spec: Any, filter_properties: Any) -> Any:
+        asked = {name: value for name, value in filter_properties.items() if name != "lease"}
+        return super().schedule_create_volume(context, request_spec, asked)
+
+
+class Homely(Sound):
+    def get_backup_host(self, volume: Any, availability_zone: Any = None, driver: Any = None) -> str:
+        return "here"
+
+
+class Deaf(Sound):
+    def update_service_capabilities(self, *args: Any) -> None:
+        """Ignore the report."""
 
 
 class SchedulerLawsTest(biting.BitingTestCase):
@@ -121,4 +172,12 @@ class SchedulerLawsTest(biting.BitingTestCase):
         "test_whether_a_backend_will_do": Willing,
         "test_a_volume_may_stay_where_it_is": Restless,
         "test_it_lists_the_pools": Secretive,
+        "test_a_volume_moves_for_a_retype_only_if_that_is_allowed": Restless,
+        "test_an_extend_needs_room_for_the_growth_alone": Whole,
+        "test_a_snapshot_a_move_and_a_managed_volume_need_room": Willing,
+        "test_a_group_gets_a_pool": Groupless,
+        "test_a_dry_run_claims_nothing": Wet,
+        "test_a_claim_is_made_under_the_lease_of_the_work": Unfenced,
+        "test_a_backup_host_is_found": Homely,
+        "test_a_capability_report_is_stored": Deaf,
     }

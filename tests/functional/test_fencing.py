@@ -59,7 +59,7 @@ class TestFencing(FencingTestCase):
         before = self.it()
         os.kill(process.pid, signal.SIGCONT)
         log = self.fleet.log(program, self.small)
-        self.fleet.until(lambda: "the agent that took it over ends it" in log.read_text())
+        self.fleet.until(lambda: "the process that took it over ends it" in log.read_text())
         self.assertEqual(before, self.it())
         self.assertEqual([], books.problems(self.fleet.database, self.fleet.disks, UNIT))
         attempts = {work.queue.partition(":")[0]: work.attempt for work in WorkQueue(self.fleet.database).of(before.id)}
@@ -112,7 +112,7 @@ class TestStorage(FencingTestCase):
         assert sleeper.pid is not None
         os.kill(sleeper.pid, signal.SIGCONT)
         log = self.fleet.log("agent", self.small)
-        self.fleet.until(lambda: "whoever took it over ends it" in log.read_text())
+        self.fleet.until(lambda: "the process that took it over ends it" in log.read_text())
 
     def files(self) -> list[str]:
         return sorted(str(path.relative_to(self.fleet.disks)) for path in self.fleet.disks.rglob("volume-*"))

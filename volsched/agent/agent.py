@@ -215,11 +215,11 @@ class Agent:
             with held(self._work, work.lease, self._lease_seconds) as lost:
                 outcome = self._carry_out(work)
                 if lost.is_set():
-                    LOG.warning("work %s: done, but its lease is lost; the agent that took it over ends it", work.id)
+                    LOG.warning("work %s: done, but its lease is lost; the process that took it over ends it", work.id)
                     return True
                 self._end(work, outcome, lost)
         except LeaseLost as problem:
-            LOG.warning("%s; the agent that took it over ends it", problem)
+            LOG.warning("%s; the process that took it over ends it", problem)
             return True
         for queue in {request.queue for request in outcome.follow_up}:
             self._caster.wake(queue)

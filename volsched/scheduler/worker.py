@@ -68,7 +68,7 @@ class SchedulerWorker:
             with held(self._work, work.lease, self._lease_seconds):
                 self._carry_out(work)
         except LeaseLost as lost:
-            LOG.warning("%s; whoever took it over ends it", lost)
+            LOG.warning("%s; the process that took it over ends it", lost)
         return True
 
     def _carry_out(self, work: WorkItem) -> None:

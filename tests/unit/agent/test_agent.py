@@ -306,7 +306,7 @@ class TestLease(AgentTestCase):
         backend.meanwhile = pass_the_lease
         with self.assertLogs("volsched.agent.agent", "WARNING") as seen:
             self.assertTrue(agent.work_once())
-        self.assertIn("the agent that took it over ends it", seen.output[0])
+        self.assertIn("the process that took it over ends it", seen.output[0])
         self.assertEqual(before, self.volumes.get("v1"))
         claim = self.claims.get("v1")
         assert claim is not None
@@ -329,7 +329,7 @@ class TestLease(AgentTestCase):
         backend.meanwhile = the_other_makes_it
         with self.assertLogs("volsched.agent", "WARNING") as seen:
             self.assertTrue(agent.work_once())
-        self.assertIn("the agent that took it over ends it", seen.output[-1])
+        self.assertIn("the process that took it over ends it", seen.output[-1])
         self.assertEqual(VolumeStatus.AVAILABLE, self.volumes.get("v1").status)
         self.assertEqual(b"written by its user", path.read_bytes())
 

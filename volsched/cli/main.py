@@ -227,7 +227,7 @@ class Program(cliff.app.App):  # type: ignore[misc]
         for argument in argv:
             if any("\ud800" <= character <= "\udfff" for character in argument):
                 return self.refuse(
-                    f"expected arguments in {sys.getfilesystemencoding()}, got {argument!r}", USAGE_ERROR
+                    f"arguments: expected {sys.getfilesystemencoding()} text, got {argument!r}", USAGE_ERROR
                 )
         self.options, rest = self.parser.parse_known_args(argv)
         try:

@@ -176,6 +176,9 @@ class Database:
                     return transaction(connection)
             except PoolExhausted as problem:
                 self._refuse(problem)
+            except UnicodeEncodeError as problem:
+                given = f"{problem.object!r:.80}"
+                raise InvalidRequest("value", f"expected text that UTF-8 can encode, got {given}") from problem
             except DBAPIError as problem:
                 fault = fault_of(problem)
                 tries[fault] += 1

@@ -56,6 +56,26 @@ class TestPolicy(ApiCase):
                 call()
 
 
+class TestUndecodableText(ApiCase):
+    def test_text_that_utf_8_cannot_encode_is_refused(self) -> None:
+        text, api = "b\udcff", self.admin
+        calls: list[Callable[[], object]] = [
+            lambda: api.volumes.get(text),
+            lambda: api.snapshots.get(text),
+            lambda: api.groups.get(text),
+            lambda: api.types.get(text),
+            lambda: api.backends.get(text),
+            lambda: api.backends.disable("h@b", reason=text),
+            lambda: api.pools.get(text),
+            lambda: api.events.get(text),
+            lambda: api.quotas.usage(project_id=text),
+            lambda: self.application.api(member(text)).volumes.create(1),
+        ]
+        for number, call in enumerate(calls):
+            with self.subTest(number), self.assertRaisesRegex(InvalidRequest, "expected text that UTF-8 can encode"):
+                call()
+
+
 class TestSnapshots(ApiCase):
     def test_a_snapshot_belongs_to_the_project_of_its_volume(self) -> None:
         volume = self.volume(name="origin")

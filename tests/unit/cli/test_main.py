@@ -263,3 +263,50 @@ class TestProcess(tests.TestCase):
         shown = self.site.run("--help").stdout
         self.assertRegex(shown, "acme hello +Say hello")
         self.assertRegex(shown, "volume list +List volumes", "a stranger does not take the place of ours")
+
+
+class TestOutput(tests.TestCase):
+    """The work decides the exit status, whatever becomes of its output."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        folder = self.folder()
+        self.file = folder / "volsched.conf"
+        self.program = f"{sys.executable} -m volsched.cli.main --config-file {self.file}"
+        self.assertEqual(0, self.run_in_shell(f"{{program}} init {folder}").returncode)
+
+    def run_in_shell(self, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", command.replace("{program}", self.program)],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def names(self) -> list[str]:
+        done = self.run_in_shell("{program} volume list -f json")
+        return sorted(row["Name"] for row in json.loads(done.stdout))
+
+    def test_a_volume_is_created_without_output(self) -> None:
+        for name, redirection in (("closed", ">&-"), ("full", "> /dev/full")):
+            done = self.run_in_shell(f"{{program}} volume create --size 1 --name {name} {redirection}")
+            with self.subTest(name):
+                self.assertEqual(0, done.returncode, done.stderr)
+                self.assertNotIn("unexpected error", done.stderr)
+        self.assertIn("volsched: the output could not be written: No space left on device", done.stderr)
+        self.assertEqual(["closed", "full"], self.names())
+
+    def test_text_that_the_terminal_cannot_show_is_escaped(self) -> None:
+        done = self.run_in_shell(
+            "{program} volume create --size 1 --name naïve -f value -c Name", PYTHONIOENCODING="ascii"
+        )
+        self.assertEqual((0, "na\\xefve\n"), (done.returncode, done.stdout), done.stderr)
+        self.assertEqual(["naïve"], self.names())
+
+    def test_an_argument_that_is_no_text_is_refused(self) -> None:
+        for arguments in ("volume show", "type show", "--as-project p --as-user"):
+            done = self.run_in_shell(f"{{program}} {arguments} $'b\\xff' volume list")
+            with self.subTest(arguments):
+                self.assertEqual(2, done.returncode, done.stderr)
+                self.assertRegex(done.stderr, r"^volsched: arguments: expected utf-8 text, got 'b\\udcff'\n$")

@@ -45,7 +45,7 @@ def explain(decision: Mapping[str, Any]) -> list[str]:
 def _remarks(decision: Mapping[str, Any]) -> list[str]:
     """Return the scheduler driver's remarks that have a text for people."""
     remarks = (decision.get("remarks") or {}).values()
-    return [f"  {remark['told']}" for remark in remarks if isinstance(remark, Mapping) and remark.get("told")]
+    return [f"  {remark['text']}" for remark in remarks if isinstance(remark, Mapping) and remark.get("text")]
 
 
 def _outcome(decision: Mapping[str, Any]) -> str:

@@ -193,7 +193,7 @@ class MemoryWork:
     def __init__(self, clock: Clock = utc_now) -> None:
         self.rows: dict[str, tuple[WorkRequest, WorkState, Lease | None]] = {}
         self.outcomes: list[Outcome] = []
-        self.told: list[Event] = []  # that work was taken
+        self.events: list[Event] = []  # of work that was taken
         self._clock = clock
         self._lock = threading.RLock()
 
@@ -225,7 +225,7 @@ class MemoryWork:
                         payload=request.payload,
                         lease=taken,
                     )
-                    self.told.extend(starting(work) if starting is not None else ())
+                    self.events.extend(starting(work) if starting is not None else ())
                     return work
         return None
 

@@ -1,4 +1,4 @@
-"""The scheduler driver that tries another one on live requests, without letting it decide."""
+"""The scheduler driver that tries another one on live requests. The other one never decides."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 KIND = "volsched.schedulers"
 REMARK = "beside"
 DIFFERS, SILENT = "scheduler.shadow.differs", "scheduler.shadow.failed"
-#: So many questions at a time may wait for the second driver's answer: one that hangs is asked no more.
+#: Requests that the second driver may have open at a time: one that hangs gets no more.
 MOST_OPEN = 4
 
 
 class ShadowScheduler(PlacingScheduler):
-    """Chooses as one driver does, asks a second one the same, and records where the two differ.
+    """Chooses with one driver, runs a second one on the same request, and records where the two differ.
 
-    The second one never decides. It is waited for no longer than `patience` once the first has its answer; where it is
-    late or fails, that is recorded, and the request goes on.
+    The second driver never decides. A request waits for it `wait` seconds at most after the first driver has decided;
+    if it is late or fails, this is recorded, and the request continues.
     """
 
     contract = (1, 0)
 
-    def __init__(self, resources: SchedulerResources, *, driver: Named, beside: Named, patience: float = 0.1) -> None:
+    def __init__(self, resources: SchedulerResources, *, driver: Named, beside: Named, wait: float = 0.1) -> None:
         super().__init__(resources)
         self.driver = driver
         self.beside = beside
-        self.patience = patience
+        self.wait = wait
         self._open = threading.BoundedSemaphore(MOST_OPEN)
 
     @classmethod
@@ -51,14 +51,14 @@ class ShadowScheduler(PlacingScheduler):
                 "beside",
                 kind=KIND,
                 default="best_fit",
-                help="The scheduler driver that is tried: asked the same, and compared.",
+                help="The scheduler driver on trial: it gets the same requests, and its decisions are compared.",
             ),
             cfg.FloatOpt(
-                "patience",
+                "wait",
                 default=0.1,
                 min=0.0,
                 max=5.0,
-                help="Seconds that a request waits for the second answer at most, once it has the first.",
+                help="Seconds that a request waits for the second driver at most, after the first has decided.",
             ),
         )
 
@@ -67,12 +67,10 @@ class ShadowScheduler(PlacingScheduler):
         for option, named in (("driver", self.driver), ("beside", self.beside)):
             name, plugin = named.name, named.plugin
             if not isinstance(plugin, PlacingScheduler):
-                problems.append(
-                    f"{option}: {name} cannot be used here: it is no PlacingScheduler, which tells how it chooses"
-                )
-            problems.extend(f"{option}: {name} says: {problem}" for problem in plugin.validate())
+                problems.append(f"{option}: expected a PlacingScheduler, got {name}; only its `choose` can be compared")
+            problems.extend(f"{option}: {name}: {problem}" for problem in plugin.validate())
         if self.driver.name == self.beside.name:
-            problems.append(f"driver and beside are both {self.driver.name}: there is nothing to compare")
+            problems.append(f"beside: expected another driver than {self.driver.name}; two equal drivers never differ")
         return problems
 
     def start(self) -> None:
@@ -88,16 +86,16 @@ class ShadowScheduler(PlacingScheduler):
         return "; ".join(f"{name}: {problem}" for name, problem in found if problem) or None
 
     def choose(self, request: RequestSpec, candidates: Candidates) -> Decision:
-        question = self._asked(request, candidates)
+        question = self._ask(request, candidates)
         decision: Decision = self.driver.plugin.choose(request, candidates)
         best = decision.ranked[0].pool_id if decision else None
-        remark = {"driver": self.beside.name, "decided": self.driver.name, **question.compared(best, self.patience)}
-        return replace(decision, remarks={**decision.remarks, REMARK: {**remark, "told": _told(remark)}})
+        remark = {"driver": self.beside.name, "decided": self.driver.name, **question.compared(best, self.wait)}
+        return replace(decision, remarks={**decision.remarks, REMARK: {**remark, "text": _text(remark)}})
 
-    def _asked(self, request: RequestSpec, candidates: Candidates) -> _Question:
+    def _ask(self, request: RequestSpec, candidates: Candidates) -> _Question:
         question = _Question()
         if not self._open.acquire(blocking=False):
-            question.problem = f"{MOST_OPEN} earlier questions are still open: not asked"
+            question.problem = f"{MOST_OPEN} earlier requests are still open; this one was skipped"
             question.answered.set()
             return question
 
@@ -110,8 +108,6 @@ class ShadowScheduler(PlacingScheduler):
         threading.Thread(target=ask, name=f"beside-{self.beside.name}", daemon=True).start()
         return question
 
-    # -- what is told --------------------------------------------------------------------------------------------
-
     def further_events(self, decision: Decision, event: Event) -> Sequence[Event]:
         remark = decision.remarks.get(REMARK)
         if remark is None or not (remark["differs"] or remark["problem"]):
@@ -120,7 +116,7 @@ class ShadowScheduler(PlacingScheduler):
 
 
 class _Question:
-    """What the second driver was asked, and what it said to it."""
+    """One request to the second driver, and its result."""
 
     def __init__(self) -> None:
         self.answered = threading.Event()
@@ -140,10 +136,10 @@ class _Question:
         self.took_ms = round((time.perf_counter() - begun) * 1000, 3)
         self.answered.set()
 
-    def compared(self, best: str | None, patience: float) -> Mapping[str, Any]:
-        """The remark, as plain data. `best`: the pool that the first driver prefers."""
-        if not self.answered.wait(patience):
-            return {**_NOTHING, "problem": f"no answer within {patience:g} s"}
+    def compared(self, best: str | None, wait: float) -> Mapping[str, Any]:
+        """Return the remark as plain data. `best`: the pool that the first driver prefers."""
+        if not self.answered.wait(wait):
+            return {**_NOTHING, "problem": f"no decision within {wait:g} s"}
         if self.problem is not None:
             return {**_NOTHING, "problem": self.problem, "took_ms": self.took_ms}
         return {
@@ -155,11 +151,11 @@ class _Question:
         }
 
 
-def _told(remark: Mapping[str, Any]) -> str:
-    """The remark for people."""
+def _text(remark: Mapping[str, Any]) -> str:
+    """Return the remark as a sentence."""
     name = remark["driver"]
     if remark["problem"] is not None:
-        return f"{name}, on trial, gave no answer: {remark['problem']}"
+        return f"{name}, on trial, made no decision: {remark['problem']}"
     if not remark["differs"]:
         return f"{name}, on trial, would have chosen the same"
     return f"{name}, on trial, would have chosen {remark['would_choose'] or 'no pool'}"
@@ -169,7 +165,7 @@ _NOTHING: Mapping[str, Any] = {"would_choose": None, "fit": None, "differs": Fal
 
 
 def _event(event: Event, remark: Mapping[str, Any]) -> Event:
-    """What is told beside the event that tells of the decision."""
+    """Return the event about the second driver, beside the event about the decision."""
     failed = remark["problem"] is not None
     return replace(
         event,

@@ -24,7 +24,7 @@ SPEC = {"volume_id": VOLUME_ID, "volume_properties": {"size": 10, "project_id": 
 
 
 class OnTrial(FilterScheduler):
-    """Chooses as it is told."""
+    """Chooses what `how` returns."""
 
     def __init__(self, resources: SchedulerResources, how: Callable[[Decision], Decision]) -> None:
         super().__init__(resources)
@@ -61,7 +61,7 @@ class ShadowTestCase(TestCase):
 
 class TestComparing(ShadowTestCase):
     def test_the_first_decides_and_the_difference_is_recorded(self) -> None:
-        decision, events = self.placed(self.driver(patience=5.0))
+        decision, events = self.placed(self.driver(wait=5.0))
         self.assertEqual("node1@disk#pool1", decision.chosen.pool_id if decision.chosen else None)
         remark = json.loads(json.dumps(decision.plain()))["remarks"]["beside"]
         self.assertEqual(("best_fit", "filter"), (remark["driver"], remark["decided"]))
@@ -81,12 +81,12 @@ class TestComparing(ShadowTestCase):
         self.assertEqual(end.id, differs.payload["about_id"])
 
     def test_where_both_agree_there_is_no_event(self) -> None:
-        decision, events = self.placed(self.driver(lambda decision: decision, patience=5.0))
+        decision, events = self.placed(self.driver(lambda decision: decision, wait=5.0))
         self.assertFalse(decision.remarks["beside"]["differs"])
         self.assertEqual(["scheduler.create_volume.end"], [event.event_type for event in events])
 
     def test_a_refusal_is_compared_as_well(self) -> None:
-        driver = self.driver(patience=5.0)
+        driver = self.driver(wait=5.0)
         with self.assertRaises(NoValidBackend) as refused:
             driver.schedule_create_volume(
                 {"project_id": PROJECT_ID}, {**SPEC, "volume_properties": {"size": 5000, "project_id": PROJECT_ID}}, {}
@@ -95,11 +95,11 @@ class TestComparing(ShadowTestCase):
         assert decision is not None
         self.assertFalse(decision.remarks["beside"]["differs"])
 
-    def test_a_refusal_that_the_other_would_not_have_made_is_told(self) -> None:
+    def test_a_refusal_that_the_other_driver_would_not_have_made_is_an_event(self) -> None:
         def refusing(request: RequestSpec, candidates: Candidates) -> Decision:
             return self.resources.chooser.place(request, candidates.take(candidates.rows[:0]))
 
-        driver = self.driver(lambda decision: decision, patience=5.0)
+        driver = self.driver(lambda decision: decision, wait=5.0)
         driver.driver.plugin.choose = refusing
         with self.assertRaises(NoValidBackend) as refused:
             driver.schedule_create_volume({"project_id": PROJECT_ID}, SPEC, {})
@@ -131,7 +131,7 @@ class TestTrouble(ShadowTestCase):
                 def fail(decision: Decision, problem: BaseException = problem) -> Decision:
                     raise problem
 
-                decision, events = self.placed(self.driver(fail, patience=5.0))
+                decision, events = self.placed(self.driver(fail, wait=5.0))
                 self.assertIsNotNone(decision.chosen)
                 self.assertIn(type(problem).__name__, decision.remarks["beside"]["problem"])
                 self.assertEqual(("scheduler.shadow.failed", Priority.WARN), (events[1].event_type, events[1].priority))
@@ -146,12 +146,12 @@ class TestTrouble(ShadowTestCase):
             let_go.wait(30)
             return decision
 
-        driver = self.driver(hang, patience=0.02)
+        driver = self.driver(hang, wait=0.02)
         for number in range(MOST_OPEN + 2):
             begun = time.monotonic()
             decision = driver.dry_run({}, SPEC, {})
             self.assertLess(time.monotonic() - begun, 5)
-            expected = "no answer within 0.02 s" if number < MOST_OPEN else "earlier questions are still open"
+            expected = "no decision within 0.02 s" if number < MOST_OPEN else "earlier requests are still open"
             self.assertIn(expected, decision.remarks["beside"]["problem"])
             self.assertEqual("node1@disk#pool1", decision.ranked[0].pool_id)
         self.assertEqual(MOST_OPEN, len(asked))
@@ -161,14 +161,14 @@ class TestOptions(ShadowTestCase):
     def test_the_same_driver_twice(self) -> None:
         one = self.best_fit()
         problems = ShadowScheduler(self.resources, driver=one, beside=one).validate()
-        self.assertRegex("; ".join(problems), "both best_fit: there is nothing to compare")
+        self.assertRegex("; ".join(problems), "expected another driver than best_fit")
 
-    def test_a_driver_that_does_not_tell_how_it_chooses(self) -> None:
+    def test_a_driver_without_choose_is_refused(self) -> None:
         strange = Named("strange", an_object_with(validate=lambda: ["it is strange"]))
         problems = ShadowScheduler(self.resources, driver=self.best_fit(), beside=strange).validate()
         self.assertEqual(2, len(problems))
-        self.assertRegex(problems[0], "beside: strange cannot be used here")
-        self.assertEqual("beside: strange says: it is strange", problems[1])
+        self.assertRegex(problems[0], "beside: expected a PlacingScheduler, got strange")
+        self.assertEqual("beside: strange: it is strange", problems[1])
 
     def test_both_live_and_are_asked_for_their_health(self) -> None:
         done: list[str] = []

@@ -25,6 +25,7 @@ from volsched.model.volume import Volume, VolumeStatus
 from volsched.model.work import WorkRequest
 from volsched.scheduler.recovery import release_the_dead
 from volsched_drivers.backends.directory import DirectoryBackend
+from volsched_drivers.backends.marker import NAME as MARKER
 
 MIB = 1024**2
 POOL = "host1@disk1#thick"
@@ -144,7 +145,7 @@ class TestAgentKilled(TestCase):
             self.assertEqual(1, len(ends), "told once, however often it was tried")
         agent.report_all()
         files = sorted(path.name for path in (self.home / "disk1" / "thick").iterdir())
-        self.assertEqual(sorted(f"volume-{id}" for id in ids), files)
+        self.assertEqual([MARKER, *sorted(f"volume-{id}" for id in ids)], files)
         pool = Backends(self.database).pool(POOL)
         self.assertEqual((0.0, 0.0), (pool.room_thick_gb, pool.pending_gb))
 

@@ -172,12 +172,12 @@ class TestFullDisk(Broken):
         self.assertIn("its storage reported a problem", told.text)
         self.assertIn("File too large", fleet.log("agent", self.file).read_text())
         self.assertEqual({"node@disk#thick": 2.0}, books.placed(fleet.database))
-        self.assertEqual(["small"], [self.name_of(file) for file in fleet.disks.glob("*/*/*")], "half a file")
+        self.assertEqual(["small"], [self.name_of(file) for file in fleet.disks.glob("*/*/*volume-*")], "half a file")
         self.balanced()
         self.command("volume", "extend", "small", "--size", "30", "--no-wait")
         self.assertEqual(("error_extending", 2), (self.at_rest("small").status, self.find("small").size_gb))
         self.assertEqual({"node@disk#thick": 2.0}, books.placed(fleet.database))
-        self.assertEqual([2 * UNIT], [file.stat().st_size for file in fleet.disks.glob("*/*/*")])
+        self.assertEqual([2 * UNIT], [file.stat().st_size for file in fleet.disks.glob("*/*/*volume-*")])
 
     def name_of(self, file: Path) -> str | None:
         return Volumes(self.fleet_.database).get(file.name.removeprefix("volume-")).name

@@ -22,7 +22,7 @@ from typing import Any
 #: The ends of the two ways, and where each begins.
 ENDS = {
     "volsched.db.volumes:Volumes.create": "volsched.cli.volume:VolumeCreate.take_action",
-    "volsched.db.claims:Claims.claim": "volsched.scheduler.worker:SchedulerService.work_once",
+    "volsched.db.claims:Claims.claim": "volsched.scheduler.worker:SchedulerWorker.work_once",
 }
 #: Functions that parse plain data. The reading of a row is none: its caller is not counted.
 PARSERS = ("volsched.model.serialization:Serializable.parse", "volsched.model.parsing.requests:request_from")
@@ -58,9 +58,9 @@ def _stack(frame: FrameType | None, start: str) -> list[str]:
         if name.startswith(("volsched.", "volsched_drivers.")):
             names.append(name)
         if name == start:
-            break
+            return names[::-1]
         frame = frame.f_back
-    return names[::-1]
+    raise LookupError(f"{start} is not on the way; was it renamed?")
 
 
 def count_hops(folder: Path) -> Hops:

@@ -107,21 +107,21 @@ class TestGenerated(TestCase):
 @ddt.ddt
 class TestRefusals(TestCase):
     @ddt.data(
-        (("filtre", "rack"), "KIND: 'filtre' is no kind of plugin; there are scheduler, filter,"),
-        (("filter", "Rack-Row"), "NAME: 'Rack-Row' cannot be the name of a filter.*perhaps rack_row"),
+        (("filtre", "rack"), "KIND: expected one of scheduler, filter, .*, got 'filtre'"),
+        (("filter", "Rack-Row"), "NAME: expected the name of a filter.*got 'Rack-Row'.*rack_row"),
         (("filter", "a" * 31), "NAME: .*at most 30"),
-        (("filter", "9lives"), "perhaps lives"),
+        (("filter", "9lives"), "got '9lives'.*lives"),
         (("filter", "a__b"), "single underscores"),
-        (("filter", "class"), "NAME: 'class' is a word of Python's"),
-        (("filter", "capacity"), "NAME: 'capacity' is one of the filters that volsched publishes: take another name"),
+        (("filter", "class"), "NAME: expected the name of a module, got the keyword 'class'"),
+        (("filter", "capacity"), "NAME: 'capacity' is one of the filters that volsched publishes; use another name"),
         (("command", "pool_list"), "NAME: 'pool_list' is one of the commands that volsched publishes"),
-        (("filter", "rack", "--package", "../rack"), "--package: '../rack' cannot be the name of a package"),
-        (("filter", "rack", "--package", "volsched"), "--package: its module would be 'volsched', which is taken"),
-        (("filter", "rack", "--package", "json"), "--package: its module would be 'json'"),
+        (("filter", "rack", "--package", "../rack"), "--package: expected the name of a package, got '../rack'"),
+        (("filter", "rack", "--package", "volsched"), "--package: its module 'volsched' would hide another module"),
+        (("filter", "rack", "--package", "json"), "--package: its module 'json' would hide another module"),
         (("filter", "rack", "--folder", "/dev/null/x"), "--folder: .* cannot be written"),
     )
     @ddt.unpack
-    def test_a_bad_word_is_named_with_its_mend(self, words: tuple[str, ...], said: str) -> None:
+    def test_a_bad_argument_is_named_with_its_fix(self, words: tuple[str, ...], said: str) -> None:
         ended = typed(*words)
         self.assertEqual(2, ended.status, ended.said)
         self.assertRegex(ended.errors, said)
@@ -131,7 +131,7 @@ class TestRefusals(TestCase):
         (folder / "precious").write_text("mine")
         ended = typed("filter", "rack", "--folder", str(folder))
         self.assertEqual(2, ended.status)
-        self.assertIn("is there already, and nothing is overwritten: name another", ended.errors)
+        self.assertIn("expected a new folder", ended.errors)
         self.assertEqual(["precious"], [path.name for path in folder.iterdir()])
         self.assertEqual(2, typed("filter", "rack", "--folder", str(folder / "precious")).status)
 

@@ -43,7 +43,7 @@ timeout = {timeout}
 first_pause = 0.05
 longest_pause = 0.5
 
-[notifier_told]
+[notifier_target]
 {target}
 """
 WEBHOOK = """\
@@ -194,11 +194,11 @@ class TestParked(NotifierTestCase):
         program = WarmProgram(self.home, file)
         self.ran(program, "db", "upgrade")
         for arguments, words in (
-            (("retry",), "name the parked events to try again, or give --all"),
-            (("retry", "--all", "x"), "name the parked events to try again, or give --all"),
+            (("retry",), "expected ids of parked events, or --all"),
+            (("retry", "--all", "x"), "expected ids of parked events, or --all"),
             (("retry", "x"), "no parked event 'x'"),
             (("show", "x"), "no event 'x'"),
-            (("list", "--limit", "0"), "0 is less than 1"),
+            (("list", "--limit", "0"), "expected 1 or more, got 0"),
         ):
             with self.subTest(arguments=arguments):
                 done = program.run("event", *arguments)

@@ -199,15 +199,14 @@ def get_flow(
 
 
 class Creation:
-    """The same two tasks for one driver, request after request, one after the other, without an engine.
+    """The same flow for one driver, request after request, without an engine. Safe for threads.
 
-    They have nothing to revert, and what must outlast the process is in the database: an engine would only cost time,
-    as doc/adr/0010 shows. Safe for threads.
+    Its tasks have nothing to revert, and what must outlast the process is in the database: an engine would only cost
+    time, as doc/adr/0010 shows.
     """
 
     def __init__(self, driver_api: CreateDriver, record_failure: RecordFailure | None = None) -> None:
-        self._extract = ExtractSchedulerSpecTask()
-        self._schedule = ScheduleCreateVolumeTask(driver_api, record_failure=record_failure)
+        self._runner = engine.InlineRunner(flow_of(driver_api, record_failure))
 
     def run(
         self,
@@ -220,17 +219,14 @@ class Creation:
         backup_id: str | None = None,
     ) -> None:
         """Do what `get_flow(…).run()` does."""
-        given = inputs_of(context, request_spec, filter_properties, volume, snapshot_id, image_id, backup_id)
-        who, spec, properties = given["context"], given["raw_request_spec"], given["filter_properties"]
-        provided = self._extract.execute(who, spec, given["volume"], snapshot_id, image_id, backup_id)
-        self._schedule.execute(who, provided["request_spec"], properties, given["volume"])
+        self._runner.run(inputs_of(context, request_spec, filter_properties, volume, snapshot_id, image_id, backup_id))
 
 
-def flow_of(driver_api: CreateDriver) -> linear_flow.Flow:
+def flow_of(driver_api: CreateDriver, record_failure: RecordFailure | None = None) -> linear_flow.Flow:
     """Return the two tasks, for any engine; `inputs_of` makes their inputs."""
     flow = linear_flow.Flow(ACTION.replace(":", "_") + "_scheduler")
     flow.add(ExtractSchedulerSpecTask(rebind={"request_spec": "raw_request_spec"}))
-    flow.add(ScheduleCreateVolumeTask(driver_api))
+    flow.add(ScheduleCreateVolumeTask(driver_api, record_failure=record_failure))
     return flow
 
 

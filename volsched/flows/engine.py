@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from taskflow.engines.action_engine.engine import SerialActionEngine
 from taskflow.flow import Flow
 from taskflow.persistence import base
+from taskflow.task import Task
 from taskflow.utils.persistence_utils import create_flow_detail
 
 
@@ -54,6 +55,28 @@ class Unkept(base.Backend, base.Connection):  # type: ignore[misc]  # taskflow h
 
     destroy_logbook = get_logbook = get_logbooks = get_flows_for_book = _forgotten
     get_flow_details = get_atom_details = get_atoms_for_flow = _forgotten
+
+
+class InlineRunner:
+    """Runs a linear flow in the calling thread, without an engine's states and storage. Safe for threads.
+
+    The flow's definition is all that it follows: the tasks in their order, with the inputs (`rebind`) and results
+    (`save_as`) that they declare. Only for flows whose tasks have nothing to revert.
+    """
+
+    def __init__(self, flow: Flow) -> None:
+        """Raise ValueError if a task of the flow has something to revert."""
+        self._tasks = [task for task, _ in flow.iter_nodes()]
+        for task in self._tasks:
+            if type(task).revert is not Task.revert:
+                raise ValueError(f"{task.name}: expected a task without revert; run its flow in an engine")
+
+    def run(self, store: Mapping[str, Any]) -> None:
+        """Run the tasks with these inputs. What a task raises is raised, and the tasks behind it do not run."""
+        values = dict(store)
+        for task in self._tasks:
+            result = task.execute(**{argument: values[name] for argument, name in task.rebind.items()})
+            values |= {name: result if key is None else result[key] for name, key in task.save_as.items()}
 
 
 def load(flow: Flow, store: Mapping[str, Any]) -> SerialActionEngine:

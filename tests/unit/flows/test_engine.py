@@ -52,3 +52,44 @@ class TestEngine(TestCase):
         self.assertIs(kept, kept.get_connection().backend)
         for harmless in (kept.validate, kept.upgrade, kept.clear_all, kept.close):
             harmless()
+
+
+class Give(task.Task):  # type: ignore[misc]
+    """Returns what its constructor was told to provide."""
+
+    def __init__(self, value: object, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._value = value
+
+    def execute(self) -> object:
+        return self._value
+
+
+class Collect(task.Task):  # type: ignore[misc]
+    def __init__(self, notes: list[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._notes = notes
+
+    def execute(self, one: str, other: str) -> None:
+        self._notes.append(f"{one} {other}")
+
+
+class TestInlineRunner(TestCase):
+    def test_inputs_and_results_are_those_that_the_tasks_declare(self) -> None:
+        for value, provides in (("a", "x"), (("a",), ("x",)), ({"x": "a"}, {"x"})):
+            notes: list[str] = []
+            flow = linear_flow.Flow("f").add(Give(value, provides=provides), Collect(notes, rebind=["x", "given"]))
+            with self.subTest(provides=provides):
+                engine.InlineRunner(flow).run({"given": "b"})
+                self.assertEqual(["a b"], notes)
+
+    def test_a_failure_is_raised_and_later_tasks_do_not_run(self) -> None:
+        notes: list[str] = []
+        flow = linear_flow.Flow("f").add(Fail(rebind=["given"]), Collect(notes, rebind=["given", "given"]))
+        with self.assertRaisesRegex(RuntimeError, "no b"):
+            engine.InlineRunner(flow).run({"given": "b"})
+        self.assertEqual([], notes)
+
+    def test_a_task_that_can_be_reverted_needs_an_engine(self) -> None:
+        with self.assertRaisesRegex(ValueError, "without revert"):
+            engine.InlineRunner(linear_flow.Flow("f").add(Remember([])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests import TestCase
-from tests.unit.client.test_client import configured
+from tests.unit.test_client import configured
 from volsched.api.api import Api
 from volsched.client import Client
 from volsched.exceptions import InvalidRequest, NotAuthorized, VolumeTypeNotFound

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import inspect
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -64,7 +65,7 @@ class TestOperations(TestCase):
 
     def test_every_method_of_the_client_has_a_docstring(self) -> None:
         for name, service in services().items():
-            for method, function in vars(service).items():
+            for method, function in inspect.getmembers(service):
                 if callable(function) and not method.startswith("_"):
                     with self.subTest(f"{name}.{method}"):
                         self.assertTrue(function.__doc__)

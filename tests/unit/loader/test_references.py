@@ -27,10 +27,10 @@ class TestReferences(TestCase):
 
     def test_they_are_made_with_the_same_world(self) -> None:
         resources = scheduler_resources(a_report())
-        made = self.load(SHADOW + "[scheduler_shadow]\ndriver = chance\npatience = 0.5\n").scheduler(resources)
+        made = self.load(SHADOW + "[scheduler_shadow]\ndriver = chance\nwait = 0.5\n").scheduler(resources)
         self.addCleanup(made.stop)
         assert isinstance(made, ShadowScheduler)
-        self.assertEqual(("chance", "best_fit", 0.5), (made.driver.name, made.beside.name, made.patience))
+        self.assertEqual(("chance", "best_fit", 0.5), (made.driver.name, made.beside.name, made.wait))
         self.assertIsInstance(made.driver.plugin, ChanceScheduler)
         self.assertIsInstance(made.beside.plugin, BestFitScheduler)
         self.assertIs(resources, made.beside.plugin.resources)

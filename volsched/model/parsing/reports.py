@@ -193,8 +193,8 @@ def _pools(backend: _Backend, entries: Sequence[Any]) -> ParsedReport:
             names[name] = None
             continue
         names[name] = None
-        if entry.get("backend_state") == "down":
-            aside.append((backend.pool_id(name), f"down: {entry.get('problem') or 'its driver gives no reason'}"))
+        if entry.get("backend_state") == "down" and entry.get("problem"):  # Cinder places volumes without a reason
+            aside.append((backend.pool_id(name), f"down: {entry['problem']}"))
             continue
         try:
             pools.append(

@@ -119,7 +119,6 @@ def _deadly(real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def images(folder: Path, unit: int) -> None:
-    """What is there to be taken under management."""
-    folder.mkdir(parents=True)
+    """Write the files that are managed into a pool, which its backend has marked while it was empty."""
     for case in CASES:
         (folder / f"{case.name}.img").write_bytes(b"x" * unit * 3)

@@ -118,6 +118,10 @@ class TestRefusedCreateKilled(Killed):
 
 
 class TestManageKilled(Killed):
+    def setUp(self) -> None:
+        super().setUp()
+        self.command("pool", "list")  # the backend marks its pools while their folders are empty
+
     def prepare(self, name: str) -> None:
         file = self.folder_ / "disks" / "disk" / "thick" / f"{name}.img"
         file.parent.mkdir(parents=True, exist_ok=True)

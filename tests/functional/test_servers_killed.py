@@ -114,7 +114,7 @@ class DatabaseKilled(Killed):
         self.server.kill()
         said = self.said(waiting, "waiting")
         self.assertEqual(1, waiting.exitcode, said)
-        self.assertRegex(said, "the request is kept: .* volsched volume show .* does not answer")
+        self.assertRegex(said, "the request is stored: .* volsched volume show .* does not answer")
         for name, arguments in {
             "create": ("create", "--size", "1", "--name", "refused"),
             "manage": ("manage", "node@disk#thick", "x.img", "--name", "refused"),

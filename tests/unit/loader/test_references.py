@@ -50,7 +50,7 @@ class TestReferences(TestCase):
 
     def test_what_the_plugin_itself_objects_to_is_found_when_it_is_made(self) -> None:
         plugins = self.load(SHADOW + "[scheduler_shadow]\nbeside = filter\n")
-        with self.assertRaisesRegex(loader.LoadProblems, "both filter: there is nothing to compare"):
+        with self.assertRaisesRegex(loader.LoadProblems, "expected another driver than filter"):
             plugins.scheduler(scheduler_resources(a_report()))
 
 

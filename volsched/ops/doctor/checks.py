@@ -55,10 +55,14 @@ CHECKS: tuple[tuple[str, Callable[[DoctorContext], Iterable[Problem]]], ...] = (
 
 def diagnose(context: DoctorContext, *, progress: Callable[[str], None] = lambda check: None) -> Iterator[Finding]:
     """Yield all findings. `progress` is called with the name of each check before it runs."""
+    found: set[tuple[str, str, str]] = set()  # what one check found, a later one may find again
     for name, check in CHECKS:
         progress(name)
         for problem in _first(_run(name, check, context)):
-            yield Finding(check=name, problem=problem)
+            same = (problem.code, problem.where, problem.what)
+            if same not in found:
+                found.add(same)
+                yield Finding(check=name, problem=problem)
 
 
 def _run(name: str, check: Callable[[DoctorContext], Iterable[Problem]], context: DoctorContext) -> Iterator[Problem]:

@@ -89,7 +89,7 @@ class TestTwelveMistakes(DoctorCase):
         self.assertIn(
             "VS111 [notifier_hook]: notifier hook of acme-hooks 1.0 cannot start: OSError: no route", doctor.stdout
         )
-        self.assertEqual(told(service.stderr), told(doctor.stdout))
+        self.assertEqual(told(service.stderr), told(doctor.stdout), doctor.stdout)
 
 
 class TestSecrets(DoctorCase):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from volsched.exceptions import DatabaseUnavailable
-from volsched.loader import Problem
+from volsched.loader import LoadProblems, Problem
 from volsched.ops.doctor import (
     configuration,
     expressions,
@@ -55,19 +55,17 @@ CHECKS: tuple[tuple[str, Callable[[DoctorContext], Iterable[Problem]]], ...] = (
 
 def diagnose(context: DoctorContext, *, progress: Callable[[str], None] = lambda check: None) -> Iterator[Finding]:
     """Yield all findings. `progress` is called with the name of each check before it runs."""
-    found: set[tuple[str, str, str]] = set()  # what one check found, a later one may find again
     for name, check in CHECKS:
         progress(name)
         for problem in _first(_run(name, check, context)):
-            same = (problem.code, problem.where, problem.what)
-            if same not in found:
-                found.add(same)
-                yield Finding(check=name, problem=problem)
+            yield Finding(check=name, problem=problem)
 
 
 def _run(name: str, check: Callable[[DoctorContext], Iterable[Problem]], context: DoctorContext) -> Iterator[Problem]:
     try:
         yield from check(context)
+    except LoadProblems:  # the check of plugins names them
+        return
     except DatabaseUnavailable as problem:  # it was available when the diagnosis began
         yield _failed(name, str(problem))
     except Exception as problem:  # a check that fails must not hide the findings of the others

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import stat
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,13 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def _set(variable: str, value: str) -> None:
+    os.environ[variable] = value
+
+
 class TestDev(TestCase):
+    prepared: Callable[[], object] | None = None
+
     def setUp(self) -> None:
         super().setUp()
         for kind in ("postgresql", "rabbitmq"):
@@ -36,7 +44,7 @@ class TestDev(TestCase):
         """A command of volsched, forked from a process that has everything imported."""
         log = self.place.parent / "output"
         log.unlink(missing_ok=True)
-        process = fleet.start("command", file, *arguments, log=log)
+        process = fleet.start("command", file, *arguments, log=log, prepared=self.prepared)
         process.join(PATIENCE_SECONDS)
         output = log.read_text()
         start = min((at for at in (output.find("\n[") + 1, output.find("\n{") + 1) if at), default=0)
@@ -80,7 +88,7 @@ class TestDev(TestCase):
             self.assertEqual(before, self.pids())
 
         with self.subTest("a process that ended is started again"):
-            os.kill(before["scheduler-1"] or 0, signal.SIGKILL)
+            self.kill(before["scheduler-1"])
             looked = self.dev("status", "-f", "json")
             self.assertEqual(
                 (1, "ended"), (looked.status, {each["Part"]: each["State"] for each in looked.json()}["scheduler-1"])
@@ -90,13 +98,16 @@ class TestDev(TestCase):
             self.assertEqual({"scheduler-1"}, {name for name, pid in after.items() if pid != before[name]})
 
         with self.subTest("a part that cannot start is named, and the others keep running"):
-            os.kill(after["agent-1"] or 0, signal.SIGKILL)
-            (self.place / "disks").rename(self.place / "disks-away")
-            (self.place / "disks").touch()
+            self.kill(after["agent-1"])
+            broken = self.place.parent / "broken" / "volsched"
+            broken.mkdir(parents=True)
+            (broken / "__init__.py").write_text("raise RuntimeError('broken on purpose')")
+            self.prepared = partial(_set, "PYTHONPATH", str(broken.parent))
             failed = self.dev("up")
+            self.prepared = None
             self.assertEqual(1, failed.status, failed.errors)
             self.assertIn("agent-1 ended", failed.errors)
-            self.assertIn("VS111", failed.errors)
+            self.assertIn("broken on purpose", failed.errors)
             self.assertEqual({**after, "agent-1": None}, {name: self.pids()[name] for name in after})
 
         with self.subTest("stopped in order, and removed"):
@@ -108,6 +119,10 @@ class TestDev(TestCase):
             )
             self.assertFalse(self.place.exists())
             self.assertEqual([], [name for name, pid in after.items() if pid and is_running(pid)])
+
+    def kill(self, pid: int | None) -> None:
+        assert pid, "the part does not run"  # 0 is this process's own group
+        os.kill(pid, signal.SIGKILL)
 
     def contains(self, path: Path, secret: str) -> bool:
         return secret.encode() in path.read_bytes()

@@ -92,7 +92,7 @@ class TestClosed(TestCase):
 
 class TestReports(TestCase):
     def test_pools_come_in_the_order_of_services_and_stay_there(self) -> None:
-        """Trap H11: a changed order in a report changes nothing, and new pools go to the end."""
+        """A changed order in a report changes nothing, and new pools go to the end."""
         registry = a_registry(a_report("h1@a", [{}, {}]), a_report("h2@b"))
         self.assertEqual(["h1@a#pool0", "h1@a#pool1", "h2@b#pool0"], names(registry))
         registry.report(a_report("h1@a", [{"pool_name": n} for n in ("new", "pool1", "pool0")], timestamp=at(60)))
@@ -104,7 +104,6 @@ class TestReports(TestCase):
         self.assertEqual(["h1@a#pool0"], names(registry))
 
     def test_an_older_report_is_dropped_and_an_equally_old_one_is_not(self) -> None:
-        """Trap H34."""
         registry = a_registry(a_report(pools=[{"free_capacity_gb": 500}], timestamp=at(10)))
         registry.report(a_report(pools=[{"free_capacity_gb": 1}], timestamp=at(9)))
         self.assertEqual(500, pool(registry).free_gb)
@@ -120,7 +119,7 @@ class TestReports(TestCase):
         self.assertIn("in the future; fix: set", why)
 
     def test_a_stored_stamp_from_the_future_is_replaced_by_the_next_report(self) -> None:
-        """Trap H07: Cinder ignores every report until the clock has reached the stamp."""
+        """Cinder ignores every report until the clock has reached the stamp."""
         now = at(3600)
         registry = a_registry(a_report(pools=[{"free_capacity_gb": 500}], timestamp=at(3600)), clock=lambda: now)
         now = NOON  # the clock was set back
@@ -188,7 +187,7 @@ class TestServices(TestCase):
             self.assertEqual(["h2@b#pool0"], names(registry), change)
 
     def test_who_comes_back_comes_last_and_its_claims_are_kept(self) -> None:
-        """Trap H28: Cinder forgets what was taken."""
+        """Cinder forgets what was taken."""
         both = [ServiceState(host="h1@a"), ServiceState(host="h2@b")]
         registry = self.services(*both)
         registry.claimed(a_claim(pool="h1@a#pool0"))
@@ -210,7 +209,7 @@ class TestServices(TestCase):
         self.assertEqual(990, pool(registry, "h1@a#pool0").free_gb)
 
     def test_the_first_service_of_a_cluster_that_is_up_speaks_for_it(self) -> None:
-        """Trap H30: its host stays that of the member that was seen first, its zone does not."""
+        """Its host stays that of the member that was seen first, its zone does not."""
         registry = Registry()
         members = [
             ServiceState(host="n1@a", cluster_name="c@a", zone="az1"),
@@ -223,7 +222,7 @@ class TestServices(TestCase):
         self.assertEqual(("n1@a", "az2"), (pool(registry, "c@a#pool0").host, pool(registry, "c@a#pool0").zone))
 
     def test_a_service_that_joins_a_cluster_is_served_by_its_own_report(self) -> None:
-        """Trap H32: a report of the cluster that is older than that one does not reach the pools."""
+        """A report of the cluster that is older than that one does not reach the pools."""
         registry = Registry()
         registry.services([ServiceState(host="n1@a", cluster_name="c@a")])
         registry.report(a_report("n1@a", [{"free_capacity_gb": 500}], timestamp=at(10)))
@@ -234,14 +233,13 @@ class TestServices(TestCase):
         self.assertEqual(2, pool(registry, "c@a#pool0").free_gb)
 
     def test_pools_whose_names_would_run_together_are_apart(self) -> None:
-        """Trap H04."""
         registry = a_registry(a_report("h@z", [{"pool_name": "1.p"}]), a_report("h@z.1", [{"pool_name": "p"}]))
         self.assertEqual(["h@z#1.p", "h@z.1#p"], names(registry))
 
 
 class TestReadiness(TestCase):
     def test_ready_when_all_that_are_up_have_reported(self) -> None:
-        """Trap H17: services that are down do not count."""
+        """Services that are down do not count."""
         registry = Registry()
         registry.services([ServiceState(host="h1@a"), ServiceState(host="h2@b"), ServiceState(host="h3@c", up=False)])
         self.assertFalse(registry.ready())
@@ -287,7 +285,6 @@ class TestClaims(TestCase):
         self.assertEqual(990, pool(registry).free_gb, "the next report will show the room")
 
     def test_a_report_from_the_future_cannot_know_what_was_confirmed_after_it_came(self) -> None:
-        """Trap H07."""
         registry = a_registry(a_report(timestamp=at(3600)))
         registry.claimed(a_claim())
         registry.confirmed("v1", at(2))

@@ -145,7 +145,6 @@ class TestWork(TestCase):
 
 class TestFacts(TestCase):
     def test_what_a_project_may_see(self) -> None:
-        """Trap F10."""
         rows = MemoryVolumes()
         rows.create(a_volume("a", host="h@b#p"))
         rows.create(a_volume("b", host="n@b#p", cluster_name="c@b#p"))

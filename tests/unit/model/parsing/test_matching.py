@@ -9,7 +9,7 @@ from volsched.testing.builders import a_pool
 
 class TestPoolMatches(TestCase):
     def test_name_and_capabilities(self) -> None:
-        """Trap H15: equality by the kind of value, a family of protocols is a list."""
+        """Equality by the kind of value, a family of protocols is a list."""
         pool = a_pool(
             "p",
             backend="h@b",

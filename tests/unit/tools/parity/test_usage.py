@@ -42,7 +42,7 @@ class TestUsage(TestCase):
         self.assertEqual([], self.notified(registry, "h@b", [{}, {}], timestamp=at(-60)), "older than what is known")
 
     def test_a_pool_that_said_less_before_has_changed(self) -> None:
-        """Trap H02: Cinder drops the complete report after an incomplete one, or does not, as its hashes fall."""
+        """Cinder drops the complete report after an incomplete one, or does not, as its hashes fall."""
         bare = CapabilityReport(
             service_name="volume", host="h@b", capabilities={"pools": [{"pool_name": "pool0"}]}, timestamp=NOON
         )
@@ -53,7 +53,6 @@ class TestUsage(TestCase):
         self.assertEqual(1000, pool(registry, "h@b#pool0").free_gb)
 
     def test_unknown_capacity_adds_nothing_and_stops_nobody(self) -> None:
-        """Trap H33."""
         records = self.notified(
             UsageRegistry("20.0"), "h@b", [{"free_capacity_gb": "unknown"}, {"total_capacity_gb": "lots"}, {}]
         )

@@ -106,9 +106,10 @@ def _shared_folder() -> Path:
     """Where the processes of this checkout find one another; servers that run as other users can pass through."""
     mark = hashlib.sha256(f"{os.geteuid()}:{Path(__file__).resolve()}".encode()).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / f"volsched-servers-{mark}"
-    folder.mkdir(mode=0o711, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     if folder.stat().st_uid != os.geteuid():
         raise AssertionError(f"{folder} belongs to somebody else; remove it")
+    folder.chmod(0o711)  # servers run as other users, and tests in this process may have changed the umask
     return folder
 
 

@@ -136,7 +136,7 @@ class TestReports(TestCase):
         self.assertEqual(NOON, pool(registry).updated)
 
     def test_a_bad_pool_is_set_aside_until_it_is_fixed_and_keeps_its_place(self) -> None:
-        """Traps H01, H02, H03: one bad report stops nobody, and the next one counts."""
+        """One bad report stops nobody, and the next one counts."""
         registry = a_registry(a_report("h1@a", [{}, {"total_capacity_gb": "lots"}, {}]), a_report("h2@b"))
         self.assertEqual(["h1@a#pool0", "h1@a#pool2", "h2@b#pool0"], names(registry))
         ((name, why),) = registry.set_aside()
@@ -269,7 +269,7 @@ class TestClaims(TestCase):
         self.assertEqual(1000, pool(registry).free_gb)
 
     def test_a_report_on_its_way_does_not_give_the_room_back(self) -> None:
-        """Traps H06 and H07: neither one made before the claim, nor one made before the backend confirmed it."""
+        """Neither a report made before the claim, nor one made before the backend confirmed it."""
         registry = a_registry(a_report())
         registry.claimed(a_claim(made=5))
         for seconds in (2, 5, 7):
